@@ -1,0 +1,61 @@
+//! A certification request, read and judged for form, key and possession.
+
+use const_oid::ObjectIdentifier;
+use x509_cert::ext::pkix::KeyUsage;
+use x509_cert::ext::pkix::name::GeneralNames;
+
+use crate::finding::Finding;
+use crate::x509::{Digest, Name, PublicKey, Time};
+
+/// A PKCS#10 request (RFC 2986).
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Where it came from, fit for a terminal: the path beneath the stick, with
+    /// `#2` and so on behind it where one file holds several.
+    pub file: String,
+    /// The request's DER, as it came.
+    pub der: Vec<u8>,
+    /// SHA-256 over `der`.
+    pub digest: Digest,
+    /// The subject, byte for byte.
+    pub subject: Name,
+    /// The public key that was proved to be held.
+    pub key: PublicKey,
+    /// What the request asks for.
+    pub claims: Claims,
+    /// What was found wrong with form, key or proof of possession. A request with
+    /// a refusing finding in here can never be granted anything.
+    pub findings: Vec<Finding>,
+}
+
+/// The wishes of a request: its extensionRequest attribute (RFC 2985 §5.4.2) and the like.
+#[derive(Debug, Clone, Default)]
+pub struct Claims {
+    /// basicConstraints, where asked for.
+    pub basic_constraints: Option<BasicConstraintsClaim>,
+    /// keyUsage, where asked for.
+    pub key_usage: Option<KeyUsage>,
+    /// extendedKeyUsage, in order; empty where not asked for.
+    pub extended_key_usage: Vec<ObjectIdentifier>,
+    /// subjectAltName, where asked for.
+    pub subject_alt_name: Option<GeneralNames>,
+    /// subjectKeyIdentifier, where stated.
+    pub subject_key_id: Option<Vec<u8>>,
+    /// Every other extension asked for: type and criticality.
+    pub other_extensions: Vec<(ObjectIdentifier, bool)>,
+    /// Attributes that are neither extensionRequest nor known to be harmless.
+    pub other_attributes: Vec<ObjectIdentifier>,
+    /// The profile wished for (a word beside the CSR in later formats).
+    pub profile: Option<String>,
+    /// The last second of validity wished for (later formats).
+    pub not_after: Option<Time>,
+}
+
+/// basicConstraints as asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BasicConstraintsClaim {
+    /// cA
+    pub ca: bool,
+    /// pathLenConstraint
+    pub path_len: Option<u8>,
+}

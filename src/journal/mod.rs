@@ -1,0 +1,5 @@
+//! The tamper-evident journal: on record before it exists.
+
+mod permit;
+
+pub use permit::{KeyPermit, KeyRole, Permit};

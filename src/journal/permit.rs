@@ -1,0 +1,75 @@
+//! Permission to touch a key: made only by the journal once the intent is on
+//! disk, consumed by the token. Neither can be cloned, so none can be used twice.
+
+use crate::x509::{KeyAlgorithm, SignatureAlgorithm};
+
+/// Which of the two keys of a CA home.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyRole {
+    /// The root's key.
+    Root,
+    /// The key that seals the journal and signs releases.
+    Journal,
+}
+
+/// Permission for one signature over exactly these bytes.
+#[derive(Debug)]
+pub struct Permit {
+    pub(in crate::journal) intent: u64,
+    pub(in crate::journal) role: KeyRole,
+    pub(in crate::journal) algorithm: SignatureAlgorithm,
+    pub(in crate::journal) message: Vec<u8>,
+}
+
+impl Permit {
+    /// The intent's number in the journal.
+    pub fn intent(&self) -> u64 {
+        self.intent
+    }
+    /// The key to sign with.
+    pub fn role(&self) -> KeyRole {
+        self.role
+    }
+    /// The algorithm to sign with.
+    pub fn algorithm(&self) -> SignatureAlgorithm {
+        self.algorithm
+    }
+    /// The bytes to sign (before hashing).
+    pub fn message(&self) -> &[u8] {
+        &self.message
+    }
+}
+
+/// Permission to generate one key pair with this label and CKA_ID.
+#[derive(Debug)]
+pub struct KeyPermit {
+    pub(in crate::journal) intent: u64,
+    pub(in crate::journal) role: KeyRole,
+    pub(in crate::journal) algorithm: KeyAlgorithm,
+    pub(in crate::journal) label: String,
+    pub(in crate::journal) id: Vec<u8>,
+}
+
+impl KeyPermit {
+    /// The intent's number in the journal.
+    pub fn intent(&self) -> u64 {
+        self.intent
+    }
+    /// Which key of the home it is to be.
+    pub fn role(&self) -> KeyRole {
+        self.role
+    }
+    /// The kind of key.
+    pub fn algorithm(&self) -> KeyAlgorithm {
+        self.algorithm
+    }
+    /// CKA_LABEL
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+    /// CKA_ID
+    pub fn id(&self) -> &[u8] {
+        &self.id
+    }
+}

@@ -1,0 +1,2 @@
+//! The `anchorite` command.
+fn main() {}

@@ -1,0 +1,73 @@
+//! Text from outside, made fit for a terminal, a file name or the journal.
+
+use std::fmt::Write as _;
+
+/// Shows foreign text: printable ASCII and Latin letters pass, everything else
+/// (control characters, ANSI sequences, bidirectional overrides, look-alike
+/// scripts) and the backslash itself come out as `\u{…}` or `\\`.
+pub fn shown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            ' '..='~' | '\u{c0}'..='\u{24f}' => out.push(c),
+            _ => {
+                let _ = write!(out, "\\u{{{:x}}}", c as u32);
+            }
+        }
+    }
+    out
+}
+
+/// As [`shown`], for bytes that may not be UTF-8; stray bytes come out as `\xNN`.
+pub fn shown_bytes(bytes: &[u8]) -> String {
+    let mut out = String::new();
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(&shown(chunk.valid()));
+        for b in chunk.invalid() {
+            let _ = write!(out, "\\x{b:02x}");
+        }
+    }
+    out
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut s, b| {
+        let _ = write!(s, "{b:02x}");
+        s
+    })
+}
+
+/// Reads hexadecimal in any case, with or without colons or spaces.
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> = text
+        .chars()
+        .filter(|c| !matches!(c, ':' | ' '))
+        .map(|c| c.to_digit(16).map(|d| d as u8))
+        .collect::<Option<_>>()?;
+    if !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    Some(digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, d| byte << 4 | d)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_steers_a_terminal_passes() {
+        assert_eq!(shown("a\u{1b}[31mb\n\u{202e}c"), "a\\u{1b}[31mb\\u{a}\\u{202e}c");
+        assert_eq!(shown_bytes(b"ok\xff\xc3\xa9"), "ok\\xff\u{e9}");
+        assert_eq!(shown("\\u{41}"), "\\\\u{41}");
+    }
+
+    #[test]
+    fn hexadecimal_in_any_dress() {
+        assert_eq!(unhex("0A:ff 01"), Some(vec![10, 255, 1]));
+        assert_eq!(unhex("abc"), None);
+        assert_eq!(unhex("zz"), None);
+        assert_eq!(hex(&[10, 255]), "0aff");
+    }
+}

@@ -1,0 +1,109 @@
+//! What keeps the keys. One trait; every token passes the same suite.
+
+use secrecy::SecretString;
+
+use crate::error::Result;
+use crate::journal::{KeyPermit, Permit};
+use crate::x509::{KeyAlgorithm, PublicKey};
+
+/// What a token says of itself, fit for a terminal.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct TokenInfo {
+    /// Its URI: `pkcs11:token=…;serial=…` (RFC 7512).
+    pub uri: String,
+    /// CK_TOKEN_INFO label
+    pub label: String,
+    /// manufacturerID
+    pub manufacturer: String,
+    /// model
+    pub model: String,
+    /// serialNumber
+    pub serial: String,
+    /// firmwareVersion, e.g. `2.6`
+    pub firmware: String,
+    /// What it says of the PIN: `low`, `final try`, `locked`, or empty.
+    pub pin_state: String,
+}
+
+/// One object on a token, as `token list` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ObjectInfo {
+    /// `private key`, `public key`, `certificate`, `data`, …
+    pub class: String,
+    /// CKA_LABEL, fit for a terminal.
+    pub label: String,
+    /// CKA_ID in hexadecimal.
+    pub id: String,
+    /// The kind of key, where it is one that is known here, e.g. `p256`.
+    pub algorithm: String,
+    /// Its RFC 7512 URI.
+    pub uri: String,
+}
+
+/// The attributes of a private key that decide whether it is fit to be a root's
+/// (PKCS#11 2.40 §4.9). `None` where the token does not say.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
+pub struct KeyAttributes {
+    /// CKA_SENSITIVE
+    pub sensitive: Option<bool>,
+    /// CKA_EXTRACTABLE
+    pub extractable: Option<bool>,
+    /// CKA_ALWAYS_SENSITIVE
+    pub always_sensitive: Option<bool>,
+    /// CKA_NEVER_EXTRACTABLE
+    pub never_extractable: Option<bool>,
+    /// CKA_LOCAL
+    pub local: Option<bool>,
+    /// CKA_SIGN
+    pub sign: Option<bool>,
+    /// CKA_DECRYPT
+    pub decrypt: Option<bool>,
+    /// CKA_UNWRAP
+    pub unwrap: Option<bool>,
+    /// CKA_DERIVE
+    pub derive: Option<bool>,
+    /// CKA_ALWAYS_AUTHENTICATE
+    pub always_authenticate: Option<bool>,
+}
+
+/// A private key found on a token, with the public key that belongs to it.
+#[derive(Debug, Clone)]
+pub struct Key {
+    /// Where to find it again within the session that found it.
+    pub handle: u64,
+    /// CKA_LABEL, fit for a terminal.
+    pub label: String,
+    /// CKA_ID
+    pub id: Vec<u8>,
+    /// Its public key.
+    pub public_key: PublicKey,
+    /// Its protection.
+    pub attributes: KeyAttributes,
+}
+
+/// A token: generates keys and signs, each against a permit of the journal.
+pub trait Token {
+    /// What it says of itself.
+    fn info(&self) -> &TokenInfo;
+    /// Randomness of the token's own, without login; `None` where it has none to give.
+    fn random(&mut self, length: usize) -> Result<Option<Vec<u8>>>;
+    /// Whether the token can generate and use such a key; an error names what is missing.
+    fn supports(&mut self, algorithm: KeyAlgorithm) -> Result<()>;
+    /// Logs the user in. An error says what the token tells of tries left.
+    fn login(&mut self, pin: &SecretString) -> Result<()>;
+    /// Everything that can be seen; private objects only after login.
+    fn objects(&mut self) -> Result<Vec<ObjectInfo>>;
+    /// Whether any key object carries this label. Public objects are seen without login.
+    fn label_in_use(&mut self, label: &str) -> Result<bool>;
+    /// The one private key with this CKA_ID, after login; `None` where there is none.
+    fn find_key(&mut self, id: &[u8]) -> Result<Option<Key>>;
+    /// Generates the key pair: private, sensitive, non-extractable, sign-only.
+    fn generate(&mut self, permit: KeyPermit) -> Result<Key>;
+    /// Signs the permit's bytes. ECDSA signatures come back as DER (RFC 3279 §2.2.3).
+    fn sign(&mut self, key: &Key, permit: Permit) -> Result<Vec<u8>>;
+    /// Keeps a small public data object (CKO_DATA) under this label, replacing an
+    /// older one; `false` where the token cannot.
+    fn store_data(&mut self, label: &str, value: &[u8]) -> Result<bool>;
+    /// Reads it back; `None` where there is none.
+    fn load_data(&mut self, label: &str) -> Result<Option<Vec<u8>>>;
+}

@@ -1,0 +1,36 @@
+//! What is known of a certificate once the root was asked to sign it.
+
+use super::{Digest, Name, Serial, Time};
+
+/// How far a certificate came. Everything but `Released` may still exist
+/// somewhere: an open intent counts as issued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// On record as about to be signed; the outcome is not known.
+    Open,
+    /// An open intent that the operator settled: its serial is burnt, it was never released.
+    Burnt,
+    /// Signed and on record, not yet released.
+    Signed,
+    /// Verified and released.
+    Released,
+}
+
+/// A certificate as the journal knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issued {
+    /// Its serial number.
+    pub serial: Serial,
+    /// Its subject, byte for byte.
+    pub subject: Name,
+    /// SHA-256 of its SubjectPublicKeyInfo.
+    pub key: Digest,
+    /// The cluster it was signed for; `None` for the root's own and the journal's.
+    pub cluster: Option<String>,
+    /// First second of validity.
+    pub not_before: Time,
+    /// Last second of validity.
+    pub not_after: Time,
+    /// How far it came.
+    pub status: Status,
+}

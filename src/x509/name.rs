@@ -1,0 +1,224 @@
+//! Distinguished names (RFC 5280 §4.1.2.4), kept byte for byte.
+
+use std::fmt;
+
+use const_oid::db::rfc4519;
+use der::asn1::{Any, Ia5StringRef, ObjectIdentifier, PrintableStringRef, SetOfVec, Utf8StringRef};
+use der::{Decode as _, Encode as _, Tag, Tagged as _};
+use x509_cert::attr::AttributeTypeAndValue;
+
+use crate::error::{Error, Result};
+use crate::text::{shown, shown_bytes};
+
+/// PKCS#9 emailAddress, which RFC 4519 does not list.
+const EMAIL: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1");
+
+/// Attribute types that have a short name here; anything else shows as its OID.
+const SHORT_NAMES: [(&str, ObjectIdentifier); 11] = [
+    ("CN", rfc4519::CN),
+    ("C", rfc4519::C),
+    ("L", rfc4519::L),
+    ("ST", rfc4519::ST),
+    ("O", rfc4519::O),
+    ("OU", rfc4519::OU),
+    ("DC", rfc4519::DC),
+    ("UID", rfc4519::UID),
+    ("serialNumber", rfc4519::SERIAL_NUMBER),
+    ("street", rfc4519::STREET),
+    ("emailAddress", EMAIL),
+];
+
+/// One attribute of a name, in the order of the encoding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attribute {
+    /// The attribute type.
+    pub oid: ObjectIdentifier,
+    /// The value as text where it is a string type, unescaped: show it through [`shown`].
+    pub value: Option<String>,
+    /// Which RDN of the sequence it belongs to (multi-valued RDNs share one).
+    pub rdn: usize,
+}
+
+/// A distinguished name: the DER as it came, and what it says.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Name {
+    der: Vec<u8>,
+    attributes: Vec<Attribute>,
+}
+
+impl Name {
+    /// Reads the DER of an X.501 `Name`; strict, no trailing bytes.
+    pub fn from_der(bytes: &[u8]) -> der::Result<Self> {
+        let rdns = Vec::<SetOfVec<AttributeTypeAndValue>>::from_der(bytes)?;
+        let attributes = rdns
+            .iter()
+            .enumerate()
+            .flat_map(|(rdn, set)| {
+                set.iter().map(move |a| Attribute { oid: a.oid, value: string_value(&a.value), rdn })
+            })
+            .collect();
+        Ok(Self { der: bytes.to_vec(), attributes })
+    }
+
+    /// Reads `O=Example,CN=Example Root G1`: attributes in the order they are
+    /// encoded, the most general first. `\,` and `\\` stand for themselves.
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut rdns = Vec::new();
+        for part in split_unescaped(text) {
+            rdns.push(parse_attribute(&part, text)?);
+        }
+        let bad = |e: der::Error| subject_error(text, &format!("cannot be encoded ({e})"));
+        let der = rdns.to_der().map_err(bad)?;
+        Self::from_der(&der).map_err(bad)
+    }
+
+    /// The DER, byte for byte as it came.
+    pub fn as_der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// All attributes in order.
+    pub fn attributes(&self) -> &[Attribute] {
+        &self.attributes
+    }
+
+    /// The values of one attribute type, unescaped; `None` for a value that is not a string.
+    pub fn values(&self, oid: ObjectIdentifier) -> impl Iterator<Item = Option<&str>> {
+        self.attributes.iter().filter(move |a| a.oid == oid).map(|a| a.value.as_deref())
+    }
+
+    /// No attribute at all.
+    pub fn is_empty(&self) -> bool {
+        self.attributes.is_empty()
+    }
+}
+
+impl fmt::Display for Name {
+    /// `O=Istio, L=east, CN=root`, in the order of the encoding, escaped by
+    /// [`shown`]; `+` joins the attributes of a multi-valued RDN. A comma or plus
+    /// inside a value shows with a backslash, so that no value can pose as two.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut last = None;
+        for a in &self.attributes {
+            match last {
+                None => {}
+                Some(rdn) if rdn == a.rdn => f.write_str("+")?,
+                Some(_) => f.write_str(", ")?,
+            }
+            last = Some(a.rdn);
+            let value = a
+                .value
+                .as_deref()
+                .map_or_else(|| "#not-a-string".into(), |v| shown(v).replace(',', "\\,").replace('+', "\\+"));
+            write!(f, "{}={value}", short_name(a.oid))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// `CN` for 2.5.4.3 and so on; the dotted OID where there is no short name.
+pub fn short_name(oid: ObjectIdentifier) -> String {
+    SHORT_NAMES.iter().find(|(_, o)| *o == oid).map_or_else(|| oid.to_string(), |(n, _)| (*n).into())
+}
+
+/// The attribute type of a short name such as `CN` (any case) or a dotted OID.
+pub fn oid_by_name(name: &str) -> Option<ObjectIdentifier> {
+    SHORT_NAMES
+        .iter()
+        .find(|(n, _)| n.eq_ignore_ascii_case(name))
+        .map(|(_, o)| *o)
+        .or_else(|| ObjectIdentifier::new(name).ok())
+}
+
+fn string_value(value: &Any) -> Option<String> {
+    match value.tag() {
+        Tag::Utf8String | Tag::PrintableString | Tag::Ia5String => {
+            String::from_utf8(value.value().to_vec()).ok()
+        }
+        // Latin-1 in practice; only its ASCII part is certain.
+        Tag::TeletexString => value.value().is_ascii().then(|| shown_bytes(value.value())),
+        Tag::BmpString => {
+            let units: Vec<u16> = value
+                .value()
+                .chunks(2)
+                .map(|pair| pair.iter().fold(0, |unit, b| unit << 8 | u16::from(*b)))
+                .collect();
+            String::from_utf16(&units).ok()
+        }
+        _ => None,
+    }
+}
+
+/// Splits at commas that no backslash precedes, and takes the backslashes away.
+fn split_unescaped(text: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        let part = match c {
+            ',' => {
+                parts.push(String::new());
+                continue;
+            }
+            '\\' => chars.next(),
+            c => Some(c),
+        };
+        if let (Some(c), Some(last)) = (part, parts.last_mut()) {
+            last.push(c);
+        }
+    }
+    parts
+}
+
+fn parse_attribute(part: &str, whole: &str) -> Result<SetOfVec<AttributeTypeAndValue>> {
+    let bad = |what: &str| subject_error(whole, what);
+    let (key, value) = part.split_once('=').ok_or_else(|| bad("every part must be TYPE=value"))?;
+    let (key, value) = (key.trim(), value.trim());
+    let oid = oid_by_name(key).ok_or_else(|| bad(&format!("unknown attribute type {}", shown(key))))?;
+    if value.is_empty() {
+        return Err(bad(&format!("{} is empty", shown(key))));
+    }
+    if value.chars().any(char::is_control) {
+        return Err(bad(&format!("{} holds a control character", shown(key))));
+    }
+    let encoded = match oid {
+        rfc4519::C if value.len() == 2 => PrintableStringRef::new(value).and_then(|s| Any::encode_from(&s)),
+        rfc4519::C => return Err(bad("C must be two letters (ISO 3166)")),
+        rfc4519::DC | EMAIL => Ia5StringRef::new(value).and_then(|s| Any::encode_from(&s)),
+        rfc4519::SERIAL_NUMBER => PrintableStringRef::new(value).and_then(|s| Any::encode_from(&s)),
+        _ => Utf8StringRef::new(value).and_then(|s| Any::encode_from(&s)),
+    };
+    let value =
+        encoded.map_err(|_| bad(&format!("{} has a character its type does not allow", shown(key))))?;
+    SetOfVec::try_from(vec![AttributeTypeAndValue { oid, value }]).map_err(|_| bad("cannot be encoded"))
+}
+
+fn subject_error(text: &str, what: &str) -> Error {
+    Error::usage("name.parse", format!("subject '{}': {what}", shown(text)))
+        .next("write it as 'O=Example,CN=Example Root G1', the most general attribute first")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_is_as_written_and_bytes_survive() {
+        let name = Name::parse(r"C=CH,O=Example\, Inc.,CN=Root G1").unwrap();
+        assert_eq!(name.to_string(), r"C=CH, O=Example\, Inc., CN=Root G1");
+        assert_eq!(Name::from_der(name.as_der()).unwrap(), name);
+    }
+
+    #[test]
+    fn bad_subjects_are_refused() {
+        for bad in ["", "CN", "CN=", "XX=y", "C=CHE", "DC=é", "CN=a\u{7}b", "CN=a,,O=b"] {
+            assert_eq!(Name::parse(bad).unwrap_err().id, "name.parse", "{bad}");
+        }
+    }
+}
