@@ -10,10 +10,14 @@
 //! Everything but `media`, `home`, `token` and the journal's file is pure:
 //! clock, randomness and bytes are arguments.
 
+pub mod audit;
 pub mod error;
 pub mod finding;
+pub mod home;
 pub mod intake;
 pub mod journal;
+pub mod perform;
+pub mod plan;
 pub mod policy;
 pub mod text;
 pub mod token;

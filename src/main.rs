@@ -1,2 +1,8 @@
-//! The `anchorite` command.
-fn main() {}
+//! The `anchorite` command: a thin layer over the library that alone knows the
+//! terminal, the clock and the process.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

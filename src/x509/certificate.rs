@@ -37,6 +37,37 @@ pub struct Tbs {
     signature: SignatureAlgorithm,
 }
 
+/// The few facts of a TBSCertificate that a record of issued certificates needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Serial number.
+    pub serial: Serial,
+    /// Subject, byte for byte.
+    pub subject: Name,
+    /// SHA-256 of the SubjectPublicKeyInfo.
+    pub key: Digest,
+    /// First second of validity.
+    pub not_before: Time,
+    /// Last second of validity.
+    pub not_after: Time,
+}
+
+impl Facts {
+    /// Reads them from the to-be-signed bytes.
+    pub fn from_tbs(tbs: &[u8]) -> Result<Self> {
+        let bad = |e: der::Error| Error::integrity("certificate.tbs", format!("not a TBSCertificate ({e})"));
+        let tbs = TbsCertificate::from_der(tbs).map_err(bad)?;
+        Ok(Self {
+            serial: Serial::from_bytes(tbs.serial.as_bytes())
+                .ok_or_else(|| Error::integrity("certificate.tbs", "serial number is zero or too long"))?,
+            subject: Name::from_der(&tbs.subject.to_der().map_err(bad)?).map_err(bad)?,
+            key: Digest::of(&tbs.public_key.to_der().map_err(bad)?),
+            not_before: Time::from_unix(tbs.validity.not_before.to_unix_duration().as_secs()),
+            not_after: Time::from_unix(tbs.validity.not_after.to_unix_duration().as_secs()),
+        })
+    }
+}
+
 /// TBSCertificate with name and key as they came (RFC 5280 §4.1.2).
 #[derive(Sequence)]
 struct TbsCertificate {
@@ -92,6 +123,11 @@ impl CertificateSpec {
 }
 
 impl Tbs {
+    /// The bytes of an intent on record, to be joined with the signature on record.
+    pub(crate) fn recorded(der: Vec<u8>, signature: SignatureAlgorithm) -> Self {
+        Self { der, signature }
+    }
+
     /// The bytes to be signed.
     pub fn as_der(&self) -> &[u8] {
         &self.der

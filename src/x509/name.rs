@@ -72,6 +72,21 @@ impl Name {
         Self::from_der(&der).map_err(bad)
     }
 
+    /// The same name with another common name, put last.
+    pub fn with_common_name(&self, common_name: &str) -> Result<Self> {
+        let bad = |e: der::Error| subject_error(common_name, &format!("cannot be encoded ({e})"));
+        let mut rdns = Vec::<SetOfVec<AttributeTypeAndValue>>::from_der(&self.der).map_err(bad)?;
+        rdns.retain(|set| set.iter().all(|a| a.oid != rfc4519::CN));
+        let value = Utf8StringRef::new(common_name).and_then(|s| Any::encode_from(&s)).map_err(bad)?;
+        rdns.push(SetOfVec::try_from(vec![AttributeTypeAndValue { oid: rfc4519::CN, value }]).map_err(bad)?);
+        Self::from_der(&rdns.to_der().map_err(bad)?).map_err(bad)
+    }
+
+    /// The first common name, unescaped.
+    pub fn common_name(&self) -> Option<&str> {
+        self.values(rfc4519::CN).next().flatten()
+    }
+
     /// The DER, byte for byte as it came.
     pub fn as_der(&self) -> &[u8] {
         &self.der

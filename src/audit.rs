@@ -1,0 +1,227 @@
+//! The audit: everything the journal claims, checked without the token. Pure.
+//!
+//! With the root certificate's fingerprint alone: every line's hash and sequence,
+//! every signature over the bytes on record, every certificate against its issuer.
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::journal::{Entry, Event, Head, IntentRecord, KeyRole, Ledger, Purpose, Replay, Standing, replay};
+use crate::lint::CertificateKind;
+use crate::verify::{self, verify_signature};
+use crate::x509::{Digest, Issuer, Tbs};
+
+/// What the auditor knows beforehand.
+#[derive(Debug, Default)]
+pub struct Expectation<'a> {
+    /// SHA-256 of the root certificate, as noted at its ceremony.
+    pub root_sha256: Option<Digest>,
+    /// The root certificate (DER) that lies beside the journal.
+    pub root: Option<&'a [u8]>,
+    /// Heads noted down elsewhere, each with the place.
+    pub heads: Vec<(String, Head)>,
+    /// A head known by its hash alone, from the printed sheet.
+    pub head: Option<Digest>,
+}
+
+/// The three states of a journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Everything holds and everything is settled.
+    Ok,
+    /// Everything holds, something is unfinished: an intent, a seal, a line.
+    Open,
+    /// Something does not hold: stop the ceremony.
+    Broken,
+}
+
+/// One fault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// The check's stable ID.
+    pub id: &'static str,
+    /// A full sentence.
+    pub message: String,
+}
+
+/// What the audit found.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The verdict.
+    pub state: State,
+    /// Number of lines.
+    pub entries: u64,
+    /// SHA-256 of the last line.
+    pub head: Option<Digest>,
+    /// Number of signatures on record.
+    pub signatures: u64,
+    /// What is unfinished, a sentence each.
+    pub open: Vec<String>,
+    /// What does not hold.
+    pub errors: Vec<Fault>,
+}
+
+/// Certificates that the journal proves were signed, for comparison with files.
+pub type Certificates = Vec<(crate::x509::Serial, Vec<u8>)>;
+
+/// Audits a journal's bytes.
+pub fn audit(bytes: &[u8], expect: &Expectation<'_>) -> (Report, Option<Replay>, Certificates) {
+    let mut auditor = Auditor { expect, root: None, certificates: Vec::new(), faults: Vec::new() };
+    match replay(bytes, |entry, ledger| auditor.entry(entry, ledger)) {
+        Ok(replayed) => {
+            auditor.end(&replayed);
+            let open = auditor.open(&replayed);
+            let state = match (auditor.faults.is_empty(), open.is_empty()) {
+                (false, _) => State::Broken,
+                (true, false) => State::Open,
+                (true, true) => State::Ok,
+            };
+            let report = Report {
+                state,
+                entries: replayed.ledger.count(),
+                head: Some(replayed.ledger.head()),
+                signatures: replayed.ledger.signatures(),
+                open,
+                errors: auditor.faults,
+            };
+            (report, Some(replayed), auditor.certificates)
+        }
+        Err(error) => {
+            auditor.fault(error);
+            let errors = auditor.faults;
+            let report =
+                Report { state: State::Broken, entries: 0, head: None, signatures: 0, open: Vec::new(), errors };
+            (report, None, auditor.certificates)
+        }
+    }
+}
+
+struct Auditor<'a> {
+    expect: &'a Expectation<'a>,
+    root: Option<Issuer>,
+    certificates: Certificates,
+    faults: Vec<Fault>,
+}
+
+impl Auditor<'_> {
+    /// Structure faults end the replay; a signature that does not hold is noted
+    /// and the replay goes on, so that all of them are seen.
+    fn entry(&mut self, entry: &Entry, ledger: &Ledger) -> Result<()> {
+        if let Event::Signed { intent, signature } = &entry.event
+            && let Some((_, record)) = ledger.open_intents().find(|(seq, _)| seq == intent)
+            && let Err(error) = self.signed(record, &signature.0, entry, ledger)
+        {
+            self.fault(error.at(format!("journal line {}", entry.seq + 1)));
+        }
+        Ok(())
+    }
+
+    fn signed(&mut self, intent: &IntentRecord, signature: &[u8], entry: &Entry, ledger: &Ledger) -> Result<()> {
+        let key = ledger.key(intent.role).and_then(|k| k.public_key.as_ref());
+        if !key.is_some_and(|k| verify_signature(k, intent.algorithm, &intent.message, signature).is_ok()) {
+            return Err(Error::integrity(
+                "audit.signature",
+                format!("the signature of the {:?} key does not verify over the bytes on record", intent.role),
+            ));
+        }
+        let kind = match intent.purpose {
+            Purpose::RootCertificate => CertificateKind::Root,
+            Purpose::JournalCertificate => CertificateKind::Journal,
+            Purpose::Intermediate => CertificateKind::Intermediate,
+            Purpose::Release | Purpose::Seal => return Ok(()),
+        };
+        let tbs = Tbs::recorded(intent.message.clone(), intent.algorithm);
+        let der = tbs.assemble(signature)?;
+        if kind == CertificateKind::Root {
+            self.root = Some(self.accept_root(&der)?);
+        }
+        let root = self.root.as_ref().ok_or_else(|| {
+            Error::integrity("audit.no-root", "a certificate was signed before the root's own was accepted")
+        })?;
+        let certificate = verify::verify(&tbs, &der, kind, root, entry.time)?;
+        self.certificates.push((certificate.get().serial.clone(), der));
+        Ok(())
+    }
+
+    fn accept_root(&self, der: &[u8]) -> Result<Issuer> {
+        let found = Digest::of(der);
+        if let Some(wanted) = self.expect.root_sha256.filter(|wanted| *wanted != found) {
+            return Err(Error::integrity(
+                "audit.root",
+                format!("the root on record has SHA-256 {found}, wanted {wanted}: this is another CA's journal"),
+            ));
+        }
+        if self.expect.root.is_some_and(|given| given != der) {
+            return Err(Error::integrity("audit.root", "the root on record is not the root certificate given"));
+        }
+        Issuer::from_der(der)
+    }
+
+    fn end(&mut self, replayed: &Replay) {
+        let lines = replayed.ledger.count();
+        if (self.expect.root_sha256.is_some() || self.expect.root.is_some()) && self.root.is_none() {
+            self.fault(Error::integrity("audit.root", "the journal holds no accepted root certificate"));
+        }
+        for (place, head) in &self.expect.heads {
+            if let Err(error) = head.compare(place, lines, replayed.hash_at(head.count)) {
+                self.fault(error);
+            }
+        }
+        if let Some(head) = self.expect.head
+            && !replayed.hashes.contains(&head)
+        {
+            self.fault(Error::integrity(
+                "journal.behind",
+                format!("the head {head} is nowhere in this journal ({lines} lines): it was cut short, rewritten, or is another's"),
+            ));
+        }
+    }
+
+    fn open(&self, replayed: &Replay) -> Vec<String> {
+        let ledger = &replayed.ledger;
+        let mut open = open_matters(ledger);
+        if !replayed.torn.is_empty() {
+            open.push(format!("the last line is unfinished ({} bytes)", replayed.torn.len()));
+        }
+        for (place, head) in &self.expect.heads {
+            if let Ok(Standing::Ahead) = head.compare(place, ledger.count(), replayed.hash_at(head.count)) {
+                open.push(format!("the journal goes on {} lines after {place}", ledger.count() - head.count));
+            }
+        }
+        if self.expect.head.is_some_and(|head| head != ledger.head()) {
+            open.push("the journal goes on after the expected head".into());
+        }
+        open
+    }
+
+    fn fault(&mut self, error: Error) {
+        self.faults.push(Fault { id: error.id, message: error.message });
+    }
+}
+
+/// What a ledger leaves open, a sentence each.
+pub fn open_matters(ledger: &Ledger) -> Vec<String> {
+    let mut open = Vec::new();
+    for (seq, intent) in ledger.open_intents() {
+        let what = match ledger.certificate_of(intent) {
+            Some(c) => format!("certificate {} for {}", c.serial, c.subject),
+            None => format!("{:?}", intent.purpose).to_lowercase(),
+        };
+        open.push(format!("journal line {}: {what} was about to be signed, the outcome is not on record", seq + 1));
+    }
+    for seq in ledger.open_keys() {
+        open.push(format!("journal line {}: a key was about to be generated, the outcome is not on record", seq + 1));
+    }
+    for plan in ledger.unfinished_plans() {
+        let signed = ledger.unreleased().filter(|(_, i)| i.plan == Some(*plan)).count();
+        open.push(format!("plan {plan} is not released: {signed} of its certificates are signed"));
+    }
+    if ledger.key(KeyRole::Journal).is_some() {
+        let sealed = ledger.sealed().map_or(0, |(count, _)| count);
+        if sealed < ledger.count() {
+            open.push(format!("the last {} lines are not sealed", ledger.count() - sealed));
+        }
+    }
+    open
+}

@@ -1,0 +1,395 @@
+//! The command line: one definition, from which help, man pages and completions come.
+
+use std::path::PathBuf;
+
+use anchorite::x509::{Digest, KeyAlgorithm, Seconds};
+use clap::{Args, Parser, Subcommand};
+
+use super::parse_digest;
+
+/// An offline root CA: reviewed plans in, verified intermediates out, every signature on record
+#[derive(Debug, Parser)]
+#[command(name = "anchorite", version, max_term_width = 100, propagate_version = true)]
+#[command(after_help = "exit codes: 0 done, 1 refused or open, 2 usage or configuration, 3 token, \
+                  4 integrity (stop the ceremony), 130 interrupted")]
+pub struct Cli {
+    #[command(flatten)]
+    pub globals: Globals,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Debug, Args)]
+pub struct Globals {
+    /// The CA home
+    #[arg(long, global = true, env = "ANCHORITE_HOME", default_value = ".", value_name = "DIR")]
+    pub home: PathBuf,
+    /// Machine-readable results on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Answer confirmations with yes (only in a home made with --unattended; the record says so)
+    #[arg(long, global = true)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    Init(Init),
+    Root(Root),
+    Inspect(Inspect),
+    Sign(Sign),
+    Plan(Plan),
+    Perform(Perform),
+    Audit(Audit),
+    Verify(Verify),
+    Policy(Policy),
+    Request(Request),
+    Assemble(Assemble),
+    Token(Token),
+    Completions(Completions),
+    Manual(Manual),
+}
+
+/// How the PIN is read when the terminal is not asked for it.
+#[derive(Debug, Args, Default)]
+pub struct Pin {
+    /// Read the PIN from a file (one trailing newline is not part of it)
+    #[arg(long, value_name = "FILE", conflicts_with = "pin_fd")]
+    pub pin_file: Option<PathBuf>,
+    /// Read the PIN from an open file descriptor
+    #[arg(long, value_name = "N")]
+    pub pin_fd: Option<i32>,
+    /// Declare that the clock ran ahead in an earlier session; goes on record
+    #[arg(long)]
+    pub correct_clock: bool,
+}
+
+/// Make a CA home: configuration, policies, register, empty journal
+#[derive(Debug, Args)]
+#[command(after_help = "example:\n  anchorite init /srv/ca --token 'pkcs11:token=ceremony' --module /usr/lib/softhsm/libsofthsm2.so")]
+pub struct Init {
+    /// The folder to make
+    pub dir: PathBuf,
+    /// The token that will hold the keys, as an RFC 7512 URI
+    #[arg(long, value_name = "URI")]
+    pub token: String,
+    /// The PKCS#11 module's shared object
+    #[arg(long, value_name = "PATH")]
+    pub module: Option<PathBuf>,
+    /// Allow --yes in this home, for CI and rehearsals
+    #[arg(long)]
+    pub unattended: bool,
+    /// Mark everything made in this home as a rehearsal
+    #[arg(long)]
+    pub rehearsal: bool,
+}
+
+/// The root key and its certificate
+#[derive(Debug, Args)]
+pub struct Root {
+    #[command(subcommand)]
+    pub verb: RootVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RootVerb {
+    Create(RootCreate),
+}
+
+/// Generate the root's key in the token and sign its certificate
+#[derive(Debug, Args)]
+#[command(after_help = "example:\n  anchorite root create --home /srv/ca --subject 'O=Example,CN=Example Root G1' --key p256 --ttl 20y\n\nAfter a crash run the same command again: it takes up where it was left.")]
+pub struct RootCreate {
+    /// The subject, the most general attribute first
+    #[arg(long, value_name = "NAME")]
+    pub subject: String,
+    /// The kind of key: p256, p384, rsa3072, rsa4096 or ed25519
+    #[arg(long, value_name = "KIND", value_parser = root_algorithm)]
+    pub key: KeyAlgorithm,
+    /// How long the root is valid: a number and s, m, h, d, w or y (365 days)
+    #[arg(long, value_parser = span)]
+    pub ttl: Seconds,
+    /// The key's label in the token
+    #[arg(long, default_value = "anchorite root")]
+    pub label: String,
+    /// pathLenConstraint; without it the root sets none
+    #[arg(long, value_name = "N")]
+    pub path_len: Option<u8>,
+    #[command(flatten)]
+    pub pin: Pin,
+}
+
+/// Show what came on the stick and what the policy says of it (no token needed)
+#[derive(Debug, Args)]
+#[command(after_help = "example:\n  anchorite inspect --home /srv/ca /media/stick")]
+pub struct Inspect {
+    /// Judge by this policy instead of the register's
+    #[arg(long, value_name = "NAME")]
+    pub policy: Option<String>,
+    /// Folders and files
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+}
+
+/// Plan, confirm, perform, release
+#[derive(Debug, Args)]
+#[command(after_help = "example:\n  anchorite sign --home /srv/ca --from /media/in --to /media/out")]
+pub struct Sign {
+    /// The stick with the requests
+    #[arg(long, value_name = "DIR")]
+    pub from: PathBuf,
+    /// The stick for the release
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    /// Judge by this policy instead of the register's
+    #[arg(long, value_name = "NAME")]
+    pub policy: Option<String>,
+    /// Sign what is granted even where other requests are refused
+    #[arg(long)]
+    pub partial: bool,
+    /// Stop before the token: show the plan with placeholder serials
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub pin: Pin,
+}
+
+/// Write the plan to a file, for review and a later perform
+#[derive(Debug, Args)]
+#[command(after_help = "example:\n  anchorite plan --home /srv/ca --from /media/in --out /srv/plan.json")]
+pub struct Plan {
+    /// The stick with the requests
+    #[arg(long, value_name = "DIR")]
+    pub from: PathBuf,
+    /// The plan file to write
+    #[arg(long, value_name = "PLAN")]
+    pub out: PathBuf,
+    /// Judge by this policy instead of the register's
+    #[arg(long, value_name = "NAME")]
+    pub policy: Option<String>,
+    /// Plan what is granted even where other requests are refused
+    #[arg(long)]
+    pub partial: bool,
+}
+
+/// Perform a plan, or take one up again that a crash or a full stick cut short
+#[derive(Debug, Args)]
+#[command(after_help = "example:\n  anchorite perform --home /srv/ca /srv/plan.json --to /media/out")]
+pub struct Perform {
+    /// The plan file
+    pub plan: PathBuf,
+    /// The stick for the release
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    #[command(flatten)]
+    pub pin: Pin,
+}
+
+/// The journal: verify, show, export, restore
+#[derive(Debug, Args)]
+pub struct Audit {
+    #[command(subcommand)]
+    pub verb: AuditVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AuditVerb {
+    Verify(AuditVerify),
+    Show(AuditShow),
+    Export(AuditExport),
+    Restore(AuditRestore),
+}
+
+/// Replay the journal and check every hash, sequence and signature
+#[derive(Debug, Args)]
+#[command(after_help = "example:\n  anchorite audit verify --home /srv/ca\n  anchorite audit verify --journal RELEASE/journal --root RELEASE/root-cert.pem --root-sha256 HEX")]
+pub struct AuditVerify {
+    /// A copy of the journal instead of the home's
+    #[arg(long, value_name = "DIR", requires = "root")]
+    pub journal: Option<PathBuf>,
+    /// The root certificate to judge it by
+    #[arg(long, value_name = "FILE")]
+    pub root: Option<PathBuf>,
+    /// The root certificate's SHA-256, as noted at its ceremony
+    #[arg(long, value_name = "HEX", value_parser = parse_digest)]
+    pub root_sha256: Option<Digest>,
+    /// The head as noted on the last printed sheet
+    #[arg(long, value_name = "HEX", value_parser = parse_digest)]
+    pub expect_head: Option<Digest>,
+}
+
+/// Show what is on record
+#[derive(Debug, Args)]
+#[command(after_help = "example:\n  anchorite audit show --home /srv/ca --last 20")]
+pub struct AuditShow {
+    /// Only the last N entries
+    #[arg(long, value_name = "N")]
+    pub last: Option<usize>,
+}
+
+/// Copy the journal and what it governs to a folder
+#[derive(Debug, Args)]
+#[command(after_help = "example:\n  anchorite audit export --home /srv/ca --to /media/audit")]
+pub struct AuditExport {
+    /// The folder to write into
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+}
+
+/// Take the journal over from an export or a release
+#[derive(Debug, Args)]
+#[command(after_help = "example:\n  anchorite audit restore --home /srv/ca --from /media/audit/journal --root-sha256 HEX")]
+pub struct AuditRestore {
+    /// The folder that holds the copy (`journal.jsonl`)
+    #[arg(long, value_name = "DIR")]
+    pub from: PathBuf,
+    /// The root certificate's SHA-256, as noted at its ceremony
+    #[arg(long, value_name = "HEX", value_parser = parse_digest)]
+    pub root_sha256: Digest,
+    /// The newest head known, from the printed sheet (needed where state/head is gone)
+    #[arg(long, value_name = "HEX", value_parser = parse_digest)]
+    pub expect_head: Option<Digest>,
+}
+
+/// Check a release, or one cluster's folder of it, anywhere
+#[derive(Debug, Args)]
+#[command(after_help = "example:\n  anchorite verify /media/out/anchorite-2026-11-22-0001 --root-sha256 HEX")]
+pub struct Verify {
+    /// The release folder, or one cluster's folder in it
+    pub bundle: PathBuf,
+    /// The root certificate's SHA-256, as noted at its ceremony
+    #[arg(long, value_name = "HEX", value_parser = parse_digest)]
+    pub root_sha256: Digest,
+    /// Accept the release of a rehearsal
+    #[arg(long)]
+    pub rehearsal: bool,
+}
+
+/// Policies: check an edit, put it in force
+#[derive(Debug, Args)]
+pub struct Policy {
+    #[command(subcommand)]
+    pub verb: PolicyVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum PolicyVerb {
+    /// Are these documents well formed, and do they differ from those in force?
+    #[command(after_help = "example:\n  anchorite policy check --home /srv/ca")]
+    Check {
+        /// Policy files to check instead of the home's documents
+        files: Vec<PathBuf>,
+    },
+    /// Put edited documents in force, on record
+    #[command(after_help = "example:\n  anchorite policy pin --home /srv/ca")]
+    Pin(Pin),
+}
+
+/// On the cluster's side: make a key and a request
+#[derive(Debug, Args)]
+#[command(after_help = "example:\n  anchorite request --cluster east --profile istio --key east.key --to /media/stick")]
+pub struct Request {
+    /// The cluster's id: a DNS label
+    #[arg(long)]
+    pub cluster: String,
+    /// The policy wished for
+    #[arg(long)]
+    pub profile: String,
+    /// The private key: made where there is none, never put on the stick
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// The stick for the request
+    #[arg(long, value_name = "STICK")]
+    pub to: PathBuf,
+    /// The kind of key to make: p256, p384, rsa2048 to rsa4096 or ed25519
+    #[arg(long, value_name = "KIND", default_value = "p256", value_parser = cluster_algorithm)]
+    pub algorithm: KeyAlgorithm,
+    /// The organisation (O) of the subject, where the profile does not fix it
+    #[arg(long, value_name = "NAME")]
+    pub organisation: Option<String>,
+}
+
+/// On the cluster's side: join a bundle with the key
+#[derive(Debug, Args)]
+#[command(after_help = "example:\n  anchorite assemble --bundle /media/out/anchorite-2026-11-22-0001/east --key east.key --out east-cacerts")]
+pub struct Assemble {
+    /// The cluster's folder in the release
+    #[arg(long, value_name = "CLUSTER_DIR")]
+    pub bundle: PathBuf,
+    /// The private key that the request was made with
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// The folder to make
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Include the CRL set
+    #[arg(long)]
+    pub crl: bool,
+    /// The root certificate's SHA-256, as noted at its ceremony
+    #[arg(long, value_name = "HEX", value_parser = parse_digest)]
+    pub root_sha256: Option<Digest>,
+    /// Accept the bundle of a rehearsal
+    #[arg(long)]
+    pub rehearsal: bool,
+}
+
+/// The hardware
+#[derive(Debug, Args)]
+pub struct Token {
+    #[command(subcommand)]
+    pub verb: TokenVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TokenVerb {
+    /// Show the tokens that are there and the objects on them
+    #[command(after_help = "example:\n  anchorite token list --home /srv/ca\n  anchorite token list --module /usr/lib/softhsm/libsofthsm2.so")]
+    List {
+        /// A PKCS#11 module instead of the home's
+        #[arg(long, value_name = "PATH")]
+        module: Option<PathBuf>,
+        /// Log in, to see private objects as well
+        #[arg(long)]
+        login: bool,
+        #[command(flatten)]
+        pin: Pin,
+    },
+}
+
+/// Print a shell's completion script
+#[derive(Debug, Args)]
+#[command(after_help = "example:\n  anchorite completions bash")]
+pub struct Completions {
+    /// bash, zsh, fish, elvish or powershell
+    pub shell: clap_complete::Shell,
+}
+
+/// Write the man pages into a folder
+#[derive(Debug, Args)]
+#[command(after_help = "example:\n  anchorite manual man1")]
+pub struct Manual {
+    /// The folder
+    pub dir: PathBuf,
+}
+
+fn root_algorithm(text: &str) -> Result<KeyAlgorithm, String> {
+    match text {
+        "p256" | "p384" | "rsa3072" | "rsa4096" | "ed25519" => KeyAlgorithm::parse(text),
+        _ => None,
+    }
+    .ok_or_else(|| "want p256, p384, rsa3072, rsa4096 or ed25519".into())
+}
+
+fn cluster_algorithm(text: &str) -> Result<KeyAlgorithm, String> {
+    match text {
+        "p256" | "p384" | "rsa2048" | "rsa3072" | "rsa4096" | "ed25519" => KeyAlgorithm::parse(text),
+        _ => None,
+    }
+    .ok_or_else(|| "want p256, p384, rsa2048, rsa3072, rsa4096 or ed25519".into())
+}
+
+fn span(text: &str) -> Result<Seconds, String> {
+    Seconds::parse(text)
+        .filter(|s| s.0 > 0)
+        .ok_or_else(|| "want a whole number and s, m, h, d, w or y (365 days), e.g. 20y or 7300d".into())
+}

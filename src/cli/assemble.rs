@@ -1,0 +1,44 @@
+//! `assemble`: on the cluster's side, a bundle and its key become the Secret.
+
+use anchorite::cluster::{AssembleOptions, OutFile, assemble};
+use anchorite::media::durable;
+use anchorite::release::Verifier;
+use anchorite::{Error, Result};
+
+use super::args::{Assemble, Globals};
+use super::request::read_key;
+use super::{folder, output, process, shown_path};
+
+pub fn run(globals: &Globals, args: &Assemble) -> Result<u8> {
+    if args.out.exists() {
+        return Err(Error::usage("assemble.exists", format!("{}: exists", shown_path(&args.out)))
+            .next("name a folder that does not exist yet; nothing is overwritten"));
+    }
+    let bundle = folder::read(&args.bundle)?;
+    let key = read_key(&args.key)?;
+    let options = AssembleOptions {
+        root_sha256: args.root_sha256,
+        allow_rehearsal: args.rehearsal,
+        with_crl: args.crl,
+        at: process::now(),
+    };
+    let files = assemble(&bundle, &key, &options, &Verifier)?;
+    durable::create_dir(&args.out, 0o700)?;
+    for OutFile { name, bytes, secret } in &files {
+        durable::write_new(&args.out, name, bytes, if *secret { 0o600 } else { 0o644 })?;
+    }
+    let place = shown_path(&args.out);
+    if globals.json {
+        output::json(&serde_json::json!({"out": place, "files": files.iter().map(|f| f.name).collect::<Vec<_>>()}))?;
+    } else {
+        let list: String = files.iter().map(|f| format!("  {}\n", f.name)).collect();
+        output::text(&format!(
+            "{} {place}\n{list}load it: kubectl apply -f {place}/cacerts.yaml\n",
+            output::styled(output::GOOD, "assembled")
+        ))?;
+    }
+    if args.root_sha256.is_none() {
+        output::note("the root was taken from the bundle; give --root-sha256 to hold it against the noted fingerprint");
+    }
+    Ok(0)
+}

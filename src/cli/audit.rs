@@ -1,0 +1,173 @@
+//! `audit verify|show|export|restore`.
+
+use std::path::Path;
+
+use anchorite::audit::{Expectation, Fault, Report, State, audit};
+use anchorite::home::{self, Home};
+use anchorite::journal::{JOURNAL_FILE, replay};
+use anchorite::media::durable;
+use anchorite::x509::pem;
+use anchorite::{Error, Result};
+
+use super::args::{Audit, AuditExport, AuditRestore, AuditShow, AuditVerb, AuditVerify, Globals};
+use super::output::{BAD, GOOD, WARN, styled};
+use super::{output, shown_path, unlock};
+
+/// The largest journal that is read.
+const JOURNAL_MAXIMUM: u64 = 8 << 30;
+
+pub fn run(globals: &Globals, args: &Audit) -> Result<u8> {
+    match &args.verb {
+        AuditVerb::Verify(args) => verify(globals, args),
+        AuditVerb::Show(args) => show(globals, args),
+        AuditVerb::Export(args) => export(globals, args),
+        AuditVerb::Restore(args) => restore(globals, args),
+    }
+}
+
+fn verify(globals: &Globals, args: &AuditVerify) -> Result<u8> {
+    let given = args.root.as_deref().map(root_certificate).transpose()?;
+    let mut expect = Expectation {
+        root_sha256: args.root_sha256,
+        root: given.as_deref(),
+        heads: Vec::new(),
+        head: args.expect_head,
+    };
+    let report = match &args.journal {
+        Some(folder) => audit(&journal_bytes(folder)?, &expect).0,
+        None => home::examine(&globals.home, &mut expect)?,
+    };
+    if globals.json {
+        output::json(&report)?;
+    } else {
+        output::text(&render(&report))?;
+    }
+    Ok(match report.state {
+        State::Ok => 0,
+        State::Open => 1,
+        State::Broken => 4,
+    })
+}
+
+/// The root certificate's DER from a PEM or DER file.
+fn root_certificate(path: &Path) -> Result<Vec<u8>> {
+    let bytes = durable::read_bounded(path, 1 << 20)?;
+    if bytes.first() == Some(&0x30) {
+        return Ok(bytes);
+    }
+    anchorite::release::pem::single(&shown_path(path), &bytes)
+}
+
+fn journal_bytes(folder: &Path) -> Result<Vec<u8>> {
+    durable::read_bounded(&folder.join(JOURNAL_FILE), JOURNAL_MAXIMUM)
+}
+
+fn render(report: &Report) -> String {
+    let (style, word) = match report.state {
+        State::Ok => (GOOD, "ok"),
+        State::Open => (WARN, "open"),
+        State::Broken => (BAD, "BROKEN"),
+    };
+    let head = report.head.map_or_else(|| "unknown".into(), |h| h.to_string());
+    let mut out = format!(
+        "journal {}: {} entries, {} signatures\nhead {head}\n",
+        styled(style, word),
+        report.entries,
+        report.signatures
+    );
+    for matter in &report.open {
+        out.push_str(&format!("  {} {matter}\n", styled(WARN, "open")));
+    }
+    for Fault { id, message } in &report.errors {
+        out.push_str(&format!("  {} {message} [{id}]\n", styled(BAD, "no")));
+    }
+    if report.state == State::Broken {
+        out.push_str("stop the ceremony: nothing may be signed on this record\n");
+    }
+    out
+}
+
+fn show(globals: &Globals, args: &AuditShow) -> Result<u8> {
+    let home = unlock::home(globals)?;
+    let bytes = home.journal.bytes()?;
+    let mut entries = Vec::new();
+    replay(&bytes, |entry, _| {
+        entries.push(entry.clone());
+        Ok(())
+    })?;
+    let skip = args.last.map_or(0, |last| entries.len().saturating_sub(last));
+    let shown = entries.get(skip..).unwrap_or_default();
+    if globals.json {
+        output::json(&shown)?;
+        return Ok(0);
+    }
+    for entry in shown {
+        let mut value = serde_json::to_value(&entry.event).unwrap_or_default();
+        let event = value.as_object_mut().and_then(|o| o.remove("event")).unwrap_or_default();
+        output::text(&format!("{:>5}  {}  {}\n", entry.seq, entry.time, event.as_str().unwrap_or_default()))?;
+        for (key, value) in value.as_object().into_iter().flatten() {
+            let text = value.as_str().map_or_else(|| value.to_string(), Into::into);
+            let text = anchorite::text::shown(&text);
+            let short: String = text.chars().take(72).collect();
+            let dots = if short.len() < text.len() { "…" } else { "" };
+            output::text(&format!("       {key:<12} {short}{dots}\n"))?;
+        }
+    }
+    Ok(0)
+}
+
+fn export(globals: &Globals, args: &AuditExport) -> Result<u8> {
+    let home = unlock::home(globals)?;
+    let folder = args.to.join(format!("anchorite-export-{:06}", home.journal.head().count));
+    let files = home.export()?;
+    durable::create_dir(&folder, 0o755)?;
+    for (path, bytes) in &files {
+        let (inner, name) = path.split_once('/').map_or((None, path.as_str()), |(f, n)| (Some(f), n));
+        let place = inner.map_or_else(|| folder.clone(), |f| folder.join(f));
+        if !place.exists() {
+            durable::create_dir(&place, 0o755)?;
+        }
+        durable::write_new(&place, name, bytes, 0o644)?;
+    }
+    let head = home.journal.head();
+    if globals.json {
+        output::json(&serde_json::json!({"export": shown_path(&folder), "files": files.len(), "head": head}))?;
+    } else {
+        output::text(&format!(
+            "{} {}\n  {} files; journal head: {} lines, {}\n",
+            styled(GOOD, "exported"),
+            shown_path(&folder),
+            files.len(),
+            head.count,
+            head.hash
+        ))?;
+    }
+    Ok(0)
+}
+
+fn restore(globals: &Globals, args: &AuditRestore) -> Result<u8> {
+    let copy = journal_bytes(&args.from)?;
+    let expect = Expectation {
+        root_sha256: Some(args.root_sha256),
+        head: args.expect_head,
+        ..Expectation::default()
+    };
+    let (report, replayed, certificates) = audit(&copy, &expect);
+    let (State::Ok | State::Open, Some(replayed)) = (report.state, replayed) else {
+        output::note(&render(&report));
+        return Err(Error::integrity("restore.broken", format!("{}: the copy does not pass the audit", shown_path(&args.from)))
+            .next("restore from another copy; every release holds one"));
+    };
+    Home::restore(&globals.home, &copy, &replayed, args.expect_head.is_some(), super::process::now())?;
+    let folder = globals.home.join("issued");
+    for (serial, der) in &certificates {
+        durable::write_atomic(&folder, &format!("{serial}.pem"), pem::certificate(der).as_bytes(), 0o600)?;
+    }
+    output::text(&format!(
+        "{} {} entries and {} certificates\nnext: `anchorite policy check` compares the documents with those in force; the next session seals the journal\n",
+        styled(GOOD, "restored"),
+        report.entries,
+        certificates.len()
+    ))?;
+    Ok(0)
+}

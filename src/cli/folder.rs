@@ -1,0 +1,25 @@
+//! Folders of ours read whole: releases, bundles, exports.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anchorite::media::read::{Limits, read_paths};
+use anchorite::{Error, Result};
+
+use super::shown_path;
+
+/// A release holds a copy of the journal, so its bounds are wider than a stick's.
+const LIMITS: Limits = Limits { file_bytes: 8 << 30, files: 100_000, depth: 4, total_bytes: 9 << 30 };
+
+/// Every file beneath a folder by its path; anything odd in it is an error.
+pub fn read(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+    if !folder.is_dir() {
+        return Err(Error::usage("folder.missing", format!("{}: is not a folder", shown_path(folder)))
+            .next("name the release's folder, or one cluster's folder in it"));
+    }
+    let stick = read_paths(&[PathBuf::from(folder)], &LIMITS)?;
+    if let Some(odd) = stick.findings.iter().find(|f| f.refused) {
+        return Err(Error::integrity(odd.rule, format!("{}: {}", odd.file, odd.message)));
+    }
+    Ok(stick.files.into_iter().map(|file| (file.path, file.bytes)).collect())
+}

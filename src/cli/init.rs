@@ -1,0 +1,80 @@
+//! `init`: a CA home.
+
+use std::path::Path;
+
+use anchorite::home::{Home, NewHome};
+use anchorite::token::pkcs11;
+use anchorite::token::uri::Pkcs11Uri;
+use anchorite::{Error, Result};
+
+use super::args::{Globals, Init};
+use super::{output, process, shown_path, unlock};
+
+/// Where Debian, Fedora, Arch and Homebrew put SoftHSM: tried where no module is
+/// named and the URI's token is there. Any other module must be named.
+const SOFTHSM: [&str; 5] = [
+    "/usr/lib/softhsm/libsofthsm2.so",
+    "/usr/lib64/pkcs11/libsofthsm2.so",
+    "/usr/lib/pkcs11/libsofthsm2.so",
+    "/opt/homebrew/lib/softhsm/libsofthsm2.so",
+    "/usr/local/lib/softhsm/libsofthsm2.so",
+];
+
+pub fn run(globals: &Globals, args: &Init) -> Result<u8> {
+    if globals.yes && !args.unattended {
+        return Err(unlock::yes_refused());
+    }
+    let uri = Pkcs11Uri::parse(&args.token)?;
+    let module = module(args, &uri)?;
+    let entropy = process::entropy()?;
+    let mut name = [0; 16];
+    name.iter_mut().zip(entropy).for_each(|(n, e)| *n = e);
+    let new = NewHome {
+        token: &args.token,
+        module: module.as_deref(),
+        unattended: args.unattended,
+        rehearsal: args.rehearsal,
+        name,
+    };
+    let home = Home::init(&args.dir, &new, process::now())?;
+    let place = shown_path(home.dir());
+    if globals.json {
+        output::json(&serde_json::json!({
+            "home": place, "id": home.journal.ledger().home(), "token": args.token, "module": module,
+            "unattended": args.unattended, "rehearsal": args.rehearsal,
+        }))?;
+    } else {
+        output::text(&format!(
+            "{} a CA home in {place}\n  token   {}\n  module  {}\nnext: look through {place}/policies and {place}/clusters.toml; after an edit `anchorite policy pin --home {place}`\n      anchorite root create --home {place} --subject 'O=Example,CN=Example Root G1' --key p256 --ttl 20y\n",
+            output::styled(output::GOOD, "made"),
+            anchorite::text::shown(&args.token),
+            module.as_deref().unwrap_or("(from the URI)"),
+        ))?;
+    }
+    Ok(0)
+}
+
+/// The module as an absolute path: a home is used from anywhere.
+fn module(args: &Init, uri: &Pkcs11Uri) -> Result<Option<String>> {
+    if let Some(path) = &args.module {
+        let absolute = std::path::absolute(path).map_err(|e| {
+            Error::usage("token.module-path", format!("{}: is not a path ({e})", shown_path(path)))
+        })?;
+        return match absolute.to_str() {
+            Some(text) => Ok(Some(text.into())),
+            None => Err(Error::usage("token.module-path", format!("{}: is not UTF-8", shown_path(path)))),
+        };
+    }
+    if uri.module_path.is_some() {
+        return Ok(None);
+    }
+    let found = SOFTHSM.iter().find(|path| {
+        Path::new(path).exists()
+            && pkcs11::list(Path::new(path)).is_ok_and(|tokens| tokens.iter().any(|t| uri.matches(t)))
+    });
+    match found {
+        Some(path) => Ok(Some((*path).into())),
+        None => Err(Error::usage("token.no-module", "which PKCS#11 module? None was named, and SoftHSM has no such token")
+            .next("give --module PATH, the shared object that came with the HSM")),
+    }
+}

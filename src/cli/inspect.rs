@@ -1,0 +1,122 @@
+//! `inspect`: what came, and what the policy says of it.
+
+use anchorite::Result;
+use anchorite::finding::{Finding, Outcome};
+use anchorite::media::read::MediaFinding;
+use anchorite::policy::{Context, Decision, decide_all};
+use serde::Serialize;
+
+use super::args::{Globals, Inspect};
+use super::output::{BAD, GOOD, WARN, styled};
+use super::{intake, output, process, unlock};
+
+#[derive(Serialize)]
+struct Report {
+    requests: Vec<Judged>,
+    media: Vec<MediaFinding>,
+}
+
+#[derive(Serialize)]
+struct Judged {
+    file: String,
+    digest: String,
+    cluster: Option<String>,
+    policy: Option<String>,
+    verdict: &'static str,
+    findings: Vec<serde_json::Value>,
+}
+
+pub fn run(globals: &Globals, args: &Inspect) -> Result<u8> {
+    let home = unlock::home(globals)?;
+    let incoming = intake::look(&args.paths, &home.config)?;
+    let context = Context {
+        policies: &home.policies,
+        forced: args.policy.as_deref(),
+        issuer: home.root()?,
+        history: home.journal.ledger(),
+        now: process::now(),
+    };
+    let decisions = decide_all(&context, &incoming.requests);
+    let nothing = decisions.is_empty() && incoming.unusable.is_empty();
+    if nothing && !incoming.media.iter().any(|m| m.refused) {
+        return Err(intake::nothing_found(&args.paths));
+    }
+    let mut requests: Vec<Judged> = decisions.iter().map(judged).collect();
+    requests.extend(incoming.unusable.into_iter().map(|u| Judged {
+        file: u.file,
+        digest: u.digest.to_string(),
+        cluster: None,
+        policy: None,
+        verdict: "refuse",
+        findings: u
+            .by
+            .iter()
+            .map(|b| serde_json::json!({"rule": b.rule, "outcome": "refused", "message": b.message}))
+            .collect(),
+    }));
+    let report = Report { requests, media: incoming.media };
+    let refused = report.requests.iter().any(|r| r.verdict == "refuse") || report.media.iter().any(|m| m.refused);
+    if globals.json {
+        output::json(&report)?;
+    } else {
+        output::text(&render(&report))?;
+    }
+    Ok(u8::from(refused))
+}
+
+fn judged(decision: &Decision) -> Judged {
+    Judged {
+        file: decision.file.clone(),
+        digest: decision.digest.to_string(),
+        cluster: decision.cluster.clone(),
+        policy: decision.policy.clone(),
+        verdict: if decision.grant.is_some() { "grant" } else { "refuse" },
+        findings: decision.findings.iter().filter_map(|f| serde_json::to_value(f).ok()).collect(),
+    }
+}
+
+fn render(report: &Report) -> String {
+    let mut out = String::new();
+    for request in &report.requests {
+        let (style, word) = if request.verdict == "grant" { (GOOD, "GRANT ") } else { (BAD, "REFUSE") };
+        let cluster = request.cluster.as_deref().unwrap_or("-");
+        let policy = request.policy.as_deref().unwrap_or("-");
+        out.push_str(&format!("{} {}  cluster {cluster}, policy {policy}\n", styled(style, word), request.file));
+        out.push_str(&format!("       SHA-256 {}\n", request.digest));
+        for finding in &request.findings {
+            let text = |key: &str| finding.get(key).and_then(|v| v.as_str()).unwrap_or_default();
+            let (mark, style) = match text("outcome") {
+                "refused" => ("no  ", BAD),
+                "warning" => ("note", WARN),
+                "narrowed" => ("less", WARN),
+                "granted" => ("yes ", GOOD),
+                _ => ("ok  ", GOOD),
+            };
+            let source = finding.get("source").and_then(|v| v.as_str()).map(|s| format!(", {s}")).unwrap_or_default();
+            let reference = Some(text("reference")).filter(|r| !r.is_empty()).map(|r| format!(", {r}")).unwrap_or_default();
+            out.push_str(&format!(
+                "  {} {} [{}{source}{reference}]\n",
+                styled(style, mark),
+                text("message"),
+                text("rule")
+            ));
+        }
+    }
+    for finding in &report.media {
+        let (style, word) = if finding.refused { (BAD, "no  ") } else { (WARN, "note") };
+        out.push_str(&format!("{} {}: {} [{}]\n", styled(style, word), finding.file, finding.message, finding.rule));
+    }
+    out
+}
+
+/// What the review adds under an item: everything that is not simply in order.
+pub fn notes(findings: &[Finding]) -> Vec<String> {
+    findings
+        .iter()
+        .filter(|f| matches!(f.outcome, Outcome::Narrowed | Outcome::Warning | Outcome::Granted))
+        .map(|f| {
+            let source = f.source.as_deref().map(|s| format!(", {s}")).unwrap_or_default();
+            format!("{:<8} {} [{}{source}]", format!("{:?}", f.outcome).to_lowercase(), f.message, f.rule)
+        })
+        .collect()
+}

@@ -1,0 +1,95 @@
+//! From a stick to requests: read once, hashed, sorted by content.
+
+use std::path::PathBuf;
+
+use anchorite::intake::{self, Arrival, Request, secrets};
+use anchorite::media::read::{Limits, MediaFinding, Stick, read_paths};
+use anchorite::plan::{Refused, RefusedBy};
+use anchorite::policy::Config;
+use anchorite::{Error, Result};
+
+/// What came in.
+pub struct Incoming {
+    /// Readable requests, in the order of their names.
+    pub requests: Vec<Request>,
+    /// What claims to be a request and cannot be read as one.
+    pub unusable: Vec<Refused>,
+    /// What else is on the stick that the operator should know of.
+    pub media: Vec<MediaFinding>,
+}
+
+/// Reads folders and files. A private key among them ends it at once.
+pub fn read(paths: &[PathBuf], config: &Config) -> Result<Incoming> {
+    let stick = read_paths(paths, &limits(config))?;
+    no_private_keys(&stick)?;
+    Ok(sort(stick))
+}
+
+/// As [`read`], but a private key becomes a refusing finding, for `inspect`.
+pub fn look(paths: &[PathBuf], config: &Config) -> Result<Incoming> {
+    let stick = read_paths(paths, &limits(config))?;
+    let keys: Vec<MediaFinding> = stick
+        .files
+        .iter()
+        .filter_map(|file| secrets::find_private_key(&file.bytes).map(|kind| private_key(&file.path, kind)))
+        .collect();
+    let mut incoming = sort(stick);
+    incoming.media.extend(keys);
+    Ok(incoming)
+}
+
+fn limits(config: &Config) -> Limits {
+    config.limits.clone().into()
+}
+
+fn private_key(file: &str, kind: &str) -> MediaFinding {
+    MediaFinding {
+        file: file.into(),
+        rule: "media.private-key",
+        message: format!("PRIVATE KEY ON THE STICK: holds {kind}"),
+        refused: true,
+    }
+}
+
+fn no_private_keys(stick: &Stick) -> Result<()> {
+    for file in &stick.files {
+        if let Some(kind) = secrets::find_private_key(&file.bytes) {
+            let finding = private_key(&file.path, kind);
+            return Err(Error::refused("media.private-key", format!("{}: {}", file.path, finding.message)).next(
+                "stop: treat that key as compromised, destroy the stick, and have its cluster make a new key; only the request travels",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn sort(stick: Stick) -> Incoming {
+    let mut incoming = Incoming { requests: Vec::new(), unusable: Vec::new(), media: stick.findings };
+    for file in &stick.files {
+        for arrival in intake::read(&file.path, &file.bytes) {
+            match arrival {
+                Arrival::Request(request) => incoming.requests.push(*request),
+                Arrival::Unusable { file, digest, finding } => incoming.unusable.push(Refused {
+                    file,
+                    digest,
+                    cluster: None,
+                    by: vec![RefusedBy { rule: finding.rule.into(), message: finding.message }],
+                }),
+                Arrival::Nothing { file } => incoming.media.push(MediaFinding {
+                    file,
+                    rule: "media.not-a-request",
+                    message: "is not a certification request; left alone".into(),
+                    refused: false,
+                }),
+            }
+        }
+    }
+    incoming
+}
+
+/// The error for a stick without a single request.
+pub fn nothing_found(paths: &[PathBuf]) -> Error {
+    let places: Vec<String> = paths.iter().map(|p| super::shown_path(p)).collect();
+    Error::usage("media.empty", format!("{}: no certification request found", places.join(", ")))
+        .next("is this the right stick, and is it mounted? requests are PKCS#10, as PEM or DER")
+}

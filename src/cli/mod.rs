@@ -1,0 +1,86 @@
+//! One file per verb; rendering; exit codes.
+
+mod args;
+mod assemble;
+mod audit;
+mod folder;
+mod generate;
+mod init;
+mod inspect;
+mod intake;
+mod output;
+mod perform;
+mod pin;
+mod plan;
+mod policy;
+mod process;
+mod request;
+mod root;
+mod sign;
+mod terminal;
+mod token;
+mod unlock;
+mod verify;
+
+use std::process::ExitCode;
+
+use anchorite::{Error, Result};
+use clap::Parser as _;
+
+use args::{Cli, Verb};
+
+/// Runs one verb and turns its result into an exit code.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            // Help and version go to stdout and are no error; the rest is usage: 2.
+            let code = if e.use_stderr() { 2 } else { 0 };
+            let _ = e.print();
+            return ExitCode::from(code);
+        }
+    };
+    let json = cli.globals.json;
+    match process::harden().and_then(|()| run(cli)) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            output::error(&error, json);
+            ExitCode::from(error.kind.exit_code())
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<u8> {
+    let globals = &cli.globals;
+    match cli.verb {
+        Verb::Init(a) => init::run(globals, &a),
+        Verb::Root(a) => root::run(globals, &a),
+        Verb::Inspect(a) => inspect::run(globals, &a),
+        Verb::Sign(a) => sign::run(globals, &a),
+        Verb::Plan(a) => plan::run(globals, &a),
+        Verb::Perform(a) => perform::run(globals, &a),
+        Verb::Audit(a) => audit::run(globals, &a),
+        Verb::Verify(a) => verify::run(globals, &a),
+        Verb::Policy(a) => policy::run(globals, &a),
+        Verb::Request(a) => request::run(globals, &a),
+        Verb::Assemble(a) => assemble::run(globals, &a),
+        Verb::Token(a) => token::run(globals, &a),
+        Verb::Completions(a) => generate::completions(&a),
+        Verb::Manual(a) => generate::manual(&a),
+    }
+}
+
+/// A path given by the operator, fit for a message.
+pub(crate) fn shown_path(path: &std::path::Path) -> String {
+    anchorite::text::shown_bytes(path.as_os_str().as_encoded_bytes())
+}
+
+/// HEX of the command line: a SHA-256 in any case, with or without colons.
+pub(crate) fn parse_digest(text: &str) -> std::result::Result<anchorite::x509::Digest, String> {
+    anchorite::x509::Digest::parse(text).ok_or_else(|| "want 64 hexadecimal digits, colons allowed".into())
+}
+
+/// Exit 1 for something that was shown to be refused.
+pub(crate) fn refused(what: impl Into<String>) -> Error {
+    Error::refused("refused", what)
+}

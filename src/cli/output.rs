@@ -1,0 +1,62 @@
+//! Results to stdout, everything else to stderr; colours only where wanted.
+
+use std::io::Write as _;
+
+use anchorite::{Error, Result};
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+/// Good news.
+pub const GOOD: Style = AnsiColor::Green.on_default();
+/// Bad news.
+pub const BAD: Style = AnsiColor::Red.on_default().bold();
+/// Something to look at.
+pub const WARN: Style = AnsiColor::Yellow.on_default();
+
+/// Text in a style; the stream strips it where colours are not wanted (NO_COLOR, a pipe).
+pub fn styled(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// A result, for people.
+pub fn text(text: &str) -> Result<()> {
+    written(anstream::stdout().lock().write_all(text.as_bytes()))
+}
+
+/// A result, for machines: one JSON document and a newline.
+pub fn json(value: &impl Serialize) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(value)
+        .map_err(|e| Error::usage("output.json", format!("the result cannot be written as JSON ({e})")))?;
+    text.push('\n');
+    written(anstream::stdout().lock().write_all(text.as_bytes()))
+}
+
+/// Something said on the way.
+pub fn note(text: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{text}");
+}
+
+/// An error with its next step.
+pub fn error(error: &Error, json: bool) {
+    if json {
+        let value = serde_json::json!({"error": {
+            "id": error.id, "message": error.message, "next": error.next, "exit": error.kind.exit_code(),
+        }});
+        note(&value.to_string());
+        return;
+    }
+    note(&format!("{} {error}", styled(BAD, "error:")));
+    if !error.next.is_empty() {
+        note(&format!("  next: {}", error.next));
+    }
+}
+
+/// A reader that went away (`| head`) is no error.
+fn written(result: std::io::Result<()>) -> Result<()> {
+    match result {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::usage("output.stdout", format!("the result cannot be written to stdout ({e})")))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,83 @@
+//! `perform`: a plan file, shown again, confirmed, signed, released.
+
+use anchorite::home::Home;
+use anchorite::media::durable;
+use anchorite::perform::{Outcome, Remaining};
+use anchorite::plan::{self, Plan, review};
+use anchorite::policy::Context;
+use anchorite::{Error, Result};
+
+use super::args::{Globals, Perform};
+use super::plan::Planned;
+use super::{output, process, shown_path, sign, unlock};
+
+/// No plan is larger: a thousand requests take about four megabytes.
+const PLAN_MAXIMUM: u64 = 256 << 20;
+
+pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
+    let mut home = unlock::home(globals)?;
+    let bytes = durable::read_bounded(&args.plan, PLAN_MAXIMUM)?;
+    let plan = Plan::from_bytes(&shown_path(&args.plan), &bytes)?;
+    let remaining = Remaining::of(&plan, home.journal.ledger())?;
+    let root = home.root()?;
+    let context = Context {
+        policies: &home.policies,
+        forced: plan.policy.as_deref(),
+        issuer: root,
+        history: home.journal.ledger(),
+        now: plan.created,
+    };
+    // Before the review: a plan that today's policy refuses is not even shown for consent.
+    plan::prepare(&context, home.journal.ledger().home(), &plan, &remaining.fresh, process::now())?;
+    let mut review = review::render(&plan, root, &|_| Vec::new())?;
+    if !remaining.signed.is_empty() || !remaining.burnt.is_empty() {
+        review.push_str(&format!(
+            "\ntaken up again: {} signed before, {} to sign, {} burnt by a crash (need a new plan)\n",
+            remaining.signed.len(),
+            remaining.fresh.len(),
+            remaining.burnt.len()
+        ));
+    }
+    if remaining.fresh.is_empty() && remaining.signed.is_empty() {
+        return Err(Error::refused("plan.burnt", "every serial of this plan was burnt by a crash")
+            .next("make a new plan; the requests are still good"));
+    }
+    let out = sign::release_place(&home, &args.to)?;
+    let mut token = unlock::token(&home)?;
+    sign::perform_planned(globals, &args.pin, &mut home, &mut token, Planned { plan, review }, out)
+}
+
+/// Tells what came of it.
+pub fn report(globals: &Globals, home: &Home, plan: &Plan, outcome: &Outcome) -> Result<u8> {
+    let head = home.journal.head();
+    let root = home.root()?.fingerprint();
+    if globals.json {
+        let list = |items: &[plan::Item]| -> Vec<serde_json::Value> {
+            items.iter().map(|i| serde_json::json!({"cluster": i.cluster, "serial": i.serial, "policy": i.policy, "file": i.file})).collect()
+        };
+        output::json(&serde_json::json!({
+            "release": shown_path(&outcome.folder),
+            "released": list(&outcome.released),
+            "burnt": list(&outcome.burnt),
+            "refused": plan.refused.iter().map(|r| &r.file).collect::<Vec<_>>(),
+            "plan": plan.digest()?,
+            "root_sha256": root,
+            "head": head,
+        }))?;
+        return Ok(0);
+    }
+    let mut out = format!("{} {}\n", output::styled(output::GOOD, "released"), shown_path(&outcome.folder));
+    for item in &outcome.released {
+        out.push_str(&format!("  {:<20} serial {}\n", item.cluster, item.serial));
+    }
+    for item in &outcome.burnt {
+        out.push_str(&format!("  {:<20} serial {} burnt by a crash, needs a new plan\n", item.cluster, item.serial));
+    }
+    for refused in &plan.refused {
+        out.push_str(&format!("  {} refused\n", refused.file));
+    }
+    out.push_str(&format!("journal head, for the sheet: {} lines, {}\n", head.count, head.hash));
+    out.push_str(&format!("check it anywhere: anchorite verify {} --root-sha256 {root}{}\n", shown_path(&outcome.folder), if plan.rehearsal() { " --rehearsal" } else { "" }));
+    output::text(&out)?;
+    Ok(0)
+}

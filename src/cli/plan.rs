@@ -1,0 +1,119 @@
+//! `plan`, and the planning that `sign` shares with it.
+
+use std::path::{Path, PathBuf};
+
+use anchorite::home::Home;
+use anchorite::media::durable;
+use anchorite::plan::{self, Frame, Plan, review};
+use anchorite::policy::{Context, Decision, decide_all};
+use anchorite::token::Token;
+use anchorite::x509::{Digest, Serial};
+use anchorite::{Error, Result};
+
+use super::args::{Globals, Plan as Args};
+use super::{inspect, intake, output, process, refused, shown_path, unlock};
+
+/// How a plan is to be made.
+pub struct Wishes<'a> {
+    pub from: &'a Path,
+    pub policy: Option<&'a str>,
+    pub dry_run: bool,
+}
+
+/// A plan with its review.
+pub struct Planned {
+    pub plan: Plan,
+    pub review: String,
+}
+
+/// Reads the stick, decides, and makes the plan. A token lends its randomness.
+pub fn make(home: &Home, wishes: &Wishes<'_>, token: Option<&mut dyn Token>) -> Result<Planned> {
+    let paths = [PathBuf::from(wishes.from)];
+    let incoming = intake::read(&paths, &home.config)?;
+    if incoming.requests.is_empty() && incoming.unusable.is_empty() {
+        return Err(intake::nothing_found(&paths));
+    }
+    let root = home.root()?;
+    let context = Context {
+        policies: &home.policies,
+        forced: wishes.policy,
+        issuer: root,
+        history: home.journal.ledger(),
+        now: process::now(),
+    };
+    let decisions = decide_all(&context, &incoming.requests);
+    let serials = serials(wishes.dry_run, incoming.requests.iter().map(|r| r.digest), token)?;
+    let frame = Frame {
+        home: home.journal.ledger().home().into(),
+        head: home.journal.head(),
+        rehearsal: home.journal.ledger().rehearsal(),
+        dry_run: wishes.dry_run,
+    };
+    let plan = plan::make(&context, frame, &incoming.requests, &decisions, serials, incoming.unusable)?;
+    let mut review = review::render(&plan, root, &|digest| notes(&decisions, digest))?;
+    for finding in &incoming.media {
+        review.push_str(&format!("\n{} {}: {} [{}]\n", if finding.refused { "!!" } else { "--" }, finding.file, finding.message, finding.rule));
+    }
+    if let Some(finding) = incoming.media.iter().find(|m| m.refused) {
+        output::note(&review);
+        return Err(Error::refused(finding.rule, format!("{}: {}", finding.file, finding.message))
+            .next("nothing was signed; have the stick looked at, or copy what belongs on it to a clean one"));
+    }
+    Ok(Planned { plan, review })
+}
+
+/// What stands between a plan and its performance: refusals without `--partial`, and nothing to sign.
+pub fn require_complete(planned: &Planned, partial: bool) -> Result<()> {
+    let (items, no) = (planned.plan.items.len(), planned.plan.refused.len());
+    if no > 0 && !partial {
+        return Err(Error::refused("plan.refusals", format!("{no} of {} requests are refused; nothing was signed", items + no))
+            .next("have them corrected, or give --partial to sign the others"));
+    }
+    if items == 0 {
+        return Err(refused("every request is refused; there is nothing to sign"));
+    }
+    Ok(())
+}
+
+pub fn run(globals: &Globals, args: &Args) -> Result<u8> {
+    let home = unlock::home(globals)?;
+    home.check_clock(process::now())?;
+    let wishes = Wishes { from: &args.from, policy: args.policy.as_deref(), dry_run: false };
+    let planned = make(&home, &wishes, None)?;
+    output::note(&planned.review);
+    require_complete(&planned, args.partial)?;
+    let (folder, name) = (args.out.parent(), args.out.file_name().and_then(|n| n.to_str()));
+    let (Some(folder), Some(name)) = (folder, name) else {
+        return Err(Error::usage("plan.out", format!("{}: is not a file's path", shown_path(&args.out))));
+    };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    durable::write_new(folder, name, &planned.plan.to_bytes()?, 0o644)?;
+    let digest = planned.plan.digest()?;
+    if globals.json {
+        output::json(&serde_json::json!({"plan": shown_path(&args.out), "digest": digest, "words": digest.words()}))?;
+    } else {
+        output::text(&format!("{}\n  SHA-256 {digest}\n", shown_path(&args.out)))?;
+    }
+    Ok(0)
+}
+
+fn notes(decisions: &[Decision], request: &Digest) -> Vec<String> {
+    decisions.iter().filter(|d| d.digest == *request && d.grant.is_some()).flat_map(|d| inspect::notes(&d.findings)).collect()
+}
+
+/// One serial a request; in a dry run placeholders that only tell them apart.
+fn serials(
+    dry_run: bool,
+    requests: impl Iterator<Item = Digest>,
+    mut token: Option<&mut dyn Token>,
+) -> Result<Vec<Serial>> {
+    requests
+        .map(|request| {
+            if dry_run {
+                return Ok(Serial::from_entropy(&request.0, b"dry run"));
+            }
+            let own = token.as_mut().map(|t| t.random(32)).transpose()?.flatten();
+            Ok(Serial::from_entropy(&process::entropy()?, &own.unwrap_or_default()))
+        })
+        .collect()
+}

@@ -1,0 +1,84 @@
+//! `policy check` and `policy pin`.
+
+use std::path::PathBuf;
+
+use anchorite::media::durable;
+use anchorite::policy::Profile;
+use anchorite::{Error, Result};
+
+use super::args::{Globals, Pin, Policy, PolicyVerb};
+use super::{output, process, shown_path, unlock};
+
+pub fn run(globals: &Globals, args: &Policy) -> Result<u8> {
+    match &args.verb {
+        PolicyVerb::Check { files } if files.is_empty() => check_home(globals),
+        PolicyVerb::Check { files } => check_files(globals, files),
+        PolicyVerb::Pin(pin_args) => pin(globals, pin_args),
+    }
+}
+
+/// Files on their own, with no home: a policy can be checked anywhere.
+fn check_files(globals: &Globals, files: &[PathBuf]) -> Result<u8> {
+    let mut names = Vec::new();
+    for path in files {
+        let bytes = durable::read_bounded(path, 4 << 20)?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| Error::usage("file.not-utf8", format!("{}: is not UTF-8 text", shown_path(path))))?;
+        let profile = Profile::parse(&shown_path(path), &text)?;
+        for warning in profile.warnings() {
+            output::note(&format!("{} {} [{}]", output::styled(output::WARN, "note:"), warning.message, warning.rule));
+        }
+        names.push(shown_path(path));
+    }
+    if globals.json {
+        output::json(&serde_json::json!({"well_formed": names}))?;
+    } else {
+        output::text(&names.iter().map(|n| format!("{n}: well formed\n")).collect::<String>())?;
+    }
+    Ok(0)
+}
+
+/// Exit 1 where an edit waits to be pinned.
+fn check_home(globals: &Globals) -> Result<u8> {
+    let home = unlock::edited_home(globals)?;
+    let edits = home.edits();
+    if globals.json {
+        output::json(&serde_json::json!({"well_formed": true, "edits": edits}))?;
+    } else if edits.is_empty() {
+        output::text("well formed, and in force\n")?;
+    } else {
+        let list: String = edits.iter().map(|e| format!("  {e}\n")).collect();
+        output::text(&format!("well formed, but not in force:\n{list}next: anchorite policy pin\n"))?;
+    }
+    Ok(u8::from(!edits.is_empty()))
+}
+
+fn pin(globals: &Globals, args: &Pin) -> Result<u8> {
+    let mut home = unlock::edited_home(globals)?;
+    if home.edits().is_empty() {
+        output::note("nothing to pin: the documents are those in force");
+        return Ok(0);
+    }
+    let list: String = home.edits().iter().map(|e| format!("  {e}\n")).collect();
+    let shown = format!("PIN these edits:\n{list}");
+    let consent = unlock::consent(globals, args, &home, "policy pin", &shown, "Put them in force?")?;
+    if home.root().is_err() {
+        // Before the root is made there is no journal key to seal with; its first
+        // seal will cover this entry.
+        home.pin_unsealed(process::now(), &consent)?;
+    } else {
+        let mut token = unlock::token(&home)?;
+        unlock::login(&home, &mut token, args)?;
+        unlock::session(&mut home, &mut token, consent, |session| {
+            session.pin()?;
+            session.seal().map(drop)
+        })?;
+    }
+    let head = home.journal.head();
+    if globals.json {
+        output::json(&serde_json::json!({"pinned": true, "head": head}))?;
+    } else {
+        output::text(&format!("{}; journal head: {} lines, {}\n", output::styled(output::GOOD, "in force"), head.count, head.hash))?;
+    }
+    Ok(0)
+}

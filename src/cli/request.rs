@@ -1,0 +1,87 @@
+//! `request`: on the cluster's side, a key and a certification request.
+
+use std::path::Path;
+
+use anchorite::cluster::{PrivateKey, make_key, make_request};
+use anchorite::media::durable;
+use anchorite::x509::Digest;
+use anchorite::{Error, Result};
+use secrecy::ExposeSecret as _;
+use zeroize::Zeroizing;
+
+use super::args::{Globals, Request};
+use super::{output, shown_path};
+
+/// No private key in PEM is larger.
+const KEY_MAXIMUM: u64 = 64 << 10;
+
+pub fn run(globals: &Globals, args: &Request) -> Result<u8> {
+    refuse_key_on_stick(&args.key, &args.to)?;
+    let name = format!("{}.csr", args.cluster);
+    if args.to.join(&name).exists() {
+        return Err(Error::usage("request.exists", format!("{}: exists", shown_path(&args.to.join(&name))))
+            .next("take the old request off the stick; nothing is overwritten"));
+    }
+    let made = !args.key.exists();
+    let key = if made { new_key(args)? } else { read_key(&args.key)? };
+    let request = make_request(&key, &args.cluster, &args.profile, args.organisation.as_deref())?;
+    durable::write_new(&args.to, &name, &request, 0o644)?;
+
+    let (place, digest) = (args.to.join(&name), digest_of(&request));
+    if globals.json {
+        output::json(&serde_json::json!({
+            "request": shown_path(&place), "digest": digest, "words": digest.words(),
+            "key": shown_path(&args.key), "key_made": made,
+        }))?;
+    } else {
+        let what = if made { "made, keep it safe" } else { "used as it is" };
+        output::text(&format!(
+            "{} {}\n  SHA-256 {digest}\n  words   {}\nkey {} ({what})\n",
+            output::styled(output::GOOD, "request"),
+            shown_path(&place),
+            digest.words(),
+            shown_path(&args.key),
+        ))?;
+    }
+    Ok(0)
+}
+
+/// The digest that `inspect` shows for it: over the DER, not the PEM around it.
+fn digest_of(pem: &[u8]) -> Digest {
+    match anchorite::intake::read("", pem).into_iter().next() {
+        Some(anchorite::intake::Arrival::Request(request)) => request.digest,
+        _ => Digest::of(pem),
+    }
+}
+
+fn new_key(args: &Request) -> Result<PrivateKey> {
+    let pem = make_key(args.algorithm)?;
+    let (folder, name) = split(&args.key)?;
+    durable::write_new(folder, name, pem.expose_secret().as_bytes(), 0o600)?;
+    PrivateKey::from_pem(pem.expose_secret().as_bytes())
+}
+
+/// Reads the cluster's private key.
+pub fn read_key(path: &Path) -> Result<PrivateKey> {
+    let bytes = Zeroizing::new(durable::read_bounded(path, KEY_MAXIMUM)?);
+    PrivateKey::from_pem(&bytes).map_err(|e| e.at(shown_path(path)))
+}
+
+fn split(path: &Path) -> Result<(&Path, &str)> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match path.file_name().and_then(|n| n.to_str()) {
+        Some(name) => Ok((folder, name)),
+        None => Err(Error::usage("request.key", format!("{}: is not a file's path", shown_path(path)))),
+    }
+}
+
+/// A key must not travel: not even by mistake.
+fn refuse_key_on_stick(key: &Path, stick: &Path) -> Result<()> {
+    let folder = key.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (Ok(folder), Ok(stick)) = (folder.canonicalize(), stick.canonicalize()) else { return Ok(()) };
+    if folder.starts_with(&stick) {
+        return Err(Error::refused("request.key-on-stick", format!("{}: lies on the stick", shown_path(key)))
+            .next("keep the private key where the cluster's secrets are; only the request travels"));
+    }
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! `root create`.
+
+use anchorite::home::Home;
+use anchorite::journal::RootDecision;
+use anchorite::perform::{RootSpec, journal_label, preview};
+use anchorite::plan::review;
+use anchorite::token::Token;
+use anchorite::verify::describe::describe_tbs;
+use anchorite::x509::{KeyAlgorithm, Name, Serial};
+use anchorite::{Error, Result};
+
+use super::args::{Globals, Root, RootCreate, RootVerb};
+use super::{output, process, unlock};
+
+pub fn run(globals: &Globals, args: &Root) -> Result<u8> {
+    match &args.verb {
+        RootVerb::Create(args) => create(globals, args),
+    }
+}
+
+fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
+    let mut home = unlock::home(globals)?;
+    if home.root().is_ok() {
+        return Err(Error::usage("root.exists", format!("{}: has its root already", home.dir().display()))
+            .next("one home, one root: make another home with `anchorite init`"));
+    }
+    let spec = RootSpec {
+        subject: Name::parse(&args.subject)?,
+        algorithm: args.key,
+        ttl: args.ttl,
+        label: args.label.clone(),
+        path_len: args.path_len,
+    };
+    let mut token = unlock::token(&home)?;
+    token.supports(args.key)?;
+    token.supports(KeyAlgorithm::P256)?;
+    let (decision, resumed) = decide(&home, &spec, &mut token)?;
+    let review = render(&decision, resumed)?;
+    let consent = unlock::consent(globals, &args.pin, &home, "root create", &review, "Make this root?")?;
+    unlock::login(&home, &mut token, &args.pin)?;
+    if !resumed {
+        refuse_labels(&mut token, &args.label)?;
+    }
+    let (root, head) =
+        unlock::session(&mut home, &mut token, consent, |session| session.create_root(decision))?;
+
+    let fingerprint = root.fingerprint();
+    if globals.json {
+        output::json(&serde_json::json!({
+            "subject": root.subject.to_string(), "serial": root.serial, "sha256": fingerprint,
+            "words": fingerprint.words(), "certificate": home.dir().join("root.pem").display().to_string(), "head": head,
+        }))?;
+        return Ok(0);
+    }
+    let words: String = review::wrapped_words(&fingerprint).iter().map(|w| format!("          {w}\n")).collect();
+    output::text(&format!(
+        "{} {}\n  SHA-256 {fingerprint}\n{words}  file    {}\njournal head, for the sheet: {} lines, {}\nnote the SHA-256 on paper: everything else can be checked with it\n",
+        output::styled(output::GOOD, "made root"),
+        root.subject,
+        home.dir().join("root.pem").display(),
+        head.count,
+        head.hash,
+    ))?;
+    Ok(0)
+}
+
+/// A new decision, or the one that a crash interrupted; then the wishes must agree.
+fn decide(home: &Home, spec: &RootSpec, token: &mut dyn Token) -> Result<(RootDecision, bool)> {
+    let rehearsal = home.journal.ledger().rehearsal();
+    if let Some(recorded) = home.journal.ledger().root_decision() {
+        let again =
+            spec.decide(recorded.not_before, (recorded.serial.clone(), recorded.journal_serial.clone()), rehearsal)?;
+        let same = (&again.subject, &again.algorithm, &again.label, again.path_len)
+            == (&recorded.subject, &recorded.algorithm, &recorded.label, recorded.path_len);
+        if !same {
+            return Err(Error::usage(
+                "root.resume",
+                format!(
+                    "an unfinished root is on record: {}, {}, label '{}'; the command line asks for another",
+                    recorded.subject()?,
+                    recorded.algorithm,
+                    anchorite::text::shown(&recorded.label)
+                ),
+            )
+            .next("run the same command as before to take it up again, or begin anew in another home"));
+        }
+        return Ok((recorded.clone(), true));
+    }
+    refuse_labels(token, &spec.label)?;
+    let mut serial = || -> Result<Serial> {
+        Ok(Serial::from_entropy(&process::entropy()?, &token.random(32)?.unwrap_or_default()))
+    };
+    let serials = (serial()?, serial()?);
+    Ok((spec.decide(process::now(), serials, rehearsal)?, false))
+}
+
+fn refuse_labels(token: &mut dyn Token, label: &str) -> Result<()> {
+    for label in [label.to_string(), journal_label(label)] {
+        if token.label_in_use(&label)? {
+            return Err(Error::usage(
+                "root.label-in-use",
+                format!("{}: holds a key labelled '{}' already", token.info().uri, anchorite::text::shown(&label)),
+            )
+            .next("give another --label; existing keys are never touched"));
+        }
+    }
+    Ok(())
+}
+
+fn render(decision: &RootDecision, resumed: bool) -> Result<String> {
+    let mut out = String::from(if resumed { "ROOT, taken up again after an interruption\n" } else { "ROOT to be made\n" });
+    let mut description = describe_tbs(&preview(decision)?)?;
+    // The key does not exist yet; what stands for it in the draft is not shown.
+    description.key_digest = "to be generated in the token".into();
+    description.extensions.retain(|e| e.name != "subjectKeyIdentifier");
+    review::certificate(&mut out, &description);
+    out.push_str(&format!("   {:<19} '{}' and '{}'\n", "labels", anchorite::text::shown(&decision.label), anchorite::text::shown(&journal_label(&decision.label))));
+    out.push_str("   with a P-256 key beside it that seals the journal and signs releases\n");
+    Ok(out)
+}

@@ -1,0 +1,76 @@
+//! `sign`: plan, confirm, perform, release, in one go.
+
+use anchorite::{Error, Result};
+use anchorite::home::Home;
+use anchorite::media::write::{Output, check_output, same_place};
+use anchorite::perform::Remaining;
+use anchorite::token::Token;
+
+use super::args::{Globals, Pin, Sign};
+use super::plan::{Planned, Wishes, make, require_complete};
+use super::{output, perform, process, shown_path, unlock};
+
+pub fn run(globals: &Globals, args: &Sign) -> Result<u8> {
+    let mut home = unlock::home(globals)?;
+    home.root()?;
+    if same_place(&args.from, &args.to)? {
+        return Err(Error::usage("output.same-stick", format!("{}: is the stick that is read from", shown_path(&args.to)))
+            .next("use another stick for what goes out"));
+    }
+    let wishes = Wishes { from: &args.from, policy: args.policy.as_deref(), dry_run: args.dry_run };
+    if args.dry_run {
+        return dry_run(globals, &home, &wishes, args.partial);
+    }
+    let out = release_place(&home, &args.to)?;
+    let mut token = unlock::token(&home)?;
+    let planned = make(&home, &wishes, Some(&mut token))?;
+    if let Err(error) = require_complete(&planned, args.partial) {
+        output::note(&planned.review);
+        return Err(error);
+    }
+    perform_planned(globals, &args.pin, &mut home, &mut token, planned, out)
+}
+
+/// Everything from the review to the release, for `sign` and `perform`.
+pub fn perform_planned(
+    globals: &Globals,
+    pin: &Pin,
+    home: &mut Home,
+    token: &mut dyn Token,
+    planned: Planned,
+    out: Output,
+) -> Result<u8> {
+    let plan = &planned.plan;
+    let question = format!("Sign these {} certificates?", plan.items.len());
+    let consent = unlock::consent(globals, pin, home, "sign", &planned.review, &question)?;
+    unlock::login(home, token, pin)?;
+    let outcome = unlock::session(home, token, consent, |session| {
+        // What a crash left open was settled as the session began: look again.
+        let remaining = Remaining::of(plan, session.ledger())?;
+        let fresh = session.prepare(plan, &remaining.fresh, process::now())?;
+        session.perform(plan, fresh, out)
+    })?;
+    perform::report(globals, home, plan, &outcome)
+}
+
+/// Checks the outgoing stick before anything else happens.
+pub fn release_place(home: &Home, to: &std::path::Path) -> Result<Output> {
+    let ledger = home.journal.ledger();
+    let mark = if ledger.rehearsal() { "REHEARSAL-" } else { "" };
+    let name = format!("anchorite-{mark}{}-{:04}", process::now().date(), ledger.releases() + 1);
+    // The journal's copy is by far the largest part of a release.
+    let needed = home.journal.bytes()?.len() as u64 + (4 << 20);
+    check_output(to, &name, needed)
+}
+
+fn dry_run(globals: &Globals, home: &Home, wishes: &Wishes<'_>, partial: bool) -> Result<u8> {
+    let planned = make(home, wishes, None)?;
+    if globals.json {
+        output::json(&planned.plan)?;
+    } else {
+        output::text(&planned.review)?;
+        output::text("\ndry run: serials are placeholders, the token was not touched, nothing was recorded\n")?;
+    }
+    require_complete(&planned, partial)?;
+    Ok(0)
+}

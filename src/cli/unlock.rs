@@ -1,0 +1,134 @@
+//! Opening the home and its token, the same way for every verb.
+
+use std::path::PathBuf;
+
+use anchorite::home::Home;
+use anchorite::journal::Consent;
+use anchorite::perform::{Progress, Session, World, check_token_head};
+use anchorite::token::pkcs11::Pkcs11;
+use anchorite::token::uri::Pkcs11Uri;
+use anchorite::token::{Token, TokenInfo};
+use anchorite::{Error, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::args::{Globals, Pin};
+use super::terminal::Terminal;
+use super::{output, pin, process, refused};
+
+/// Opens the home with its documents as pinned; `--yes` only where it may be.
+pub fn home(globals: &Globals) -> Result<Home> {
+    let home = Home::open(&globals.home)?;
+    check_yes(globals, &home)?;
+    Ok(home)
+}
+
+/// Opens the home even where its documents were edited.
+pub fn edited_home(globals: &Globals) -> Result<Home> {
+    let home = Home::open_edited(&globals.home)?;
+    check_yes(globals, &home)?;
+    Ok(home)
+}
+
+/// `--yes` is for homes that were made for it.
+pub fn check_yes(globals: &Globals, home: &Home) -> Result<()> {
+    if globals.yes && !home.journal.ledger().unattended() {
+        return Err(yes_refused());
+    }
+    Ok(())
+}
+
+/// The refusal of `--yes`.
+pub fn yes_refused() -> Error {
+    Error::refused("consent.yes", "--yes is not accepted: this home was not made with --unattended")
+        .next("answer at the terminal; --unattended is for CI and rehearsals and is decided at init for good")
+}
+
+/// Opens the home's token, without login, and compares the head it keeps.
+pub fn token(home: &Home) -> Result<Pkcs11> {
+    let uri = Pkcs11Uri::parse(&home.config.token.uri)?;
+    let module = module(&uri, home.config.token.module.clone())?;
+    let mut token = Pkcs11::open(&module, home.config.token.module_sha256.as_ref(), &uri)?;
+    check_token_head(home, &mut token)?;
+    Ok(token)
+}
+
+/// The module of the configuration, or the one that the URI names.
+pub fn module(uri: &Pkcs11Uri, configured: Option<String>) -> Result<PathBuf> {
+    configured.or_else(|| uri.module_path.clone()).map(PathBuf::from).ok_or_else(|| {
+        Error::usage("token.no-module", "no PKCS#11 module is configured")
+            .next("set module in anchorite.toml (and `policy pin`), or put ?module-path= into the token's URI")
+    })
+}
+
+/// Asks for consent, or takes `--yes` for it. What was open is shown first.
+pub fn consent(
+    globals: &Globals,
+    args: &Pin,
+    home: &Home,
+    verb: &'static str,
+    shown: &str,
+    question: &str,
+) -> Result<Consent> {
+    if !args.correct_clock {
+        home.check_clock(process::now())?;
+    }
+    let open = home.open_matters();
+    let mut text = shown.to_string();
+    if !open.is_empty() {
+        text.push_str("\nan earlier run left this open; going on settles it on record: an intent without an outcome\ncounts as issued for ever, its serial is burnt\n");
+        open.iter().for_each(|matter| text.push_str(&format!("  - {matter}\n")));
+    }
+    let confirmed = if globals.yes {
+        output::note(&text);
+        "--yes"
+    } else {
+        let mut terminal = Terminal::open()?;
+        terminal.show(&format!("{text}\n"))?;
+        if !terminal.confirm(question)? {
+            return Err(refused("the operator did not say yes; nothing was done"));
+        }
+        "operator"
+    };
+    Ok(Consent { verb, operator: process::operator(), confirmed, correct_clock: args.correct_clock })
+}
+
+/// Logs in with the PIN of wherever it comes from.
+pub fn login(home: &Home, token: &mut dyn Token, args: &Pin) -> Result<()> {
+    let info: TokenInfo = token.info().clone();
+    if !info.pin_state.is_empty() {
+        output::note(&format!("{} the token says of its PIN: {}", output::styled(output::WARN, "note:"), info.pin_state));
+    }
+    let pin = pin::read(args, &home.config, &info.label)?;
+    token.login(&pin)
+}
+
+/// Runs `work` in a session. Signals wait for the next safe place meanwhile.
+pub fn session<T>(
+    home: &mut Home,
+    token: &mut dyn Token,
+    consent: Consent,
+    work: impl FnOnce(&mut Session<'_>) -> Result<T>,
+) -> Result<T> {
+    let _hold = process::hold();
+    let bar = ProgressBar::hidden();
+    let progress = |p: Progress| {
+        // A handful needs no bar; a batch does.
+        if p.total >= 20 && bar.is_hidden() && p.done == 1 {
+            bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
+            if let Ok(style) = ProgressStyle::with_template("signing {pos}/{len} [{bar:40}] {per_sec}, {eta} left") {
+                bar.set_style(style);
+            }
+        }
+        bar.set_length(p.total as u64);
+        bar.set_position(p.done as u64);
+    };
+    let world = World {
+        clock: &process::now,
+        entropy: &process::entropy,
+        stop: &process::interrupted,
+        progress: &progress,
+    };
+    let result = Session::begin(home, token, world, consent).and_then(|mut s| work(&mut s));
+    bar.finish_and_clear();
+    result
+}

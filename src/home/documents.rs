@@ -1,0 +1,140 @@
+//! The documents that govern a home, and their digests.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::NewHome;
+use crate::error::{Error, Result};
+use crate::media::durable::{self, Lock};
+use crate::policy::{Config, DEFAULT_REGISTER, PolicySet, SHIPPED, render_default};
+use crate::text::{shown, shown_bytes};
+use crate::x509::Digest;
+
+/// No document is larger.
+const LIMIT: u64 = 4 << 20;
+const CONFIG: &str = "anchorite.toml";
+const REGISTER: &str = "clusters.toml";
+const SIGNERS: &str = "allowed_signers";
+
+/// The documents' bytes by name, each read once.
+#[derive(Debug)]
+pub struct Documents(BTreeMap<String, Vec<u8>>);
+
+impl Documents {
+    /// Reads all of them.
+    pub fn read(dir: &Path) -> Result<Self> {
+        let mut files = BTreeMap::new();
+        for name in [CONFIG, REGISTER] {
+            files.insert(name.to_string(), durable::read_bounded(&dir.join(name), LIMIT)?);
+        }
+        if dir.join(SIGNERS).exists() {
+            files.insert(SIGNERS.into(), durable::read_bounded(&dir.join(SIGNERS), LIMIT)?);
+        }
+        for name in policy_names(dir)? {
+            let path = format!("policies/{name}");
+            files.insert(path.clone(), durable::read_bounded(&dir.join(&path), LIMIT)?);
+        }
+        Ok(Self(files))
+    }
+
+    /// The bytes by name.
+    pub(super) fn into_files(self) -> BTreeMap<String, Vec<u8>> {
+        self.0
+    }
+
+    /// SHA-256 of each.
+    pub fn digests(&self) -> BTreeMap<String, Digest> {
+        self.0.iter().map(|(name, bytes)| (name.clone(), Digest::of(bytes))).collect()
+    }
+
+    /// How they differ from the pinned ones, a sentence each.
+    pub fn compare(&self, pinned: &BTreeMap<String, Digest>) -> Vec<String> {
+        let here = self.digests();
+        let mut edits: Vec<String> = here
+            .iter()
+            .filter_map(|(name, digest)| match pinned.get(name) {
+                None => Some(format!("{} is new and not in force", shown(name))),
+                Some(p) if p != digest => {
+                    Some(format!("{} was edited: its SHA-256 is {digest}, pinned is {p}", shown(name)))
+                }
+                Some(_) => None,
+            })
+            .collect();
+        edits.extend(pinned.keys().filter(|n| !here.contains_key(*n)).map(|n| format!("{} is gone", shown(n))));
+        edits
+    }
+
+    /// Reads them all as what they are.
+    pub fn parse(&self) -> Result<(Config, PolicySet)> {
+        let text = |name: &str| -> Result<String> {
+            let bytes = self.0.get(name).cloned().unwrap_or_default();
+            String::from_utf8(bytes).map_err(|_| {
+                Error::usage("file.not-utf8", format!("{name}: is not UTF-8 text")).next("save it as UTF-8")
+            })
+        };
+        let config = Config::parse(CONFIG, &text(CONFIG)?)?;
+        let profiles = self
+            .0
+            .keys()
+            .filter(|name| name.starts_with("policies/"))
+            .map(|name| Ok((name.clone(), text(name)?)))
+            .collect::<Result<Vec<_>>>()?;
+        let policies = PolicySet::parse(&profiles, REGISTER, &text(REGISTER)?)?;
+        Ok((config, policies))
+    }
+}
+
+fn policy_names(dir: &Path) -> Result<Vec<String>> {
+    let folder = dir.join("policies");
+    let unreadable = |e: std::io::Error| {
+        Error::usage("home.policies", format!("{}: cannot be read ({e})", folder.display()))
+    };
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
+        let name = entry.map_err(unreadable)?.file_name();
+        let Some(text) = name.to_str().filter(|n| shown(n) == *n) else {
+            return Err(Error::usage(
+                "home.policies",
+                format!("{}: odd file name {}", folder.display(), shown_bytes(name.as_encoded_bytes())),
+            )
+            .next("name policies with letters, digits and hyphens, ending in .toml"));
+        };
+        if text.ends_with(".toml") {
+            names.push(text.to_string());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// `init` never writes into a folder that holds anything.
+pub(super) fn require_empty(dir: &Path) -> Result<()> {
+    match std::fs::read_dir(dir) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(Error::usage("home.unreadable", format!("{}: cannot be read ({e})", dir.display()))
+            .next("give a folder that does not exist yet")),
+        Ok(mut entries) if entries.next().is_some() => {
+            Err(Error::usage("home.not-empty", format!("{}: exists and is not empty", dir.display()))
+                .next("give a folder that does not exist yet; a home is never overwritten"))
+        }
+        Ok(_) => Ok(()),
+    }
+}
+
+pub(super) fn write_initial(dir: &Path, new: &NewHome<'_>) -> Result<()> {
+    let config = render_default(new.token, new.module, new.unattended, new.rehearsal);
+    durable::write_new(dir, CONFIG, config.as_bytes(), 0o600)?;
+    durable::write_new(dir, REGISTER, DEFAULT_REGISTER.as_bytes(), 0o600)?;
+    for (name, text) in SHIPPED {
+        durable::write_new(&dir.join("policies"), name, text.as_bytes(), 0o600)?;
+    }
+    Ok(())
+}
+
+pub(super) fn lock(dir: &Path) -> Result<Lock> {
+    if !dir.join("journal").is_dir() {
+        return Err(Error::usage("home.missing", format!("{}: is not a CA home (no journal in it)", dir.display()))
+            .next("name the home with --home DIR or ANCHORITE_HOME, or make one with `anchorite init DIR --token URI`"));
+    }
+    durable::lock_exclusive(&dir.join("lock"))
+}

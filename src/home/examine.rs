@@ -1,0 +1,122 @@
+//! The audit of a whole home: the journal, the heads known of it, and every file
+//! that it accounts for.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::documents::{self, Documents};
+use super::{HEAD, Home};
+use crate::audit::{Certificates, Expectation, Fault, Report, State, audit};
+use crate::error::{Error, Result};
+use crate::journal::{Head, JOURNAL_FILE, Ledger};
+use crate::media::durable;
+use crate::text::shown_bytes;
+use crate::x509::{Status, pem};
+
+/// The largest journal that is read.
+const JOURNAL_MAXIMUM: u64 = 8 << 30;
+
+/// Audits the home in `dir`, even one that is too broken to be opened.
+pub fn examine(dir: &Path, expect: &mut Expectation<'_>) -> Result<Report> {
+    let _lock = documents::lock(dir)?;
+    let mut faults = Vec::new();
+    let journal = durable::read_bounded(&dir.join("journal").join(JOURNAL_FILE), JOURNAL_MAXIMUM);
+    let bytes = journal.map_err(|e| Error::integrity("journal.missing", e.message))?;
+    match known_head(dir) {
+        Ok(head) => expect.heads.push(("state/head".into(), head)),
+        Err(error) => faults.push(fault(error)),
+    }
+    let (mut report, replayed, certificates) = audit(&bytes, expect);
+    if let Some(replayed) = &replayed {
+        faults.extend(check_documents(dir, &replayed.ledger));
+        faults.extend(check_files(dir, &replayed.ledger, &certificates)?);
+    }
+    if !faults.is_empty() {
+        report.state = State::Broken;
+        report.errors.extend(faults);
+    }
+    Ok(report)
+}
+
+fn known_head(dir: &Path) -> Result<Head> {
+    let bytes = durable::read_bounded(&dir.join(HEAD), 4096)
+        .map_err(|e| Error::integrity("journal.head-missing", e.message))?;
+    Head::from_json("state/head", &bytes)
+}
+
+fn check_documents(dir: &Path, ledger: &Ledger) -> Vec<Fault> {
+    match Documents::read(dir) {
+        Err(error) => vec![fault(error)],
+        Ok(documents) => documents
+            .compare(ledger.files())
+            .into_iter()
+            .map(|message| Fault { id: "home.edited", message })
+            .collect(),
+    }
+}
+
+/// Every certificate on record must lie in `issued/` as it was signed, and nothing else.
+fn check_files(dir: &Path, ledger: &Ledger, certificates: &Certificates) -> Result<Vec<Fault>> {
+    let mut faults = Vec::new();
+    let mut expected: BTreeMap<String, Vec<u8>> =
+        certificates.iter().map(|(s, der)| (format!("{s}.pem"), pem::certificate(der).into_bytes())).collect();
+    let mut found = BTreeMap::new();
+    for name in list(&dir.join("issued"))? {
+        let bytes = durable::read_bounded(&dir.join("issued").join(&name), 1 << 20)?;
+        found.insert(name, bytes);
+    }
+    for (name, bytes) in found {
+        match expected.remove(&name) {
+            Some(wanted) if wanted == bytes => {}
+            Some(_) => faults.push(issued(&name, "is not the certificate on record: it was edited")),
+            None => faults.push(issued(&name, "is not on record")),
+        }
+    }
+    // A root half made and a batch not released have not been filed yet.
+    let filed = |name: &String| {
+        let serial = crate::x509::Serial::parse(name.trim_end_matches(".pem"));
+        let status = serial.and_then(|s| ledger.by_serial(&s).map(|c| c.status));
+        ledger.sealed().is_some() && status == Some(Status::Released)
+    };
+    faults.extend(expected.keys().filter(|n| filed(n)).map(|n| issued(n, "is missing")));
+    Ok(faults)
+}
+
+fn list(folder: &Path) -> Result<Vec<String>> {
+    let unreadable = |e: std::io::Error| {
+        Error::usage("home.unreadable", format!("{}: cannot be read ({e})", folder.display()))
+    };
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        names.push(shown_bytes(entry.map_err(unreadable)?.file_name().as_encoded_bytes()));
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn issued(name: &str, what: &str) -> Fault {
+    Fault { id: "home.issued", message: format!("issued/{name}: {what}") }
+}
+
+fn fault(error: Error) -> Fault {
+    Fault { id: error.id, message: error.message }
+}
+
+impl Home {
+    /// Everything an auditor or a restore needs, by path: the journal, the documents
+    /// in force, the certificates.
+    pub fn export(&self) -> Result<Vec<(String, Vec<u8>)>> {
+        let mut files = vec![(format!("journal/{JOURNAL_FILE}"), self.journal.bytes()?)];
+        files.extend(Documents::read(&self.dir)?.into_files());
+        for name in ["root.pem", "journal-cert.pem", HEAD] {
+            if self.dir.join(name).exists() {
+                files.push((name.into(), durable::read_bounded(&self.dir.join(name), 1 << 20)?));
+            }
+        }
+        for name in list(&self.dir.join("issued"))? {
+            let path = format!("issued/{name}");
+            files.push((path.clone(), durable::read_bounded(&self.dir.join(&path), 1 << 20)?));
+        }
+        Ok(files)
+    }
+}

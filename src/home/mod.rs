@@ -1,0 +1,216 @@
+//! A CA home: the folder that holds everything but the keys.
+//!
+//! ```text
+//! anchorite.toml clusters.toml policies/*.toml allowed_signers   pinned by digest in the journal
+//! root.pem journal-cert.pem    journal/    state/head
+//! issued/ quarantine/ plans/   certificates and the plans they came from
+//! ```
+
+mod documents;
+mod examine;
+mod restore;
+mod store;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+pub use documents::Documents;
+pub use examine::examine;
+
+use crate::error::{Error, Result};
+use crate::journal::{Event, Head, Journal, KeyRole, Purpose, Standing};
+use crate::media::durable::{self, Lock};
+use crate::policy::{Config, PolicySet};
+use crate::text;
+use crate::x509::{Digest, Issuer, Tbs, Time, pem};
+
+/// Folders of a home.
+const FOLDERS: [&str; 6] = ["policies", "journal", "state", "issued", "quarantine", "plans"];
+const HEAD: &str = "state/head";
+
+/// An open home. Holds its lock: one process at a time.
+#[derive(Debug)]
+pub struct Home {
+    dir: PathBuf,
+    lock: Lock,
+    /// The configuration in force.
+    pub config: Config,
+    /// Policies and register in force.
+    pub policies: PolicySet,
+    /// The journal.
+    pub journal: Journal,
+    root: Option<Issuer>,
+    standing: Standing,
+    digests: BTreeMap<String, Digest>,
+    edited: Vec<String>,
+}
+
+/// What `init` decides for good.
+#[derive(Debug)]
+pub struct NewHome<'a> {
+    /// The token's URI.
+    pub token: &'a str,
+    /// The PKCS#11 module's path.
+    pub module: Option<&'a str>,
+    /// Whether `--yes` may answer confirmations.
+    pub unattended: bool,
+    /// Whether everything in it is a rehearsal.
+    pub rehearsal: bool,
+    /// 16 random bytes: the home's name.
+    pub name: [u8; 16],
+}
+
+impl Home {
+    /// Makes a home in an empty or missing folder and opens its journal.
+    pub fn init(dir: &Path, new: &NewHome<'_>, now: Time) -> Result<Self> {
+        documents::require_empty(dir)?;
+        durable::create_dir(dir, 0o700)?;
+        for folder in FOLDERS {
+            durable::create_dir(&dir.join(folder), 0o700)?;
+        }
+        documents::write_initial(dir, new)?;
+        let documents = Documents::read(dir)?;
+        let opened = Event::Opened {
+            home: text::hex(&new.name),
+            version: env!("CARGO_PKG_VERSION").into(),
+            token: new.token.into(),
+            unattended: new.unattended,
+            rehearsal: new.rehearsal,
+            files: documents.digests(),
+        };
+        let journal = Journal::create(&dir.join("journal"), now, opened)?;
+        durable::write_atomic(&dir.join("state"), "head", &journal.head().to_json(), 0o600)?;
+        drop(journal);
+        Self::open(dir)
+    }
+
+    /// Opens a home whose documents are the pinned ones.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let home = Self::open_edited(dir)?;
+        if let Some(first) = home.edited.first() {
+            return Err(Error::integrity("home.edited", format!("{}: {first}", dir.display()))
+                .next("if the edit is wanted, `anchorite policy pin` puts it in force; if not, undo it"));
+        }
+        Ok(home)
+    }
+
+    /// Opens a home whose documents may have been edited (for `policy check` and `pin`).
+    pub fn open_edited(dir: &Path) -> Result<Self> {
+        let lock = documents::lock(dir)?;
+        let journal = Journal::open(&dir.join("journal"))?;
+        let standing = check_head(dir, &journal)?;
+        let documents = Documents::read(dir)?;
+        let (config, policies) = documents.parse()?;
+        let edited = documents.compare(journal.ledger().files());
+        let root = read_root(dir, &journal)?;
+        Ok(Self { dir: dir.to_path_buf(), lock, config, policies, journal, root, standing, digests: documents.digests(), edited })
+    }
+
+    /// Where it lies.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// How the documents differ from the pinned ones, a sentence each.
+    pub fn edits(&self) -> &[String] {
+        &self.edited
+    }
+
+    /// SHA-256 of the documents as they were read.
+    pub fn digests(&self) -> BTreeMap<String, Digest> {
+        self.digests.clone()
+    }
+
+    /// The root, if it was made.
+    pub fn root(&self) -> Result<&Issuer> {
+        self.root.as_ref().ok_or_else(|| {
+            Error::usage("home.no-root", format!("{}: has no root yet", self.dir.display()))
+                .next("make one: `anchorite root create --subject 'O=Example,CN=Example Root G1' --key p256 --ttl 20y`")
+        })
+    }
+
+    /// The journal key's certificate (DER), as recorded.
+    pub fn journal_certificate(&self) -> Result<Vec<u8>> {
+        own_certificate(&self.journal, Purpose::JournalCertificate)
+    }
+
+    /// Refuses a clock that lies behind the journal.
+    pub fn check_clock(&self, now: Time) -> Result<()> {
+        match self.journal.ledger().last_time() {
+            Some(last) if now < last => Err(Error::refused(
+                "clock.behind",
+                format!("the clock says {now}, but the journal's last entry was written at {last}"),
+            )
+            .next("set the clock; if it ran ahead when that entry was written, run again with --correct-clock, which puts the correction on record")),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a crash or an unfinished run left open, a sentence each.
+    pub fn open_matters(&self) -> Vec<String> {
+        let mut open = crate::audit::open_matters(self.journal.ledger());
+        if !self.journal.torn().is_empty() {
+            open.push(format!("the journal's last line is unfinished ({} bytes)", self.journal.torn().len()));
+        }
+        if self.standing == Standing::Ahead {
+            open.push("the journal goes on after state/head".into());
+        }
+        open
+    }
+}
+
+/// `state/head` must be there and must lie on this journal.
+fn check_head(dir: &Path, journal: &Journal) -> Result<Standing> {
+    let path = dir.join(HEAD);
+    let bytes = durable::read_bounded(&path, 4096).map_err(|e| {
+        Error::integrity("journal.head-missing", e.message)
+            .next("stop the ceremony: the record of how far the journal had come is gone; `anchorite audit restore` needs the head from the printed sheet or a release")
+    })?;
+    let place = path.display().to_string();
+    journal.compare(&place, Head::from_json(&place, &bytes)?)
+}
+
+/// The root as the journal has it; `root.pem` must say the same.
+fn read_root(dir: &Path, journal: &Journal) -> Result<Option<Issuer>> {
+    let ledger = journal.ledger();
+    // Without a first seal the root's creation is not complete.
+    if ledger.sealed().is_none() {
+        return Ok(None);
+    }
+    let issuer = Issuer::from_der(&own_certificate(journal, Purpose::RootCertificate)?)?;
+    for (name, purpose) in
+        [("root.pem", Purpose::RootCertificate), ("journal-cert.pem", Purpose::JournalCertificate)]
+    {
+        check_certificate_file(dir, name, &own_certificate(journal, purpose)?)?;
+    }
+    if ledger.key(KeyRole::Root).and_then(|k| k.public_key.as_ref()) != Some(&issuer.public_key) {
+        return Err(Error::integrity("root.key", "the root certificate on record is for another key than the recorded one"));
+    }
+    Ok(Some(issuer))
+}
+
+/// A certificate of the home's own, joined from the bytes and the signature on record.
+fn own_certificate(journal: &Journal, purpose: Purpose) -> Result<Vec<u8>> {
+    let own = journal.ledger().own_certificate(purpose).ok_or_else(|| {
+        Error::integrity("journal.own-certificate", format!("the journal holds no {purpose:?}"))
+    })?;
+    Tbs::recorded(own.message.clone(), own.algorithm).assemble(own.signature.as_deref().unwrap_or_default())
+}
+
+fn check_certificate_file(dir: &Path, name: &str, recorded: &[u8]) -> Result<()> {
+    let path = dir.join(name);
+    let found = durable::read_bounded(&path, 1 << 20)
+        .map_err(|e| Error::integrity("home.certificate", e.message).next("the journal holds it: `anchorite audit restore` writes it again"))?;
+    if found != pem::certificate(recorded).as_bytes() {
+        return Err(Error::integrity("home.certificate", format!("{}: is not the certificate on record", path.display()))
+            .next("stop the ceremony: the file was edited or replaced"));
+    }
+    Ok(())
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        // The lock goes with the home; named here so that nobody thinks it unused.
+        let _ = &self.lock;
+    }
+}

@@ -1,0 +1,60 @@
+//! Taking a journal over from a copy, never backwards.
+
+use std::path::Path;
+
+use super::{HEAD, Home, documents, own_certificate};
+use crate::error::{Error, Result};
+use crate::journal::{Event, Head, JOURNAL_FILE, Journal, Purpose, Replay, replay};
+use crate::media::durable;
+use crate::x509::{Time, pem};
+
+impl Home {
+    /// Replaces the journal in `dir` by an audited copy. A home fresh from `init`
+    /// takes any; another one only a copy that goes on from what it knows.
+    /// `head_known`: the copy holds a head that the operator noted elsewhere.
+    pub fn restore(dir: &Path, copy: &[u8], replayed: &Replay, head_known: bool, now: Time) -> Result<()> {
+        let _lock = documents::lock(dir)?;
+        let folder = dir.join("journal");
+        if !is_fresh(&folder) {
+            no_step_back(dir, replayed, head_known)?;
+        }
+        let whole = usize::try_from(replayed.whole).unwrap_or(copy.len());
+        durable::write_atomic(&folder, JOURNAL_FILE, copy.get(..whole).unwrap_or(copy), 0o600)?;
+        let mut journal = Journal::open(&folder)?;
+        let head = journal.head();
+        let now = journal.ledger().last_time().map_or(now, |last| last.max(now));
+        journal.append(now, vec![Event::Restored { count: head.count, head: head.hash }])?;
+        durable::write_atomic(&dir.join("state"), "head", &journal.head().to_json(), 0o600)?;
+        for (name, purpose) in
+            [("root.pem", Purpose::RootCertificate), ("journal-cert.pem", Purpose::JournalCertificate)]
+        {
+            if journal.ledger().own_certificate(purpose).is_some() {
+                let certificate = pem::certificate(&own_certificate(&journal, purpose)?);
+                durable::write_atomic(dir, name, certificate.as_bytes(), 0o644)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A home on whose record nothing happened yet but `init` and pins.
+fn is_fresh(folder: &Path) -> bool {
+    durable::read_bounded(&folder.join(JOURNAL_FILE), 1 << 20)
+        .and_then(|bytes| replay(&bytes, |_, _| Ok(())))
+        .is_ok_and(|here| here.ledger.root_decision().is_none() && here.ledger.signatures() == 0)
+}
+
+fn no_step_back(dir: &Path, copy: &Replay, head_known: bool) -> Result<()> {
+    let bytes = match durable::read_bounded(&dir.join(HEAD), 4096) {
+        Ok(bytes) => bytes,
+        Err(_) if head_known => return Ok(()),
+        Err(e) => {
+            return Err(Error::integrity("restore.head", format!("{}; nothing tells how far the journal had come", e.message))
+                .next("give --expect-head with the head from the printed sheet of the last session"));
+        }
+    };
+    let head = Head::from_json("state/head", &bytes)?;
+    head.compare("state/head", copy.ledger.count(), copy.hash_at(head.count))
+        .map(drop)
+        .map_err(|e| e.at("the copy").next("find a newer copy: the last release holds one"))
+}

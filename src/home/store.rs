@@ -1,0 +1,56 @@
+//! What a home keeps: certificates, plans, the head.
+
+use super::Home;
+use crate::error::{Error, Result};
+use crate::journal::{Consent, Event, Standing};
+use crate::media::durable;
+use crate::x509::{Digest, Serial, Time, pem};
+
+impl Home {
+    /// Keeps a signed certificate apart until it is verified and released.
+    pub fn quarantine(&self, serial: &Serial, der: &[u8]) -> Result<()> {
+        let name = format!("{serial}.pem");
+        durable::write_atomic(&self.dir.join("quarantine"), &name, pem::certificate(der).as_bytes(), 0o600)
+    }
+
+    /// Files a verified certificate for good.
+    pub fn file_issued(&self, serial: &Serial, der: &[u8]) -> Result<()> {
+        let name = format!("{serial}.pem");
+        durable::write_atomic(&self.dir.join("issued"), &name, pem::certificate(der).as_bytes(), 0o600)?;
+        let quarantined = self.dir.join("quarantine").join(&name);
+        match std::fs::remove_file(&quarantined) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::usage(
+                "home.quarantine",
+                format!("{}: cannot be removed ({e})", quarantined.display()),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes a certificate of the home's own, such as `root.pem`.
+    pub fn write_certificate(&self, name: &str, der: &[u8]) -> Result<()> {
+        durable::write_atomic(&self.dir, name, pem::certificate(der).as_bytes(), 0o644)
+    }
+
+    /// Keeps a plan that is about to be performed, so that it can be resumed.
+    pub fn keep_plan(&self, digest: &Digest, bytes: &[u8]) -> Result<std::path::PathBuf> {
+        let name = format!("{digest}.json");
+        durable::write_atomic(&self.dir.join("plans"), &name, bytes, 0o600)?;
+        Ok(self.dir.join("plans").join(name))
+    }
+
+    /// Puts edited documents in force before there is a journal key to seal with;
+    /// the root's first seal will cover it.
+    pub fn pin_unsealed(&mut self, now: Time, consent: &Consent) -> Result<()> {
+        let events = vec![consent.event(), Event::Pinned { files: self.digests() }];
+        self.journal.append(now, events)?;
+        self.keep_head()
+    }
+
+    /// Notes how far the journal has come.
+    pub fn keep_head(&mut self) -> Result<()> {
+        durable::write_atomic(&self.dir.join("state"), "head", &self.journal.head().to_json(), 0o600)?;
+        self.standing = Standing::Same;
+        Ok(())
+    }
+}

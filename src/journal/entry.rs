@@ -1,0 +1,280 @@
+//! One line of the journal: a JSON object that carries the SHA-256 of the line
+//! before it.
+//!
+//! A line is canonical: reading and writing it again gives the same bytes, so
+//! that nothing can hide in spaces, doubled keys or unknown fields.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::KeyRole;
+use crate::error::{Error, Result};
+use crate::x509::{Digest, KeyAlgorithm, Name, Serial, SignatureAlgorithm, Time};
+
+/// The hash that the first line carries.
+pub const GENESIS: Digest = Digest([0; 32]);
+
+/// Bytes as base64 in a document.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Bytes(pub Vec<u8>);
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its number, from 0.
+    pub seq: u64,
+    /// When it was written.
+    pub time: Time,
+    /// SHA-256 of the line before it, without its newline.
+    pub prev: Digest,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What a signature is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// The root's own certificate.
+    RootCertificate,
+    /// The journal key's certificate.
+    JournalCertificate,
+    /// A cluster's intermediate CA certificate.
+    Intermediate,
+    /// SHA256SUMS of a release (CMS signed attributes).
+    Release,
+    /// The journal itself.
+    Seal,
+}
+
+/// A request that was not granted, as the plan showed it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefusedRequest {
+    /// Where it lay on the stick, escaped.
+    pub file: String,
+    /// SHA-256 of the request's bytes.
+    pub digest: Digest,
+    /// The rules that refused it.
+    pub rules: Vec<String>,
+}
+
+/// The root as it was decided before its key was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RootDecision {
+    /// DER of the subject.
+    pub subject: Bytes,
+    /// The kind of key, e.g. `p256`.
+    pub algorithm: String,
+    /// CKA_LABEL of the root's key.
+    pub label: String,
+    /// First second of validity.
+    pub not_before: Time,
+    /// Last second of validity.
+    pub not_after: Time,
+    /// pathLenConstraint, where one is wanted.
+    pub path_len: Option<u8>,
+    /// Serial of the root certificate.
+    pub serial: Serial,
+    /// Serial of the journal key's certificate.
+    pub journal_serial: Serial,
+}
+
+/// Everything that can stand on record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Event {
+    /// The home was made.
+    Opened {
+        /// Random name of the home, in hexadecimal.
+        home: String,
+        /// The version of anchorite that made it.
+        version: String,
+        /// The token's URI.
+        token: String,
+        /// Whether confirmations may be answered by `--yes`.
+        unattended: bool,
+        /// Whether everything in it is a rehearsal.
+        rehearsal: bool,
+        /// SHA-256 of each document in force.
+        files: BTreeMap<String, Digest>,
+    },
+    /// A run began that may touch a key.
+    Session {
+        /// The command.
+        verb: String,
+        /// Who ran it, as the operating system says.
+        operator: String,
+        /// How the operator confirmed: `operator` or `--yes`.
+        confirmed: String,
+    },
+    /// Edited documents were put in force.
+    Pinned {
+        /// SHA-256 of each document in force from now on.
+        files: BTreeMap<String, Digest>,
+    },
+    /// The operator declared that the clock ran ahead before.
+    ClockCorrected {
+        /// The last time on record under the wrong clock.
+        from: Time,
+    },
+    /// What the root is to be.
+    RootDecided(RootDecision),
+    /// A key pair is about to be generated.
+    KeyIntent {
+        /// Which key of the home.
+        role: KeyRole,
+        /// The kind of key.
+        algorithm: String,
+        /// CKA_LABEL
+        label: String,
+        /// CKA_ID in hexadecimal.
+        id: String,
+    },
+    /// The key pair exists in the token.
+    KeyMade {
+        /// The intent's number.
+        intent: u64,
+        /// DER of its SubjectPublicKeyInfo.
+        public_key: Bytes,
+    },
+    /// A plan was confirmed and is being performed.
+    Plan {
+        /// SHA-256 of the plan file.
+        digest: Digest,
+        /// How many certificates it holds.
+        grants: u64,
+        /// What it refuses.
+        refused: Vec<RefusedRequest>,
+    },
+    /// These bytes are about to be signed.
+    Intent {
+        /// What for.
+        purpose: Purpose,
+        /// By which key.
+        role: KeyRole,
+        /// With which algorithm.
+        algorithm: SignatureAlgorithm,
+        /// The plan it belongs to.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        plan: Option<Digest>,
+        /// SHA-256 of the request it answers.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        request: Option<Digest>,
+        /// The cluster it is for.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        cluster: Option<String>,
+        /// The policy that granted it.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        policy: Option<String>,
+        /// The exact bytes to be signed.
+        message: Bytes,
+    },
+    /// The token signed.
+    Signed {
+        /// The intent's number.
+        intent: u64,
+        /// The signature (ECDSA: DER).
+        signature: Bytes,
+    },
+    /// The token gave something that does not verify. Its serial stays burnt.
+    Rejected {
+        /// The intent's number.
+        intent: u64,
+        /// What the token gave.
+        signature: Bytes,
+        /// Why it was rejected.
+        reason: String,
+    },
+    /// A permit was given back unused: certainly not signed.
+    Withdrawn {
+        /// The intents' numbers.
+        intents: Vec<u64>,
+    },
+    /// Open intents that the operator settled: they count as issued for ever.
+    Settled {
+        /// The intents' numbers.
+        intents: Vec<u64>,
+    },
+    /// A line that a crash left unfinished was cut off.
+    Torn {
+        /// How many bytes.
+        bytes: u64,
+        /// Their SHA-256.
+        sha256: Digest,
+    },
+    /// A release was written and read back.
+    Released {
+        /// The plan it answers.
+        plan: Digest,
+        /// The folder's name.
+        folder: String,
+        /// SHA-256 of its SHA256SUMS.
+        sums: Digest,
+    },
+    /// The journal was taken over from a copy.
+    Restored {
+        /// Where the copy ended.
+        count: u64,
+        /// The hash of its last line.
+        head: Digest,
+    },
+}
+
+impl Entry {
+    /// The line, without its newline.
+    pub fn to_line(&self) -> Result<String> {
+        serde_json::to_string(self)
+            .map_err(|e| Error::integrity("journal.encode", format!("journal entry {}: {e}", self.seq)))
+    }
+
+    /// Reads a line; refuses one that is not canonical.
+    pub fn from_line(number: u64, line: &[u8]) -> Result<Self> {
+        let bad = |what: String| Error::integrity("journal.line", format!("journal line {}: {what}", number + 1));
+        let entry: Entry = serde_json::from_slice(line).map_err(|e| bad(format!("cannot be read ({e})")))?;
+        if entry.to_line()?.as_bytes() != line {
+            return Err(bad("not in canonical form; it was not written by anchorite".into()));
+        }
+        Ok(entry)
+    }
+}
+
+impl RootDecision {
+    /// The subject, read.
+    pub fn subject(&self) -> Result<Name> {
+        Name::from_der(&self.subject.0).map_err(|e| unreadable("subject", e))
+    }
+
+    /// The kind of key, read.
+    pub fn algorithm(&self) -> Result<KeyAlgorithm> {
+        KeyAlgorithm::parse(&self.algorithm).ok_or_else(|| unreadable("algorithm", &self.algorithm))
+    }
+}
+
+fn unreadable(field: &str, what: impl std::fmt::Display) -> Error {
+    Error::integrity("journal.field", format!("journal: {field} cannot be read ({what})"))
+}
+
+impl std::fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes, SHA-256 {}", self.0.len(), Digest::of(&self.0))
+    }
+}
+
+impl Serialize for Bytes {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> std::result::Result<S::Ok, S::Error> {
+        use base64ct::{Base64, Encoding as _};
+        s.serialize_str(&Base64::encode_string(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
+        use base64ct::{Base64, Encoding as _};
+        let text = <std::borrow::Cow<'de, str>>::deserialize(d)?;
+        Base64::decode_vec(&text).map(Bytes).map_err(|_| serde::de::Error::custom("want base64"))
+    }
+}

@@ -1,0 +1,224 @@
+//! The journal's file: append, fsync, and only then a permit.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    Bytes, Entry, Event, Head, KeyPermit, KeyRole, Ledger, Permit, Purpose, Replay, Standing, replay,
+    seal_message,
+};
+use crate::error::{Error, Result};
+use crate::lint::Linted;
+use crate::media::durable::{self, AppendFile};
+use crate::text;
+use crate::x509::{Digest, KeyAlgorithm, SignatureAlgorithm, Tbs, Time};
+
+/// The journal's one file in its folder.
+pub const FILE: &str = "journal.jsonl";
+/// The largest journal that is read (1,000,000 certificates fit).
+const LIMIT: u64 = 8 << 30;
+
+/// An open journal. Owned by the one process that holds the home's lock.
+#[derive(Debug)]
+pub struct Journal {
+    folder: PathBuf,
+    file: AppendFile,
+    replayed: Replay,
+}
+
+/// A certificate about to be signed: the linted bytes and what they answer.
+#[derive(Debug)]
+pub struct CertificateIntent {
+    /// What for.
+    pub purpose: Purpose,
+    /// The bytes, linted.
+    pub tbs: Linted<Tbs>,
+    /// The plan they stand in.
+    pub plan: Option<Digest>,
+    /// SHA-256 of the request.
+    pub request: Option<Digest>,
+    /// The cluster.
+    pub cluster: Option<String>,
+    /// The policy that granted it.
+    pub policy: Option<String>,
+}
+
+impl Journal {
+    /// Begins a new journal with its first line.
+    pub fn create(folder: &Path, time: Time, opened: Event) -> Result<Self> {
+        let entry = Entry { seq: 0, time, prev: super::GENESIS, event: opened };
+        let line = entry.to_line()? + "\n";
+        durable::write_new(folder, FILE, line.as_bytes(), 0o600)?;
+        Self::open(folder)
+    }
+
+    /// Opens and replays it.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let path = folder.join(FILE);
+        let bytes = durable::read_bounded(&path, LIMIT)
+            .map_err(|e| Error::integrity("journal.missing", e.message).next("restore it: `anchorite audit restore`"))?;
+        let replayed = replay(&bytes, |_, _| Ok(()))?;
+        Ok(Self { folder: folder.to_path_buf(), file: AppendFile::open(&path)?, replayed })
+    }
+
+    /// What it says.
+    pub fn ledger(&self) -> &Ledger {
+        &self.replayed.ledger
+    }
+
+    /// A last line that a crash left unfinished.
+    pub fn torn(&self) -> &[u8] {
+        &self.replayed.torn
+    }
+
+    /// Its bytes as they are on disk, for a release or an audit.
+    pub fn bytes(&self) -> Result<Vec<u8>> {
+        durable::read_bounded(&self.folder.join(FILE), LIMIT)
+    }
+
+    /// Where it stands.
+    pub fn head(&self) -> Head {
+        Head { count: self.ledger().count(), hash: self.ledger().head() }
+    }
+
+    /// Compares with a head known from elsewhere.
+    pub fn compare(&self, place: &str, known: Head) -> Result<Standing> {
+        known.compare(place, self.ledger().count(), self.replayed.hash_at(known.count))
+    }
+
+    /// Cuts off a torn line, on record.
+    pub fn mend(&mut self, time: Time) -> Result<()> {
+        if self.replayed.torn.is_empty() {
+            return Ok(());
+        }
+        let torn = std::mem::take(&mut self.replayed.torn);
+        self.file.truncate(self.replayed.whole)?;
+        self.append(time, vec![Event::Torn { bytes: torn.len() as u64, sha256: Digest::of(&torn) }])?;
+        Ok(())
+    }
+
+    /// Appends events in one write and one fsync; returns the first one's number.
+    pub fn append(&mut self, time: Time, events: Vec<Event>) -> Result<u64> {
+        if !self.replayed.torn.is_empty() {
+            return Err(Error::integrity("journal.torn", "the journal's last line is unfinished"));
+        }
+        let first = self.ledger().count();
+        let mut lines = String::new();
+        for event in events {
+            let ledger = &mut self.replayed.ledger;
+            let entry = Entry { seq: ledger.count(), time, prev: ledger.head(), event };
+            let line = entry.to_line()?;
+            ledger.apply(&entry, line.as_bytes())?;
+            self.replayed.hashes.push(self.replayed.ledger.head());
+            lines.push_str(&line);
+            lines.push('\n');
+        }
+        self.file.append(lines.as_bytes())?;
+        self.replayed.whole += lines.len() as u64;
+        Ok(first)
+    }
+
+    /// Puts a group of certificates on record as about to be signed by the root,
+    /// and gives one permit for each, in order.
+    pub fn intend(&mut self, time: Time, certificates: Vec<CertificateIntent>) -> Result<Vec<Permit>> {
+        let mut events = Vec::new();
+        let mut messages = Vec::new();
+        for c in certificates {
+            let tbs = c.tbs.into_inner();
+            messages.push((tbs.signature(), tbs.as_der().to_vec()));
+            events.push(Event::Intent {
+                purpose: c.purpose,
+                role: KeyRole::Root,
+                algorithm: tbs.signature(),
+                plan: c.plan,
+                request: c.request,
+                cluster: c.cluster,
+                policy: c.policy,
+                message: Bytes(tbs.as_der().to_vec()),
+            });
+        }
+        let first = self.append(time, events)?;
+        Ok((first..)
+            .zip(messages)
+            .map(|(intent, (algorithm, message))| Permit { intent, role: KeyRole::Root, algorithm, message })
+            .collect())
+    }
+
+    /// Puts a signature over a release's attributes on record as about to be made.
+    pub fn intend_release(&mut self, time: Time, plan: Digest, attributes: Vec<u8>) -> Result<Permit> {
+        self.intend_by_journal_key(time, Purpose::Release, Some(plan), attributes)
+    }
+
+    /// Puts the seal of everything so far on record as about to be made.
+    pub fn intend_seal(&mut self, time: Time) -> Result<Permit> {
+        let message = seal_message(self.ledger().count(), self.ledger().head());
+        self.intend_by_journal_key(time, Purpose::Seal, None, message)
+    }
+
+    fn intend_by_journal_key(
+        &mut self,
+        time: Time,
+        purpose: Purpose,
+        plan: Option<Digest>,
+        message: Vec<u8>,
+    ) -> Result<Permit> {
+        // The journal's key is always P-256 (see the token's layout in the README).
+        let algorithm = SignatureAlgorithm::EcdsaSha256;
+        let intent = self.append(
+            time,
+            vec![Event::Intent {
+                purpose,
+                role: KeyRole::Journal,
+                algorithm,
+                plan,
+                request: None,
+                cluster: None,
+                policy: None,
+                message: Bytes(message.clone()),
+            }],
+        )?;
+        Ok(Permit { intent, role: KeyRole::Journal, algorithm, message })
+    }
+
+    /// Puts a key pair on record as about to be generated.
+    pub fn intend_key(
+        &mut self,
+        time: Time,
+        role: KeyRole,
+        algorithm: KeyAlgorithm,
+        label: &str,
+        id: &[u8],
+    ) -> Result<KeyPermit> {
+        let intent = self.append(
+            time,
+            vec![Event::KeyIntent {
+                role,
+                algorithm: algorithm.to_string(),
+                label: label.into(),
+                id: text::hex(id),
+            }],
+        )?;
+        Ok(KeyPermit { intent, role, algorithm, label: label.into(), id: id.to_vec() })
+    }
+
+    /// A permit again for a key that was put on record but is not in the token:
+    /// the crash came before it was made. The caller has looked.
+    pub fn resume_key(&self, role: KeyRole) -> Option<KeyPermit> {
+        let record = self.ledger().key(role).filter(|k| k.public_key.is_none())?;
+        Some(KeyPermit {
+            intent: record.intent,
+            role,
+            algorithm: record.algorithm,
+            label: record.label.clone(),
+            id: record.id.clone(),
+        })
+    }
+
+    /// Gives permits back unused: these were certainly not signed.
+    pub fn withdraw(&mut self, time: Time, permits: Vec<Permit>) -> Result<()> {
+        if permits.is_empty() {
+            return Ok(());
+        }
+        let intents = permits.into_iter().map(|p| p.intent).collect();
+        self.append(time, vec![Event::Withdrawn { intents }]).map(drop)
+    }
+}

@@ -1,0 +1,452 @@
+//! The journal replayed: what is known, what is open. Pure.
+//!
+//! [`Ledger::apply`] is the one place that says which event may follow which;
+//! writing and auditing both go through it, so that no journal can be written
+//! that would not pass its own audit.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::entry::{Bytes, Entry, Event, GENESIS, Purpose, RootDecision};
+use super::{KeyRole, seal_message};
+use crate::error::{Error, Result};
+use crate::text;
+use crate::x509::certificate::Facts;
+use crate::x509::{Digest, Issued, KeyAlgorithm, PublicKey, Serial, SignatureAlgorithm, Status, Time};
+
+/// A key of the home, as recorded.
+#[derive(Debug, Clone)]
+pub struct KeyRecord {
+    /// The kind of key.
+    pub algorithm: KeyAlgorithm,
+    /// CKA_LABEL
+    pub label: String,
+    /// CKA_ID
+    pub id: Vec<u8>,
+    /// Number of the intent.
+    pub intent: u64,
+    /// The public key, once made.
+    pub public_key: Option<PublicKey>,
+}
+
+/// A signature asked for whose outcome is not recorded, or not yet released.
+#[derive(Debug, Clone)]
+pub struct IntentRecord {
+    /// What for.
+    pub purpose: Purpose,
+    /// By which key.
+    pub role: KeyRole,
+    /// With which algorithm.
+    pub algorithm: SignatureAlgorithm,
+    /// The plan it belongs to.
+    pub plan: Option<Digest>,
+    /// SHA-256 of the request it answers.
+    pub request: Option<Digest>,
+    /// The policy that granted it.
+    pub policy: Option<String>,
+    /// The exact bytes.
+    pub message: Vec<u8>,
+    /// The signature, once made.
+    pub signature: Option<Vec<u8>>,
+    /// The certificate's place in [`Ledger::certificates`].
+    pub certificate: Option<usize>,
+}
+
+/// How far a plan came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlanState {
+    /// Confirmed; not everything of it is released.
+    Begun,
+    /// Released: spent.
+    Finished,
+}
+
+/// Everything the journal says, replayed.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger {
+    count: u64,
+    head: Option<Digest>,
+    last_time: Option<Time>,
+    home: String,
+    unattended: bool,
+    rehearsal: bool,
+    files: BTreeMap<String, Digest>,
+    root_decision: Option<RootDecision>,
+    root_key: Option<KeyRecord>,
+    journal_key: Option<KeyRecord>,
+    intents: BTreeMap<u64, IntentRecord>,
+    certificates: Vec<Issued>,
+    by_key: HashMap<Digest, Vec<usize>>,
+    by_subject: HashMap<Vec<u8>, Vec<usize>>,
+    by_cluster: HashMap<String, Vec<usize>>,
+    serials: HashMap<Serial, usize>,
+    plans: BTreeMap<Digest, PlanState>,
+    releases: u64,
+    signatures: u64,
+    sealed: Option<(u64, Digest)>,
+}
+
+impl Ledger {
+    /// Takes one line in. `line` is its exact bytes without the newline.
+    pub fn apply(&mut self, entry: &Entry, line: &[u8]) -> Result<()> {
+        let bad = |what: String| {
+            Error::integrity("journal.sequence", format!("journal line {}: {what}", self.count + 1))
+        };
+        if entry.seq != self.count {
+            return Err(bad(format!("has number {}, wanted {}", entry.seq, self.count)));
+        }
+        if entry.prev != self.head() {
+            return Err(Error::integrity(
+                "journal.chain",
+                format!(
+                    "journal line {}: carries {} as the hash of the line before it, which is {}",
+                    self.count + 1,
+                    entry.prev,
+                    self.head()
+                ),
+            ));
+        }
+        let corrected = matches!(entry.event, Event::ClockCorrected { .. });
+        if !corrected && self.last_time.is_some_and(|last| entry.time < last) {
+            return Err(bad(format!("time {} lies before the line before it", entry.time)));
+        }
+        if (self.count == 0) != matches!(entry.event, Event::Opened { .. }) {
+            return Err(bad("a journal begins with 'opened', and only begins so".into()));
+        }
+        self.event(entry).map_err(bad)?;
+        self.count += 1;
+        self.head = Some(Digest::of(line));
+        self.last_time = Some(entry.time);
+        if let Event::Signed { intent, .. } = entry.event
+            && self.intents.get(&intent).is_some_and(|i| i.purpose == Purpose::Seal)
+        {
+            self.intents.remove(&intent);
+            self.sealed = Some((self.count, self.head()));
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, entry: &Entry) -> std::result::Result<(), String> {
+        match &entry.event {
+            Event::Opened { home, unattended, rehearsal, files, .. } => {
+                self.home.clone_from(home);
+                self.unattended = *unattended;
+                self.rehearsal = *rehearsal;
+                self.files.clone_from(files);
+            }
+            Event::Pinned { files } => self.files.clone_from(files),
+            Event::ClockCorrected { from } if Some(*from) != self.last_time => {
+                return Err(format!("corrects the clock from {from}, but the line before says otherwise"));
+            }
+            Event::Session { .. } | Event::ClockCorrected { .. } | Event::Torn { .. } => {}
+            Event::RootDecided(_) if self.root_key.is_some() => return Err("decides a second root".into()),
+            Event::RootDecided(decision) => self.root_decision = Some(decision.clone()),
+            Event::KeyIntent { role, algorithm, label, id } => {
+                self.key_intent(entry.seq, *role, algorithm, label, id)?;
+            }
+            Event::KeyMade { intent, public_key } => self.key_made(*intent, public_key)?,
+            Event::Plan { digest, .. } => {
+                if self.plans.insert(*digest, PlanState::Begun) == Some(PlanState::Finished) {
+                    return Err(format!("plan {digest} was spent before"));
+                }
+            }
+            Event::Intent { .. } => self.intent(entry)?,
+            Event::Signed { intent, signature } => self.signed(*intent, signature)?,
+            Event::Rejected { intent, .. } => {
+                self.close(*intent, "rejects")?;
+                self.signatures += 1;
+            }
+            Event::Withdrawn { intents } => {
+                for intent in intents {
+                    self.close(*intent, "withdraws")?;
+                }
+            }
+            Event::Settled { intents } => {
+                for intent in intents {
+                    self.close(*intent, "settles")?;
+                }
+            }
+            Event::Released { plan, .. } => self.released(plan)?,
+            Event::Restored { count, head } if (*count, *head) != (self.count, self.head()) => {
+                return Err("says it was restored from another copy".into());
+            }
+            Event::Restored { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn key_intent(
+        &mut self,
+        seq: u64,
+        role: KeyRole,
+        algorithm: &str,
+        label: &str,
+        id: &str,
+    ) -> std::result::Result<(), String> {
+        let record = KeyRecord {
+            algorithm: KeyAlgorithm::parse(algorithm).ok_or("names an unknown kind of key")?,
+            label: label.into(),
+            id: text::unhex(id).ok_or("CKA_ID is not hexadecimal")?,
+            intent: seq,
+            public_key: None,
+        };
+        let place = self.key_mut(role);
+        if place.is_some() {
+            return Err("asks for a key that is already there".into());
+        }
+        *place = Some(record);
+        Ok(())
+    }
+
+    fn key_made(&mut self, intent: u64, public_key: &Bytes) -> std::result::Result<(), String> {
+        let record = [&mut self.root_key, &mut self.journal_key]
+            .into_iter()
+            .flatten()
+            .find(|k| k.intent == intent && k.public_key.is_none())
+            .ok_or("records a key that was never asked for")?;
+        let key = PublicKey::from_der(&public_key.0).map_err(|e| e.message)?;
+        if key.algorithm() != record.algorithm {
+            return Err(format!("records a {} key where a {} was asked for", key.algorithm(), record.algorithm));
+        }
+        record.public_key = Some(key);
+        Ok(())
+    }
+
+    fn intent(&mut self, entry: &Entry) -> std::result::Result<(), String> {
+        let Event::Intent { purpose, role, algorithm, plan, request, cluster, policy, message } = &entry.event
+        else {
+            return Ok(());
+        };
+        if self.key(*role).is_none_or(|k| k.public_key.is_none()) {
+            return Err("asks for a signature by a key that does not exist".into());
+        }
+        if let Some(plan) = plan
+            && self.plans.get(plan) != Some(&PlanState::Begun)
+        {
+            return Err(format!("belongs to plan {plan}, which is not being performed"));
+        }
+        let certificate = match purpose {
+            Purpose::RootCertificate | Purpose::JournalCertificate | Purpose::Intermediate => {
+                Some(self.certificate(&message.0, cluster.clone())?)
+            }
+            Purpose::Seal if message.0 != seal_message(self.count, self.head()) => {
+                return Err("seals something else than the line before it".into());
+            }
+            Purpose::Seal | Purpose::Release => None,
+        };
+        self.intents.insert(
+            entry.seq,
+            IntentRecord {
+                purpose: *purpose,
+                role: *role,
+                algorithm: *algorithm,
+                plan: *plan,
+                request: *request,
+                policy: policy.clone(),
+                message: message.0.clone(),
+                signature: None,
+                certificate,
+            },
+        );
+        Ok(())
+    }
+
+    fn certificate(&mut self, tbs: &[u8], cluster: Option<String>) -> std::result::Result<usize, String> {
+        let facts = Facts::from_tbs(tbs).map_err(|e| e.message)?;
+        let place = self.certificates.len();
+        if self.serials.insert(facts.serial.clone(), place).is_some() {
+            return Err(format!("uses serial {} a second time", facts.serial));
+        }
+        self.by_key.entry(facts.key).or_default().push(place);
+        self.by_subject.entry(facts.subject.as_der().to_vec()).or_default().push(place);
+        if let Some(cluster) = &cluster {
+            self.by_cluster.entry(cluster.clone()).or_default().push(place);
+        }
+        self.certificates.push(Issued {
+            serial: facts.serial,
+            subject: facts.subject,
+            key: facts.key,
+            cluster,
+            not_before: facts.not_before,
+            not_after: facts.not_after,
+            status: Status::Open,
+        });
+        Ok(place)
+    }
+
+    fn signed(&mut self, intent: u64, signature: &Bytes) -> std::result::Result<(), String> {
+        let record = self
+            .intents
+            .get_mut(&intent)
+            .filter(|i| i.signature.is_none())
+            .ok_or_else(|| format!("records a signature for {intent}, which is not open"))?;
+        record.signature = Some(signature.0.clone());
+        self.signatures += 1;
+        let (purpose, place) = (record.purpose, record.certificate);
+        match purpose {
+            Purpose::Intermediate => self.set_status(place, Status::Signed),
+            Purpose::RootCertificate | Purpose::JournalCertificate => self.set_status(place, Status::Released),
+            Purpose::Release => {
+                self.intents.remove(&intent);
+            }
+            // A seal is taken off by `apply`, which knows the line's hash.
+            Purpose::Seal => {}
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, intent: u64, verb: &str) -> std::result::Result<(), String> {
+        let record = self
+            .intents
+            .remove(&intent)
+            .filter(|i| i.signature.is_none())
+            .ok_or_else(|| format!("{verb} intent {intent}, which is not open"))?;
+        self.set_status(record.certificate, Status::Burnt);
+        Ok(())
+    }
+
+    fn released(&mut self, plan: &Digest) -> std::result::Result<(), String> {
+        if self.plans.insert(*plan, PlanState::Finished) != Some(PlanState::Begun) {
+            return Err(format!("releases plan {plan}, which is not being performed"));
+        }
+        let done: Vec<u64> =
+            self.intents.iter().filter(|(_, i)| i.plan == Some(*plan)).map(|(seq, _)| *seq).collect();
+        for seq in done {
+            let record = self.intents.remove(&seq);
+            if let Some(IntentRecord { signature: Some(_), certificate, .. }) = record {
+                self.set_status(certificate, Status::Released);
+            } else {
+                return Err(format!("releases plan {plan} while its intent {seq} is open"));
+            }
+        }
+        self.releases += 1;
+        Ok(())
+    }
+
+    fn set_status(&mut self, place: Option<usize>, status: Status) {
+        if let Some(certificate) = place.and_then(|p| self.certificates.get_mut(p)) {
+            certificate.status = status;
+        }
+    }
+
+    fn key_mut(&mut self, role: KeyRole) -> &mut Option<KeyRecord> {
+        match role {
+            KeyRole::Root => &mut self.root_key,
+            KeyRole::Journal => &mut self.journal_key,
+        }
+    }
+
+    fn pick(&self, places: Option<&Vec<usize>>) -> Vec<Issued> {
+        places.into_iter().flatten().filter_map(|p| self.certificates.get(*p)).cloned().collect()
+    }
+}
+
+/// Questions.
+impl Ledger {
+    /// Number of lines.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+    /// SHA-256 of the last line.
+    pub fn head(&self) -> Digest {
+        self.head.unwrap_or(GENESIS)
+    }
+    /// Time of the last line.
+    pub fn last_time(&self) -> Option<Time> {
+        self.last_time
+    }
+    /// The home's random name.
+    pub fn home(&self) -> &str {
+        &self.home
+    }
+    /// Whether `--yes` may answer confirmations.
+    pub fn unattended(&self) -> bool {
+        self.unattended
+    }
+    /// Whether this home is for rehearsals.
+    pub fn rehearsal(&self) -> bool {
+        self.rehearsal
+    }
+    /// The documents in force.
+    pub fn files(&self) -> &BTreeMap<String, Digest> {
+        &self.files
+    }
+    /// The root as decided.
+    pub fn root_decision(&self) -> Option<&RootDecision> {
+        self.root_decision.as_ref()
+    }
+    /// A key of the home.
+    pub fn key(&self, role: KeyRole) -> Option<&KeyRecord> {
+        match role {
+            KeyRole::Root => self.root_key.as_ref(),
+            KeyRole::Journal => self.journal_key.as_ref(),
+        }
+    }
+    /// All certificates in order of issue.
+    pub fn certificates(&self) -> &[Issued] {
+        &self.certificates
+    }
+    /// The certificate with this serial.
+    pub fn by_serial(&self, serial: &Serial) -> Option<&Issued> {
+        self.serials.get(serial).and_then(|p| self.certificates.get(*p))
+    }
+    /// Certificates for a key.
+    pub fn by_key(&self, key: &Digest) -> Vec<Issued> {
+        self.pick(self.by_key.get(key))
+    }
+    /// Certificates under a subject.
+    pub fn by_subject(&self, subject: &[u8]) -> Vec<Issued> {
+        self.pick(self.by_subject.get(subject))
+    }
+    /// Certificates for a cluster.
+    pub fn by_cluster(&self, cluster: &str) -> Vec<Issued> {
+        self.pick(self.by_cluster.get(cluster))
+    }
+    /// Intents without a recorded outcome.
+    pub fn open_intents(&self) -> impl Iterator<Item = (u64, &IntentRecord)> {
+        self.intents.iter().filter(|(_, i)| i.signature.is_none()).map(|(s, i)| (*s, i))
+    }
+    /// Certificates that are signed but not released, in order.
+    pub fn unreleased(&self) -> impl Iterator<Item = (u64, &IntentRecord)> {
+        self.intents
+            .iter()
+            .filter(|(_, i)| i.signature.is_some() && i.purpose == Purpose::Intermediate)
+            .map(|(s, i)| (*s, i))
+    }
+    /// The signed certificate of this purpose (root's or journal's).
+    pub fn own_certificate(&self, purpose: Purpose) -> Option<&IntentRecord> {
+        self.intents.values().rfind(|i| i.purpose == purpose && i.signature.is_some())
+    }
+    /// An intent's certificate.
+    pub fn certificate_of(&self, intent: &IntentRecord) -> Option<&Issued> {
+        intent.certificate.and_then(|p| self.certificates.get(p))
+    }
+    /// Keys that were asked for and not recorded as made.
+    pub fn open_keys(&self) -> BTreeSet<u64> {
+        [&self.root_key, &self.journal_key]
+            .into_iter()
+            .flatten()
+            .filter(|k| k.public_key.is_none())
+            .map(|k| k.intent)
+            .collect()
+    }
+    /// How far a plan came; `None` if it was never begun.
+    pub fn plan(&self, digest: &Digest) -> Option<PlanState> {
+        self.plans.get(digest).copied()
+    }
+    /// Plans that were begun and not released.
+    pub fn unfinished_plans(&self) -> impl Iterator<Item = &Digest> {
+        self.plans.iter().filter(|(_, s)| **s == PlanState::Begun).map(|(d, _)| d)
+    }
+    /// How many releases went out.
+    pub fn releases(&self) -> u64 {
+        self.releases
+    }
+    /// How many signatures are on record, seals included.
+    pub fn signatures(&self) -> u64 {
+        self.signatures
+    }
+    /// Lines covered by the last seal, and the hash of its line.
+    pub fn sealed(&self) -> Option<(u64, Digest)> {
+        self.sealed
+    }
+}

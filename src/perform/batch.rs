@@ -1,0 +1,173 @@
+//! Signing a plan: in groups, each with one fsync before and one after.
+
+use std::path::PathBuf;
+
+use super::{Progress, Session};
+use crate::error::{Error, Result};
+use crate::journal::{CertificateIntent, Event, KeyRole, Permit, PlanState, Purpose, RefusedRequest};
+use crate::lint::CertificateKind;
+use crate::media::write::Output;
+use crate::plan::{Item, Plan, Prepared};
+use crate::token::Key;
+use crate::verify::{self, Verified};
+use crate::x509::{Digest, Issuer, Status, Tbs};
+
+/// How many intents share an fsync. A crash burns at most this many serials.
+const GROUP: usize = 32;
+
+/// What a performed plan came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The release's folder.
+    pub folder: PathBuf,
+    /// What was released, in the plan's order.
+    pub released: Vec<Item>,
+    /// Items whose serials a crash burnt: they need a new plan.
+    pub burnt: Vec<Item>,
+}
+
+/// A signed, verified certificate with the item it answers.
+pub(super) struct Finished {
+    pub item: Item,
+    pub certificate: Verified<verify::Certificate>,
+}
+
+/// A plan's items by how far they came before.
+pub struct Remaining {
+    /// Not on record yet: to be signed.
+    pub fresh: Vec<Item>,
+    /// Signed, not released.
+    pub signed: Vec<Item>,
+    /// Burnt by a crash.
+    pub burnt: Vec<Item>,
+}
+
+impl Remaining {
+    /// Sorts a plan's items; refuses a plan that was spent.
+    pub fn of(plan: &Plan, ledger: &crate::journal::Ledger) -> Result<Self> {
+        let digest = plan.digest()?;
+        if ledger.plan(&digest) == Some(PlanState::Finished) {
+            return Err(Error::refused("plan.spent", format!("plan {digest} was performed and released before"))
+                .next("a plan is spent by its first use; make a new one"));
+        }
+        let mut remaining = Self { fresh: Vec::new(), signed: Vec::new(), burnt: Vec::new() };
+        for item in &plan.items {
+            let place = match ledger.by_serial(&item.serial).map(|c| c.status) {
+                None => &mut remaining.fresh,
+                Some(Status::Signed) => &mut remaining.signed,
+                Some(Status::Open | Status::Burnt) => &mut remaining.burnt,
+                Some(Status::Released) => {
+                    return Err(Error::refused("plan.spent", format!("serial {} was released before", item.serial)));
+                }
+            };
+            place.push(item.clone());
+        }
+        Ok(remaining)
+    }
+}
+
+impl Session<'_> {
+    /// Performs a plan: signs what is fresh, verifies everything, writes the release.
+    /// `fresh` comes from [`crate::plan::prepare`] and answers [`Remaining::fresh`].
+    pub fn perform(&mut self, plan: &Plan, fresh: Vec<Prepared>, output: Output) -> Result<Outcome> {
+        let digest = plan.digest()?;
+        let remaining = Remaining::of(plan, self.home.journal.ledger())?;
+        if fresh.iter().map(|p| &p.item).ne(&remaining.fresh) {
+            return Err(Error::integrity("plan.items", "the prepared items are not the plan's remaining ones"));
+        }
+        let root = self.home.root()?.clone();
+        let root_key = self.key(KeyRole::Root)?;
+        let journal_key = self.key(KeyRole::Journal)?;
+        self.home.keep_plan(&digest, &plan.to_bytes()?)?;
+        if self.home.journal.ledger().plan(&digest).is_none() {
+            self.home.journal.append((self.world.clock)(), vec![plan_event(plan, digest)])?;
+        }
+        self.sign_fresh(digest, fresh, &root_key)?;
+        let finished = self.verify_signed(&plan.items, &root)?;
+        let released = finished.iter().map(|f| f.item.clone()).collect();
+        let folder = self.release(plan, digest, &root, finished, &journal_key, output)?;
+        Ok(Outcome { folder, released, burnt: remaining.burnt })
+    }
+
+    fn sign_fresh(&mut self, plan: Digest, fresh: Vec<Prepared>, key: &Key) -> Result<()> {
+        let total = fresh.len();
+        let mut done = 0;
+        let mut fresh = fresh.into_iter().peekable();
+        while fresh.peek().is_some() {
+            let intents = fresh.by_ref().take(GROUP).map(|p| intent(plan, p)).collect();
+            let permits = self.home.journal.intend((self.world.clock)(), intents)?;
+            self.sign_group(permits, key, &mut done, total)?;
+        }
+        Ok(())
+    }
+
+    /// Signs a group. Whatever ends it early, the signatures made are recorded
+    /// and the permits left over are given back, so that they are not open.
+    fn sign_group(&mut self, permits: Vec<Permit>, key: &Key, done: &mut usize, total: usize) -> Result<()> {
+        let mut permits = permits.into_iter();
+        let mut signed: Vec<Event> = Vec::new();
+        let mut result = Ok(());
+        while result.is_ok() {
+            if (self.world.stop)() {
+                result = Err(Error::interrupted());
+                break;
+            }
+            let Some(permit) = permits.next() else { break };
+            match self.sign(key, permit) {
+                Ok(event) => {
+                    signed.push(event);
+                    *done += 1;
+                    (self.world.progress)(Progress { done: *done, total });
+                }
+                Err(error) => result = Err(error),
+            }
+        }
+        let now = (self.world.clock)();
+        if !signed.is_empty() {
+            self.home.journal.append(now, signed)?;
+        }
+        self.home.journal.withdraw(now, permits.collect())?;
+        result
+    }
+
+    /// Every signed item of the plan, joined from the record and verified.
+    fn verify_signed(&mut self, items: &[Item], root: &Issuer) -> Result<Vec<Finished>> {
+        let now = (self.world.clock)();
+        let mut finished = Vec::new();
+        for item in items {
+            let ledger = self.home.journal.ledger();
+            let Some((_, record)) = ledger.unreleased().find(|(_, i)| i.message == item.tbs.0) else { continue };
+            let tbs = Tbs::recorded(record.message.clone(), record.algorithm);
+            let der = tbs.assemble(record.signature.as_deref().unwrap_or_default())?;
+            self.home.quarantine(&item.serial, &der)?;
+            let certificate = verify::verify(&tbs, &der, CertificateKind::Intermediate, root, now)
+                .map_err(|e| e.at(&item.file))?;
+            finished.push(Finished { item: item.clone(), certificate });
+        }
+        Ok(finished)
+    }
+}
+
+fn plan_event(plan: &Plan, digest: Digest) -> Event {
+    let refused = plan
+        .refused
+        .iter()
+        .map(|r| RefusedRequest {
+            file: r.file.clone(),
+            digest: r.digest,
+            rules: r.by.iter().map(|b| b.rule.clone()).collect(),
+        })
+        .collect();
+    Event::Plan { digest, grants: plan.items.len() as u64, refused }
+}
+
+fn intent(plan: Digest, prepared: Prepared) -> CertificateIntent {
+    CertificateIntent {
+        purpose: Purpose::Intermediate,
+        tbs: prepared.tbs,
+        plan: Some(plan),
+        request: Some(prepared.request.digest),
+        cluster: Some(prepared.item.cluster),
+        policy: Some(prepared.item.policy),
+    }
+}

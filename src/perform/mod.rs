@@ -1,0 +1,202 @@
+//! The only caller of `Token::sign`.
+//!
+//! intent, fsync → the token signs → signature recorded, fsync → verified by
+//! another implementation → released. A [`Session`] is one run with the keys
+//! unlocked.
+
+mod batch;
+mod release;
+mod root;
+
+use std::collections::BTreeSet;
+
+pub use batch::{Outcome, Remaining};
+pub use root::{RootSpec, journal_label, preview};
+
+use crate::error::{Error, Result};
+use crate::home::Home;
+use crate::journal::{Bytes, Consent, Event, Head, KeyRole, Ledger, Permit};
+use crate::plan::{self, Item, Plan, Prepared};
+use crate::policy::Context;
+use crate::token::{Key, Token};
+use crate::verify::verify_signature;
+use crate::x509::{PublicKey, Time};
+
+/// What a session tells while it works.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    /// Certificates signed so far.
+    pub done: usize,
+    /// Certificates to sign.
+    pub total: usize,
+}
+
+/// What a session needs from the world outside: time, interruption, a witness.
+pub struct World<'a> {
+    /// The clock.
+    pub clock: &'a dyn Fn() -> Time,
+    /// 32 bytes of the operating system's randomness.
+    pub entropy: &'a dyn Fn() -> Result<[u8; 32]>,
+    /// Whether the operator asked to stop.
+    pub stop: &'a dyn Fn() -> bool,
+    /// Told of each certificate signed.
+    pub progress: &'a dyn Fn(Progress),
+}
+
+/// A home and its unlocked token.
+pub struct Session<'a> {
+    home: &'a mut Home,
+    token: &'a mut dyn Token,
+    world: World<'a>,
+}
+
+impl<'a> Session<'a> {
+    /// Begins a session on record. Whatever a crash left open is settled here; the
+    /// caller has shown it to the operator ([`Home::open_matters`]) and asked.
+    pub fn begin(
+        home: &'a mut Home,
+        token: &'a mut dyn Token,
+        world: World<'a>,
+        consent: Consent,
+    ) -> Result<Self> {
+        let mut session = Self { home, token, world };
+        session.open_record(consent)?;
+        Ok(session)
+    }
+
+    fn open_record(&mut self, consent: Consent) -> Result<()> {
+        let now = (self.world.clock)();
+        let mut events = Vec::new();
+        if let Some(from) = self.home.journal.ledger().last_time().filter(|last| now < *last) {
+            if !consent.correct_clock {
+                return self.home.check_clock(now);
+            }
+            events.push(Event::ClockCorrected { from });
+        }
+        events.push(consent.event());
+        let open: Vec<u64> = self.home.journal.ledger().open_intents().map(|(seq, _)| seq).collect();
+        if !open.is_empty() {
+            events.push(Event::Settled { intents: open });
+        }
+        self.home.journal.mend(now)?;
+        self.home.journal.append(now, events).map(drop)
+    }
+
+    /// What is on record by now.
+    pub fn ledger(&self) -> &Ledger {
+        self.home.journal.ledger()
+    }
+
+    /// Decides again on today's policy and journal: see [`plan::prepare`].
+    pub fn prepare(&self, plan: &Plan, items: &[Item], today: Time) -> Result<Vec<Prepared>> {
+        let context = Context {
+            policies: &self.home.policies,
+            forced: plan.policy.as_deref(),
+            issuer: self.home.root()?,
+            history: self.home.journal.ledger(),
+            now: plan.created,
+        };
+        plan::prepare(&context, self.home.journal.ledger().home(), plan, items, today)
+    }
+
+    /// Puts edited documents in force.
+    pub fn pin(&mut self) -> Result<()> {
+        let files = self.home.digests();
+        self.home.journal.append((self.world.clock)(), vec![Event::Pinned { files }]).map(drop)
+    }
+
+    /// Seals the journal and notes its head in the home and, where it can, in the token.
+    pub fn seal(&mut self) -> Result<Head> {
+        let key = self.key(KeyRole::Journal)?;
+        self.seal_with(&key)
+    }
+
+    fn seal_with(&mut self, key: &Key) -> Result<Head> {
+        let permit = self.home.journal.intend_seal((self.world.clock)())?;
+        let signed = self.sign(key, permit)?;
+        self.home.journal.append((self.world.clock)(), vec![signed])?;
+        self.home.keep_head()?;
+        let head = self.home.journal.head();
+        self.token.store_data(&head_label(self.home), &head.to_json())?;
+        Ok(head)
+    }
+
+    /// A key of the home; it must be the one on record.
+    fn key(&mut self, role: KeyRole) -> Result<Key> {
+        let record = self.home.journal.ledger().key(role).cloned();
+        let record = record.ok_or_else(|| Error::usage("home.no-root", "this home has no root yet"))?;
+        let key = self.token.find_key(&record.id)?.ok_or_else(|| {
+            Error::token(
+                "token.no-such-key",
+                format!(
+                    "{}: holds no private key with label '{}' and CKA_ID {}",
+                    self.token.info().uri,
+                    crate::text::shown(&record.label),
+                    crate::text::hex(&record.id)
+                ),
+            )
+            .next("is this the token the root was made in? `anchorite token list` shows what is there")
+        })?;
+        check_key(&key, record.public_key.as_ref())?;
+        Ok(key)
+    }
+
+    /// One signature against one permit. What the token gives is verified before it
+    /// goes on record as a signature; a wrong one goes on record as rejected and
+    /// ends the session.
+    fn sign(&mut self, key: &Key, permit: Permit) -> Result<Event> {
+        let intent = permit.intent();
+        let (algorithm, message) = (permit.algorithm(), permit.message().to_vec());
+        let signature = self.token.sign(key, permit)?;
+        if verify_signature(&key.public_key, algorithm, &message, &signature).is_ok() {
+            return Ok(Event::Signed { intent, signature: Bytes(signature) });
+        }
+        let reason = "does not verify under the key's public key".to_string();
+        let rejected = Event::Rejected { intent, signature: Bytes(signature), reason };
+        self.home.journal.append((self.world.clock)(), vec![rejected])?;
+        Err(Error::integrity(
+            "token.wrong-signature",
+            format!("{}: returned a signature that does not verify; it is on record as rejected", self.token.info().uri),
+        )
+        .next("stop the ceremony: the token is broken, or it is not the token it claims to be"))
+    }
+}
+
+fn check_key(key: &Key, recorded: Option<&PublicKey>) -> Result<()> {
+    if recorded != Some(&key.public_key) {
+        return Err(Error::integrity(
+            "token.key-mismatch",
+            format!(
+                "the key '{}' in the token is {}, the root's record says {}",
+                crate::text::shown(&key.label),
+                key.public_key.digest(),
+                recorded.map_or_else(|| "none".into(), |k| k.digest().to_string())
+            ),
+        )
+        .next("stop the ceremony: this is another key under the same CKA_ID"));
+    }
+    Ok(())
+}
+
+/// The label of the data object that keeps a home's head in the token.
+pub fn head_label(home: &Home) -> String {
+    let name: String = home.journal.ledger().home().chars().take(16).collect();
+    format!("anchorite head {name}")
+}
+
+/// Compares the journal with the head that the token keeps, if it keeps one: an
+/// older copy of the whole home is noticed here. No login needed.
+pub fn check_token_head(home: &Home, token: &mut dyn Token) -> Result<()> {
+    let values = token.load_data(&head_label(home))?;
+    let mut known = BTreeSet::new();
+    for value in &values {
+        let head = Head::from_json("the token", value)?;
+        known.insert((head.count, head.hash));
+    }
+    match known.last() {
+        Some((count, hash)) => {
+            home.journal.compare("the token", Head { count: *count, hash: *hash }).map(drop)
+        }
+        None => Ok(()),
+    }
+}

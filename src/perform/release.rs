@@ -1,0 +1,102 @@
+//! From verified certificates to a release on the stick, on record.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::Session;
+use super::batch::Finished;
+use crate::error::{Error, Result};
+use crate::journal::{Event, JOURNAL_FILE};
+use crate::media::write::Output;
+use crate::plan::Plan;
+use crate::policy;
+use crate::release::{self, Consumer, MANIFEST, Member, ReleaseInput, Verifier, cms};
+use crate::token::Key;
+use crate::verify::verify_detached;
+use crate::x509::{Digest, Issuer};
+
+impl Session<'_> {
+    /// Seals the journal, lays the release out with its copy, signs the sums, checks
+    /// the whole as anybody would, writes it, reads it back, and puts it on record.
+    pub(super) fn release(
+        &mut self,
+        plan: &Plan,
+        digest: Digest,
+        root: &Issuer,
+        finished: Vec<Finished>,
+        journal_key: &Key,
+        output: Output,
+    ) -> Result<PathBuf> {
+        self.seal_with(journal_key)?;
+        let now = (self.world.clock)();
+        let journal_certificate = self.home.journal_certificate()?;
+        let members = finished.iter().map(|f| self.member(f)).collect::<Result<Vec<_>>>()?;
+        let name = output.name().to_string();
+        let prepared = release::prepare(&ReleaseInput {
+            name: &name,
+            rehearsal: plan.rehearsal(),
+            created: now,
+            root: &root.der,
+            journal_certificate: &journal_certificate,
+            journal: vec![(JOURNAL_FILE.into(), self.home.journal.bytes()?)],
+            plan: digest,
+            members,
+        })?;
+
+        let sums = prepared.sums().to_vec();
+        let attributes = cms::attributes(&sums, now)?;
+        let permit = self.home.journal.intend_release(now, digest, attributes.clone())?;
+        let event = self.sign(journal_key, permit)?;
+        let signature = match &event {
+            Event::Signed { signature, .. } => signature.0.clone(),
+            _ => Vec::new(),
+        };
+        self.home.journal.append((self.world.clock)(), vec![event])?;
+        let p7s = cms::assemble(&attributes, &signature, &journal_certificate)?;
+        verify_detached(&p7s, &sums, &journal_certificate, &root.der)?;
+
+        let files = prepared.finish(p7s);
+        self.check_as_anybody(&files, root, plan.rehearsal())?;
+        let folder = output.write(&files, MANIFEST)?;
+        for f in &finished {
+            self.home.file_issued(&f.item.serial, &f.certificate.get().der)?;
+        }
+        let sums = Digest::of(&sums);
+        self.home.journal.append((self.world.clock)(), vec![Event::Released { plan: digest, folder: name, sums }])?;
+        self.seal_with(journal_key)?;
+        Ok(folder)
+    }
+
+    fn member<'f>(&self, finished: &'f Finished) -> Result<Member<'f>> {
+        let item = &finished.item;
+        let profile = self.home.policies.profiles().get(&item.policy).ok_or_else(|| {
+            Error::usage("policy.missing", format!("policy {} is not there any more", item.policy))
+        })?;
+        let consumer = match profile.consumer() {
+            policy::Consumer::Istio => Consumer::Istio,
+            policy::Consumer::Pem => Consumer::Pem,
+        };
+        Ok(Member {
+            cluster: item.cluster.clone(),
+            consumer,
+            certificate: &finished.certificate.get().der,
+            policy: item.policy.clone(),
+            request: Digest::of(&item.request.0),
+        })
+    }
+
+    /// The very check that `anchorite verify` makes, before anything is written.
+    fn check_as_anybody(&self, files: &[(String, Vec<u8>)], root: &Issuer, rehearsal: bool) -> Result<()> {
+        let files: BTreeMap<String, Vec<u8>> = files.iter().cloned().collect();
+        let now = (self.world.clock)();
+        let report = release::check(&files, root.fingerprint(), rehearsal, now, &Verifier);
+        match report.worst() {
+            Some(error) => Err(Error::integrity(
+                "release.self-check",
+                format!("the release does not pass its own check: {error}"),
+            )
+            .next("nothing was written; the signatures are on record and can be released later")),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! Making the root: everything about it is decided, linted and on record before
+//! its key exists, so that no key is ever orphaned, and a crash at any point is
+//! taken up again by running the same command.
+
+use const_oid::db::{rfc5280, rfc5912};
+use der::asn1::{ObjectIdentifier, OctetString};
+use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::{
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectKeyIdentifier,
+};
+
+use super::Session;
+use crate::error::{Error, Result};
+use crate::journal::{Bytes, CertificateIntent, Event, Head, KeyRole, Purpose, RootDecision};
+use crate::lint::{CertificateKind, Linted, lint};
+use crate::token::Key;
+use crate::verify;
+use crate::x509::certificate::extension;
+use crate::x509::{
+    CertificateSpec, Issuer, KeyAlgorithm, Name, PublicKey, Seconds, Serial, SignatureAlgorithm, Tbs, Time,
+};
+
+/// RFC 9336 §3.1: id-kp-documentSigning, all that the journal's key may do.
+const DOCUMENT_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.36");
+/// notBefore lies a little back, for clocks that lag.
+const BACKDATE: Seconds = Seconds(300);
+/// ub-common-name of RFC 5280 appendix A.
+const COMMON_NAME_MAXIMUM: usize = 64;
+
+/// What is asked for on the command line.
+#[derive(Debug, Clone)]
+pub struct RootSpec {
+    /// The subject.
+    pub subject: Name,
+    /// The kind of key.
+    pub algorithm: KeyAlgorithm,
+    /// How long it is valid.
+    pub ttl: Seconds,
+    /// CKA_LABEL of its key.
+    pub label: String,
+    /// pathLenConstraint, where one is wanted.
+    pub path_len: Option<u8>,
+}
+
+impl RootSpec {
+    /// Decides everything, with a placeholder for the key that does not exist yet,
+    /// and lints both certificates. `rehearsal` marks the subject.
+    pub fn decide(&self, now: Time, serials: (Serial, Serial), rehearsal: bool) -> Result<RootDecision> {
+        let subject = if rehearsal { rehearsal_name(&self.subject)? } else { self.subject.clone() };
+        let (serial, journal_serial) = serials;
+        let decision = RootDecision {
+            subject: Bytes(subject.as_der().to_vec()),
+            algorithm: self.algorithm.to_string(),
+            label: self.label.clone(),
+            not_before: now.earlier(BACKDATE),
+            not_after: now + self.ttl,
+            path_len: self.path_len,
+            serial,
+            journal_serial,
+        };
+        let placeholder = placeholder(self.algorithm)?;
+        root_tbs(&decision, &placeholder)?;
+        let issuer = preview_issuer(&decision, &placeholder)?;
+        journal_tbs(&decision, &issuer, &self::placeholder(KeyAlgorithm::P256)?)?;
+        Ok(decision)
+    }
+}
+
+/// The root's bytes as they will be but for the key, for the review.
+pub fn preview(decision: &RootDecision) -> Result<Vec<u8>> {
+    Ok(root_tbs(decision, &placeholder(decision.algorithm()?)?)?.into_inner().as_der().to_vec())
+}
+
+impl Session<'_> {
+    /// Makes the root, or takes up where a crash left it.
+    pub fn create_root(&mut self, decision: RootDecision) -> Result<(Issuer, Head)> {
+        if self.home.journal.ledger().root_decision().is_none() {
+            self.append(Event::RootDecided(decision.clone()))?;
+        }
+        let root_key = self.make_key(KeyRole::Root, decision.algorithm()?, &decision.label)?;
+        let journal_label = journal_label(&decision.label);
+        let journal_key = self.make_key(KeyRole::Journal, KeyAlgorithm::P256, &journal_label)?;
+
+        let tbs = root_tbs(&decision, &root_key.public_key)?;
+        let der = self.own_certificate(Purpose::RootCertificate, CertificateKind::Root, tbs, None, &root_key)?;
+        let root = Issuer::from_der(&der)?;
+        self.home.write_certificate("root.pem", &der)?;
+
+        let tbs = journal_tbs(&decision, &root, &journal_key.public_key)?;
+        let der = self.own_certificate(
+            Purpose::JournalCertificate,
+            CertificateKind::Journal,
+            tbs,
+            Some(&root),
+            &root_key,
+        )?;
+        self.home.write_certificate("journal-cert.pem", &der)?;
+        let head = self.seal_with(&journal_key)?;
+        Ok((root, head))
+    }
+
+    /// On record, then generated; or found again after a crash.
+    fn make_key(&mut self, role: KeyRole, algorithm: KeyAlgorithm, label: &str) -> Result<Key> {
+        if self.home.journal.ledger().key(role).is_some_and(|k| k.public_key.is_some()) {
+            return self.key(role);
+        }
+        let permit = match self.home.journal.ledger().key(role).cloned() {
+            None => {
+                let id = self.new_id()?;
+                self.home.journal.intend_key((self.world.clock)(), role, algorithm, label, &id)?
+            }
+            Some(record) => {
+                if let Some(key) = self.token.find_key(&record.id)? {
+                    return self.record_key(record.intent, key);
+                }
+                self.home
+                    .journal
+                    .resume_key(role)
+                    .ok_or_else(|| Error::integrity("journal.key", "the key intent is not open"))?
+            }
+        };
+        let intent = permit.intent();
+        let key = self.token.generate(permit)?;
+        self.record_key(intent, key)
+    }
+
+    fn record_key(&mut self, intent: u64, key: Key) -> Result<Key> {
+        self.append(Event::KeyMade { intent, public_key: Bytes(key.public_key.as_der().to_vec()) })?;
+        Ok(key)
+    }
+
+    /// Signs one of the home's own certificates, or takes it from the record.
+    fn own_certificate(
+        &mut self,
+        purpose: Purpose,
+        kind: CertificateKind,
+        tbs: Linted<Tbs>,
+        issuer: Option<&Issuer>,
+        key: &Key,
+    ) -> Result<Vec<u8>> {
+        let planned = Tbs::recorded(tbs.get().as_der().to_vec(), tbs.get().signature());
+        if self.home.journal.ledger().own_certificate(purpose).is_none() {
+            let intent =
+                CertificateIntent { purpose, tbs, plan: None, request: None, cluster: None, policy: None };
+            let permits = self.home.journal.intend((self.world.clock)(), vec![intent])?;
+            for permit in permits {
+                let signed = self.sign(key, permit)?;
+                self.append(signed)?;
+            }
+        }
+        let record = self.home.journal.ledger().own_certificate(purpose);
+        let signature = record.and_then(|r| r.signature.clone()).unwrap_or_default();
+        let der = planned.assemble(&signature)?;
+        let itself;
+        let issuer = match issuer {
+            Some(issuer) => issuer,
+            None => {
+                itself = Issuer::from_der(&der)?;
+                &itself
+            }
+        };
+        let now = (self.world.clock)();
+        let verified = verify::verify(&planned, &der, kind, issuer, now)?;
+        self.home.file_issued(&verified.get().serial, &der)?;
+        Ok(der)
+    }
+
+    fn new_id(&mut self) -> Result<Vec<u8>> {
+        let own = self.token.random(20)?.unwrap_or_default();
+        let system = (self.world.entropy)()?;
+        Ok(Serial::from_entropy(&system, &own).as_bytes().to_vec())
+    }
+
+    fn append(&mut self, event: Event) -> Result<()> {
+        self.home.journal.append((self.world.clock)(), vec![event]).map(drop)
+    }
+}
+
+/// The label of the journal's key beside a root's label.
+pub fn journal_label(root: &str) -> String {
+    format!("{root} journal")
+}
+
+fn rehearsal_name(subject: &Name) -> Result<Name> {
+    let common_name = subject.common_name().unwrap_or("Root");
+    if common_name.contains("REHEARSAL") {
+        return Ok(subject.clone());
+    }
+    subject.with_common_name(&shortened(common_name, " REHEARSAL"))
+}
+
+/// The name with a suffix, within the upper bound.
+fn shortened(common_name: &str, suffix: &str) -> String {
+    let room = COMMON_NAME_MAXIMUM.saturating_sub(suffix.len());
+    common_name.chars().take(room).collect::<String>() + suffix
+}
+
+fn root_tbs(decision: &RootDecision, key: &PublicKey) -> Result<Linted<Tbs>> {
+    let constraints = BasicConstraints { ca: true, path_len_constraint: decision.path_len };
+    let usage = KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign);
+    let extensions = vec![
+        extension(rfc5280::ID_CE_BASIC_CONSTRAINTS, true, &constraints)?,
+        extension(rfc5280::ID_CE_KEY_USAGE, true, &usage)?,
+        subject_key_id(&key.key_id())?,
+    ];
+    let subject = decision.subject()?;
+    let spec = CertificateSpec {
+        serial: decision.serial.clone(),
+        signature: signature_of(key)?,
+        issuer: subject.clone(),
+        not_before: decision.not_before,
+        not_after: decision.not_after,
+        subject,
+        public_key: key.clone(),
+        extensions,
+    };
+    Ok(lint(spec.to_tbs()?, CertificateKind::Root, None)?)
+}
+
+fn journal_tbs(decision: &RootDecision, root: &Issuer, key: &PublicKey) -> Result<Linted<Tbs>> {
+    let subject = decision.subject()?;
+    let common_name = shortened(subject.common_name().unwrap_or("Root"), " journal");
+    let aki = AuthorityKeyIdentifier {
+        key_identifier: Some(octets(&root.key_id)?),
+        authority_cert_issuer: None,
+        authority_cert_serial_number: None,
+    };
+    let extensions = vec![
+        extension(
+            rfc5280::ID_CE_BASIC_CONSTRAINTS,
+            true,
+            &BasicConstraints { ca: false, path_len_constraint: None },
+        )?,
+        extension(rfc5280::ID_CE_KEY_USAGE, true, &KeyUsage(KeyUsages::DigitalSignature.into()))?,
+        extension(rfc5912::ID_CE_EXT_KEY_USAGE, true, &ExtendedKeyUsage(vec![DOCUMENT_SIGNING]))?,
+        subject_key_id(&key.key_id())?,
+        extension(rfc5280::ID_CE_AUTHORITY_KEY_IDENTIFIER, false, &aki)?,
+    ];
+    let spec = CertificateSpec {
+        serial: decision.journal_serial.clone(),
+        signature: root.signature,
+        issuer: root.subject.clone(),
+        not_before: root.not_before,
+        not_after: root.not_after,
+        subject: subject.with_common_name(&common_name)?,
+        public_key: key.clone(),
+        extensions,
+    };
+    Ok(lint(spec.to_tbs()?, CertificateKind::Journal, Some(root))?)
+}
+
+fn subject_key_id(id: &[u8]) -> Result<Extension> {
+    extension(rfc5280::ID_CE_SUBJECT_KEY_IDENTIFIER, false, &SubjectKeyIdentifier(octets(id)?))
+}
+
+fn octets(bytes: &[u8]) -> Result<OctetString> {
+    OctetString::new(bytes).map_err(|e| Error::usage("certificate.key-id", format!("key id: {e}")))
+}
+
+fn signature_of(key: &PublicKey) -> Result<SignatureAlgorithm> {
+    SignatureAlgorithm::of_issuer(key.algorithm()).ok_or_else(|| {
+        Error::usage("root.algorithm", format!("{} is not offered for a root", key.algorithm()))
+            .next("p256, p384, rsa3072, rsa4096 or ed25519")
+    })
+}
+
+/// The issuer as the root will be, so that what it signs can be linted before it exists.
+fn preview_issuer(decision: &RootDecision, key: &PublicKey) -> Result<Issuer> {
+    Ok(Issuer {
+        der: Vec::new(),
+        subject: decision.subject()?,
+        serial: decision.serial.clone(),
+        public_key: key.clone(),
+        key_id: key.key_id(),
+        not_before: decision.not_before,
+        not_after: decision.not_after,
+        path_len: decision.path_len,
+        crl_sign: true,
+        signature: signature_of(key)?,
+    })
+}
+
+/// A well-formed public key of this kind that nobody holds knowingly: it stands in
+/// the draft that is linted before the real key is generated, and nowhere else.
+fn placeholder(algorithm: KeyAlgorithm) -> Result<PublicKey> {
+    /// Base points of P-256 and P-384 (SP 800-186 §3.2.1) and of Ed25519 (RFC 8032 §5.1).
+    const P256: &str = "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c2964fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
+    const P384: &str = "04aa87ca22be8b05378eb1c71ef320ad746e1d3b628ba79b9859f741e082542a385502f25dbf55296c3a545e3872760ab73617de4a96262c6f5d9e98bf9292dc29f8f41dbd289a147ce9da3113b5f0b8c00a60b1ce1d7e819d7a431d7c90ea0e5f";
+    const ED25519: &str = "5866666666666666666666666666666666666666666666666666666666666666";
+    let point = |hex: &str| crate::text::unhex(hex).unwrap_or_default();
+    match algorithm {
+        KeyAlgorithm::P256 | KeyAlgorithm::P521 => PublicKey::from_ec_point(KeyAlgorithm::P256, &point(P256)),
+        KeyAlgorithm::P384 => PublicKey::from_ec_point(algorithm, &point(P384)),
+        KeyAlgorithm::Ed25519 => PublicKey::from_ed25519(&point(ED25519)),
+        KeyAlgorithm::Rsa(bits) => {
+            let modulus = vec![0xff; usize::try_from(bits / 8).unwrap_or(512)];
+            PublicKey::from_rsa(&modulus, &[1, 0, 1])
+        }
+    }
+}

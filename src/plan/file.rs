@@ -1,0 +1,131 @@
+//! The plan file: JSON, one object, read and written in one form only.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::journal::{Bytes, Head};
+use crate::x509::{Digest, Seconds, Serial, Time};
+
+/// The only format there is so far.
+const FORMAT: &str = "anchorite-plan-v1";
+/// A plan older than this is made anew: its dates were computed too long ago.
+pub const MAXIMUM_AGE: Seconds = Seconds(30 * 86_400);
+
+/// Everything one run will sign, and what it refuses to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    format: String,
+    /// `REHEARSAL` where it comes from a rehearsal's home, else empty.
+    pub mark: String,
+    /// A dry run's serials are placeholders; it can never be performed.
+    pub dry_run: bool,
+    /// The home it was made in.
+    pub home: String,
+    /// Where that home's journal stood.
+    pub head: Head,
+    /// SHA-256 of the root certificate that is to sign.
+    pub root: Digest,
+    /// The clock from which all dates were computed.
+    pub created: Time,
+    /// The policy forced by `--policy`, if any.
+    pub policy: Option<String>,
+    /// What is to be signed, in order.
+    pub items: Vec<Item>,
+    /// What is refused.
+    pub refused: Vec<Refused>,
+}
+
+/// One certificate to be signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Item {
+    /// Where the request lay, escaped.
+    pub file: String,
+    /// The cluster it is for.
+    pub cluster: String,
+    /// The policy that grants it.
+    pub policy: String,
+    /// The serial drawn for it.
+    pub serial: Serial,
+    /// The request's DER.
+    pub request: Bytes,
+    /// The exact bytes to be signed.
+    pub tbs: Bytes,
+}
+
+/// A request that is not granted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refused {
+    /// Where the request lay, escaped.
+    pub file: String,
+    /// SHA-256 of its bytes.
+    pub digest: Digest,
+    /// The cluster it named, if any.
+    pub cluster: Option<String>,
+    /// The rules that refused it, and why.
+    pub by: Vec<RefusedBy>,
+}
+
+/// One reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefusedBy {
+    /// The rule's ID.
+    pub rule: String,
+    /// The full sentence.
+    pub message: String,
+}
+
+impl Plan {
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn new(
+        rehearsal: bool,
+        dry_run: bool,
+        home: String,
+        head: Head,
+        root: Digest,
+        created: Time,
+        policy: Option<String>,
+        items: Vec<Item>,
+        refused: Vec<Refused>,
+    ) -> Self {
+        let mark = if rehearsal { "REHEARSAL".into() } else { String::new() };
+        Self { format: FORMAT.into(), mark, dry_run, home, head, root, created, policy, items, refused }
+    }
+
+    /// The file's bytes.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let mut bytes = serde_json::to_vec_pretty(self)
+            .map_err(|e| Error::usage("plan.encode", format!("plan cannot be written: {e}")))?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+
+    /// Reads a plan file; refuses one that was not written in this very form.
+    pub fn from_bytes(place: &str, bytes: &[u8]) -> Result<Self> {
+        let bad = |what: String| {
+            Error::usage("plan.unreadable", format!("{place}: {what}"))
+                .next("make the plan anew with `anchorite plan`")
+        };
+        let plan: Self = serde_json::from_slice(bytes).map_err(|e| bad(format!("not a plan file ({e})")))?;
+        if plan.format != FORMAT {
+            return Err(bad(format!("format '{}', wanted '{FORMAT}'", crate::text::shown(&plan.format))));
+        }
+        if plan.to_bytes()? != bytes {
+            return Err(bad("was changed after it was written (not in canonical form)".into()));
+        }
+        Ok(plan)
+    }
+
+    /// What people compare: SHA-256 of the file.
+    pub fn digest(&self) -> Result<Digest> {
+        Ok(Digest::of(&self.to_bytes()?))
+    }
+
+    /// Whether it belongs to a rehearsal.
+    pub fn rehearsal(&self) -> bool {
+        self.mark == "REHEARSAL"
+    }
+}

@@ -1,0 +1,191 @@
+//! Making a plan, and making sure again, when it is performed, that today's
+//! policy and journal would give the very same bytes.
+
+use super::file::{MAXIMUM_AGE, Plan};
+use super::{Item, Refused, RefusedBy};
+use crate::error::{Error, Result};
+use crate::intake::{self, Arrival, Request};
+use crate::journal::{Bytes, Head};
+use crate::lint::{CertificateKind, Linted, lint};
+use crate::policy::{Context, Decision, decide_all};
+use crate::x509::{Serial, Tbs, Time};
+
+/// An item with its bytes linted: all that `perform` needs to put it on record.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The item of the plan.
+    pub item: Item,
+    /// Its request, read again.
+    pub request: Request,
+    /// Its bytes, recomputed, equal to the item's, and linted.
+    pub tbs: Linted<Tbs>,
+}
+
+/// What a plan is made of beside the requests.
+#[derive(Debug)]
+pub struct Frame {
+    /// The home's name.
+    pub home: String,
+    /// Where its journal stands.
+    pub head: Head,
+    /// Whether the home is for rehearsals.
+    pub rehearsal: bool,
+    /// Whether this is a dry run.
+    pub dry_run: bool,
+}
+
+/// Makes the plan from the decisions on `requests` (in the same order) and one
+/// serial for each request.
+pub fn make(
+    context: &Context<'_>,
+    frame: Frame,
+    requests: &[Request],
+    decisions: &[Decision],
+    serials: Vec<Serial>,
+    unusable: Vec<Refused>,
+) -> Result<Plan> {
+    let mut items = Vec::new();
+    let mut refused = unusable;
+    for ((request, decision), serial) in requests.iter().zip(decisions).zip(serials) {
+        match planned(context, request, decision, serial)? {
+            Some(item) => items.push(item),
+            None => refused.push(refusal(decision)),
+        }
+    }
+    Ok(Plan::new(
+        frame.rehearsal,
+        frame.dry_run,
+        frame.home,
+        frame.head,
+        context.issuer.fingerprint(),
+        context.now,
+        context.forced.map(Into::into),
+        items,
+        refused,
+    ))
+}
+
+/// Checks a plan against today: it belongs to this home and root, it is neither
+/// too old nor from the future, and each of `items` would be decided the same,
+/// byte for byte. `context.now` must be the plan's own time, `today` the clock.
+pub fn prepare(
+    context: &Context<'_>,
+    home: &str,
+    plan: &Plan,
+    items: &[Item],
+    today: Time,
+) -> Result<Vec<Prepared>> {
+    fits(context, home, plan, today)?;
+    let requests = items.iter().map(read_again).collect::<Result<Vec<_>>>()?;
+    let decisions = decide_all(context, &requests);
+    items
+        .iter()
+        .zip(requests)
+        .zip(&decisions)
+        .map(|((item, request), decision)| {
+            let again = planned(context, &request, decision, item.serial.clone())?;
+            let Some(again) = again else { return Err(now_refused(item, decision)) };
+            if again != *item {
+                return Err(Error::refused(
+                    "plan.differs",
+                    format!("{}: today's policy and journal give other bytes than the plan holds", item.file),
+                )
+                .next("make the plan anew and have it reviewed again; bytes are never changed in a plan"));
+            }
+            let tbs = linted(context, &request, decision, &item.serial)?;
+            Ok(Prepared { item: item.clone(), request, tbs })
+        })
+        .collect()
+}
+
+fn planned(
+    context: &Context<'_>,
+    request: &Request,
+    decision: &Decision,
+    serial: Serial,
+) -> Result<Option<Item>> {
+    let (Some(_), Some(cluster), Some(policy)) = (&decision.grant, &decision.cluster, &decision.policy) else {
+        return Ok(None);
+    };
+    let tbs = linted(context, request, decision, &serial)?;
+    Ok(Some(Item {
+        file: request.file.clone(),
+        cluster: cluster.clone(),
+        policy: policy.clone(),
+        serial,
+        request: Bytes(request.der.clone()),
+        tbs: Bytes(tbs.get().as_der().to_vec()),
+    }))
+}
+
+fn linted(
+    context: &Context<'_>,
+    request: &Request,
+    decision: &Decision,
+    serial: &Serial,
+) -> Result<Linted<Tbs>> {
+    let grant = decision
+        .grant
+        .as_ref()
+        .ok_or_else(|| Error::refused("plan.refused", format!("{}: refused by policy", request.file)))?;
+    let tbs = grant.specification(serial.clone(), context.issuer)?.to_tbs()?;
+    lint(tbs, CertificateKind::Intermediate, Some(context.issuer))
+        .map_err(|failure| Error::from(failure).at(&request.file))
+}
+
+fn refusal(decision: &Decision) -> Refused {
+    Refused {
+        file: decision.file.clone(),
+        digest: decision.digest,
+        cluster: decision.cluster.clone(),
+        by: decision
+            .findings
+            .iter()
+            .filter(|f| f.refuses())
+            .map(|f| RefusedBy { rule: f.rule.into(), message: f.message.clone() })
+            .collect(),
+    }
+}
+
+fn fits(context: &Context<'_>, home: &str, plan: &Plan, today: Time) -> Result<()> {
+    let stale = |what: String| {
+        Error::refused("plan.stale", format!("plan: {what}")).next("make the plan anew with `anchorite plan`")
+    };
+    if plan.dry_run {
+        return Err(stale("it comes from a dry run, its serials are placeholders".into()));
+    }
+    if plan.home != home || plan.root != context.issuer.fingerprint() {
+        return Err(Error::refused("plan.home", "plan: it was made in another CA home or for another root")
+            .next("perform it in the home that made it"));
+    }
+    if plan.created > today {
+        return Err(stale(format!("made at {}, which lies ahead of the clock ({today})", plan.created)));
+    }
+    if today - plan.created > MAXIMUM_AGE {
+        return Err(stale(format!("made at {}, more than {MAXIMUM_AGE} ago", plan.created)));
+    }
+    Ok(())
+}
+
+fn read_again(item: &Item) -> Result<Request> {
+    match intake::read(&item.file, &item.request.0).into_iter().next() {
+        // A DER request reads as exactly one.
+        Some(Arrival::Request(request)) => Ok(*request),
+        _ => Err(Error::integrity("plan.request", format!("{}: the request in the plan cannot be read", item.file))
+            .next("the plan file was altered: stop the ceremony")),
+    }
+}
+
+fn now_refused(item: &Item, decision: &Decision) -> Error {
+    let reasons: Vec<String> = decision
+        .findings
+        .iter()
+        .filter(|f| f.refuses())
+        .map(|f| format!("{} [{}]", f.message, f.rule))
+        .collect();
+    Error::refused(
+        "plan.differs",
+        format!("{}: granted when the plan was made, refused today: {}", item.file, reasons.join("; ")),
+    )
+    .next("make the plan anew")
+}

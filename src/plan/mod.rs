@@ -1,0 +1,13 @@
+//! The plan: the unit of consent.
+//!
+//! A plan file carries everything that is to be signed, down to the exact
+//! to-be-signed bytes, and the requests that these answer. What people read is
+//! rendered from those bytes ([`review`]); what they approve is the file's
+//! digest; what the token signs is those bytes. Pure.
+
+mod file;
+mod make;
+pub mod review;
+
+pub use file::{Item, Plan, Refused, RefusedBy};
+pub use make::{Frame, Prepared, make, prepare};

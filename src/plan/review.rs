@@ -1,0 +1,88 @@
+//! What people read before they say yes, rendered from the plan's bytes.
+
+use std::fmt::Write as _;
+
+use super::Plan;
+use crate::error::{Error, Result};
+use crate::verify::describe::{Description, describe_tbs};
+use crate::x509::{Digest, Issuer, Time};
+
+/// The whole review as plain text; nothing outside printable characters in it.
+pub fn render(plan: &Plan, root: &Issuer, findings: &dyn Fn(&Digest) -> Vec<String>) -> Result<String> {
+    let mut out = String::new();
+    let digest = plan.digest()?;
+    if !plan.mark.is_empty() {
+        line(&mut out, &format!("{}: nothing of this is for real use", plan.mark));
+    }
+    line(&mut out, &format!("plan      {digest}"));
+    for words in wrapped_words(&digest) {
+        line(&mut out, &format!("          {words}"));
+    }
+    line(&mut out, &format!("root      {}", root.subject));
+    line(&mut out, &format!("          SHA-256 {}", root.fingerprint()));
+    line(&mut out, &format!("clock     {} (all dates are computed from it)", plan.created));
+    line(&mut out, &format!("to sign   {}, refused {}", plan.items.len(), plan.refused.len()));
+    for (number, item) in plan.items.iter().enumerate() {
+        let tbs = describe_tbs(&item.tbs.0)?;
+        let request = Digest::of(&item.request.0);
+        line(&mut out, "");
+        line(&mut out, &format!("{}. SIGN for cluster {} by policy {}", number + 1, item.cluster, item.policy));
+        line(&mut out, &format!("   request             {}  SHA-256 {request}", item.file));
+        certificate(&mut out, &tbs);
+        for note in findings(&request) {
+            line(&mut out, &format!("   {note}"));
+        }
+    }
+    for refused in &plan.refused {
+        line(&mut out, "");
+        let cluster = refused.cluster.as_deref().map(|c| format!(" of cluster {c}")).unwrap_or_default();
+        line(&mut out, &format!("-- REFUSED {}{cluster}  SHA-256 {}", refused.file, refused.digest));
+        for by in &refused.by {
+            line(&mut out, &format!("   {} [{}]", by.message, by.rule));
+        }
+    }
+    printable(out)
+}
+
+/// A certificate's fields, one a line.
+pub fn certificate(out: &mut String, tbs: &Description) {
+    let mut field = |name: &str, value: &str| line(out, &format!("   {name:<19} {value}"));
+    field("subject", &tbs.subject);
+    field("issuer", &tbs.issuer);
+    field("serial", &tbs.serial.to_string());
+    field("validity", &validity(tbs.not_before, tbs.not_after));
+    field("public key", &format!("{}  SHA-256 {}", tbs.key_algorithm, tbs.key_digest));
+    field("signature", &tbs.signature);
+    for extension in &tbs.extensions {
+        let critical = if extension.critical { " (critical)" } else { "" };
+        field(&extension.name, &format!("{}{critical}", extension.text));
+    }
+}
+
+fn validity(from: Time, to: Time) -> String {
+    format!("{from} to {to} ({} days)", (to - from).0 / 86_400)
+}
+
+/// The digest's words, eight a line, as they are read aloud.
+pub fn wrapped_words(digest: &Digest) -> Vec<String> {
+    let words = digest.words();
+    let words: Vec<&str> = words.split(' ').collect();
+    words.chunks(8).map(|chunk| chunk.join(" ")).collect()
+}
+
+fn line(out: &mut String, text: &str) {
+    let _ = writeln!(out, "{text}");
+}
+
+/// A plan file can be made by anybody: text in it that was not escaped is refused.
+fn printable(text: String) -> Result<String> {
+    let steers = |c: &char| *c != '\n' && crate::text::shown(&c.to_string()) != c.to_string() && *c != '\\';
+    match text.chars().find(steers) {
+        None => Ok(text),
+        Some(c) => Err(Error::integrity(
+            "plan.unescaped",
+            format!("plan: holds the character U+{:04X}, which is not shown raw", u32::from(c)),
+        )
+        .next("the plan file was altered: stop the ceremony")),
+    }
+}
