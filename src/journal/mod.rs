@@ -2,4 +2,6 @@
 
 mod permit;
 
+#[cfg(test)]
+pub(crate) use permit::testing;
 pub use permit::{KeyPermit, KeyRole, Permit};
