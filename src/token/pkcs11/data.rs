@@ -43,7 +43,7 @@ impl Pkcs11 {
     }
 }
 
-fn named(label: &str) -> [Attribute; 4] {
+pub(super) fn named(label: &str) -> [Attribute; 4] {
     [
         Attribute::Class(ObjectClass::DATA),
         Attribute::Token(true),

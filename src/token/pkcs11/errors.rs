@@ -63,7 +63,7 @@ fn meaning(code: RvError) -> (&'static str, &'static str, &'static str) {
         RvError::DeviceError | RvError::FunctionFailed | RvError::GeneralError => (
             "token.device",
             "the token or its module failed and does not say why",
-            "look into the module's own log, check cable and reader, then run again; the journal knows what was begun",
+            "check cable, reader and the module's own log, then run again; the journal knows what was begun",
         ),
         RvError::DeviceMemory => {
             ("token.full", "there is no room left on the token", "free room on the token, or use another one")

@@ -55,7 +55,7 @@ impl Pkcs11 {
         let unfit = |what: String| {
             let name = format!("the new key `{}` with CKA_ID {}", shown(permit.label()), hex(permit.id()));
             Error::token("token.key-unfit", format!("{name} is not as wanted: {what}"))
-                .next("do not use this key: delete it with the token's own tool, and this kind of token is not fit for a root")
+                .next("delete this key with the token's own tool; this token is not fit for a root")
         };
         let public_key = public_key::of(&self.session, public)?
             .ok_or_else(|| at_token(&self.info, unfit("the token does not tell its public key".into())))?;

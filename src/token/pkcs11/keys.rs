@@ -80,10 +80,10 @@ impl Pkcs11 {
                 &self.info,
                 Error::token(
                     "token.public-key-missing",
-                    format!("no public key that is known here belongs to the private key with CKA_ID {}", hex(id)),
+                    format!("the private key with CKA_ID {} has no public key that is known here", hex(id)),
                 ),
             )
-            .next("the token must hold the public key object with the same CKA_ID: RSA, P-256, P-384 or Ed25519")),
+            .next("the token must hold its RSA, P-256, P-384 or Ed25519 public key under the same CKA_ID")),
         }
     }
 

@@ -51,8 +51,8 @@ pub struct Pkcs11 {
 }
 
 /// The initialised tokens that a module shows.
-pub fn list(module: &Path) -> Result<Vec<TokenInfo>> {
-    let module = Module::load(module, None)?;
+pub fn list(module: &Path, module_sha256: Option<&Digest>) -> Result<Vec<TokenInfo>> {
+    let module = Module::load(module, module_sha256)?;
     let tokens = slots::tokens(&module.cryptoki)?;
     Ok(tokens.iter().filter(|(_, raw)| raw.token_initialized()).map(|(_, raw)| slots::info(raw)).collect())
 }

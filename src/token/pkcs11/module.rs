@@ -76,7 +76,7 @@ impl Drop for Module {
 fn existing(path: &Path) -> Result<PathBuf> {
     let missing = |e: std::io::Error| {
         Error::token("token.module-missing", format!("PKCS#11 module {}: {e}", display(path)))
-            .next("give the module's path with --module or `module` in anchorite.toml; for SoftHSM, softhsm/module prints it")
+            .next("give the path with --module or in anchorite.toml; SoftHSM's is printed by softhsm/module")
     };
     let file = path.canonicalize().map_err(missing)?;
     if file.metadata().map_err(missing)?.is_file() {

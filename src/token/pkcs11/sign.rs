@@ -28,7 +28,8 @@ impl Pkcs11 {
             Error::integrity("token.key-unknown", "the key to sign with was not found in this session")
         })?;
         if key.attributes.always_authenticate == Some(true) {
-            let message = "the key wants the PIN again for each signature (CKA_ALWAYS_AUTHENTICATE), which is not supported yet";
+            let message =
+                "CKA_ALWAYS_AUTHENTICATE keys, which want the PIN for each signature, are not supported yet";
             return Err(at_token(&self.info, Error::token("token.always-authenticate", message))
                 .next("use a key without CKA_ALWAYS_AUTHENTICATE"));
         }
