@@ -17,6 +17,8 @@ pub use entry::{Bytes, Entry, Event, GENESIS, Purpose, RefusedRequest, RootDecis
 pub use file::{CertificateIntent, FILE as JOURNAL_FILE, Journal};
 pub use head::{Head, Standing};
 pub use ledger::{IntentRecord, KeyRecord, Ledger, PlanState};
+#[cfg(test)]
+pub(crate) use permit::testing;
 pub use permit::{KeyPermit, KeyRole, Permit};
 pub use read::{Replay, replay};
 

@@ -73,3 +73,19 @@ impl KeyPermit {
         &self.id
     }
 }
+
+/// Permits without a journal, for the tests of what takes them.
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// Permission to sign `message`.
+    pub(crate) fn permit(role: KeyRole, algorithm: SignatureAlgorithm, message: &[u8]) -> Permit {
+        Permit { intent: 0, role, algorithm, message: message.to_vec() }
+    }
+
+    /// Permission to generate a key pair.
+    pub(crate) fn key_permit(role: KeyRole, algorithm: KeyAlgorithm, label: &str, id: &[u8]) -> KeyPermit {
+        KeyPermit { intent: 0, role, algorithm, label: label.to_owned(), id: id.to_vec() }
+    }
+}

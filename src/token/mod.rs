@@ -1,5 +1,9 @@
 //! What keeps the keys. One trait; every token passes the same suite.
 
+pub mod pin;
+pub mod pkcs11;
+pub mod uri;
+
 use secrecy::SecretString;
 
 use crate::error::Result;
@@ -104,6 +108,7 @@ pub trait Token {
     /// Keeps a small public data object (CKO_DATA) under this label, replacing an
     /// older one; `false` where the token cannot.
     fn store_data(&mut self, label: &str, value: &[u8]) -> Result<bool>;
-    /// Reads it back; `None` where there is none.
-    fn load_data(&mut self, label: &str) -> Result<Option<Vec<u8>>>;
+    /// Reads it back. Empty where there is none; several where a crash came between
+    /// writing the newer and removing the older one: the caller can tell them apart.
+    fn load_data(&mut self, label: &str) -> Result<Vec<Vec<u8>>>;
 }

@@ -1,0 +1,88 @@
+//! Reading an object's attributes, whatever else the object may be.
+
+use cryptoki::error::Error as CryptokiError;
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::session::Session;
+
+use super::errors::explained;
+use crate::error::Result;
+use crate::token::KeyAttributes;
+
+/// One attribute. `None` where the token does not say, or says what is not
+/// known here, such as another vendor's key type. Asked one at a time: in a
+/// common question a single unknown value would spoil all the answers.
+fn read(session: &Session, object: ObjectHandle, kind: AttributeType) -> Result<Option<Attribute>> {
+    match session.get_attributes(object, &[kind]) {
+        Ok(found) => Ok(found.into_iter().next()),
+        Err(e @ (CryptokiError::Pkcs11(..) | CryptokiError::NullFunctionPointer)) => Err(explained(e)),
+        Err(_) => Ok(None),
+    }
+}
+
+/// CKA_CLASS
+pub(super) fn class(session: &Session, object: ObjectHandle) -> Result<Option<ObjectClass>> {
+    Ok(match read(session, object, AttributeType::Class)? {
+        Some(Attribute::Class(class)) => Some(class),
+        _ => None,
+    })
+}
+
+/// CKA_KEY_TYPE
+pub(super) fn key_type(session: &Session, object: ObjectHandle) -> Result<Option<KeyType>> {
+    Ok(match read(session, object, AttributeType::KeyType)? {
+        Some(Attribute::KeyType(kind)) => Some(kind),
+        _ => None,
+    })
+}
+
+/// An attribute that is a string of bytes.
+pub(super) fn bytes(session: &Session, object: ObjectHandle, kind: AttributeType) -> Result<Option<Vec<u8>>> {
+    Ok(match read(session, object, kind)? {
+        Some(
+            Attribute::Label(bytes)
+            | Attribute::Id(bytes)
+            | Attribute::Modulus(bytes)
+            | Attribute::PublicExponent(bytes)
+            | Attribute::EcParams(bytes)
+            | Attribute::EcPoint(bytes)
+            | Attribute::PublicKeyInfo(bytes)
+            | Attribute::Value(bytes),
+        ) => Some(bytes),
+        _ => None,
+    })
+}
+
+/// The attributes that decide whether a private key is fit to be a root's.
+pub(super) fn protection(session: &Session, key: ObjectHandle) -> Result<KeyAttributes> {
+    let flag = |kind| flag(session, key, kind);
+    Ok(KeyAttributes {
+        sensitive: flag(AttributeType::Sensitive)?,
+        extractable: flag(AttributeType::Extractable)?,
+        always_sensitive: flag(AttributeType::AlwaysSensitive)?,
+        never_extractable: flag(AttributeType::NeverExtractable)?,
+        local: flag(AttributeType::Local)?,
+        sign: flag(AttributeType::Sign)?,
+        decrypt: flag(AttributeType::Decrypt)?,
+        unwrap: flag(AttributeType::Unwrap)?,
+        derive: flag(AttributeType::Derive)?,
+        always_authenticate: flag(AttributeType::AlwaysAuthenticate)?,
+    })
+}
+
+fn flag(session: &Session, key: ObjectHandle, kind: AttributeType) -> Result<Option<bool>> {
+    Ok(match read(session, key, kind)? {
+        Some(
+            Attribute::Sensitive(value)
+            | Attribute::Extractable(value)
+            | Attribute::AlwaysSensitive(value)
+            | Attribute::NeverExtractable(value)
+            | Attribute::Local(value)
+            | Attribute::Sign(value)
+            | Attribute::Decrypt(value)
+            | Attribute::Unwrap(value)
+            | Attribute::Derive(value)
+            | Attribute::AlwaysAuthenticate(value),
+        ) => Some(value),
+        _ => None,
+    })
+}

@@ -1,0 +1,181 @@
+//! Key generation: private, sensitive, non-extractable, sign-only, and read back.
+
+use const_oid::ObjectIdentifier;
+use const_oid::db::{rfc5912, rfc8410};
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
+use der::Encode as _;
+
+use super::errors::explained;
+use super::{Pkcs11, at_token, attributes, public_key};
+use crate::error::{Error, Result};
+use crate::journal::KeyPermit;
+use crate::text::{hex, shown};
+use crate::token::{Key, KeyAttributes};
+use crate::x509::KeyAlgorithm;
+
+impl Pkcs11 {
+    pub(super) fn generate_pair(&mut self, permit: &KeyPermit) -> Result<Key> {
+        self.check_mechanisms(permit.algorithm())?;
+        self.check_free(permit)?;
+        let (mechanism, mut public) = kind(permit.algorithm())?;
+        public.extend(public_template(permit));
+        let (public, private) = self
+            .writable()?
+            .generate_key_pair(&mechanism, &public, &private_template(permit))
+            .map_err(explained)?;
+        self.read_back(permit, public, private)
+    }
+
+    /// Neither label nor CKA_ID may be another key's: it could not be told apart later.
+    fn check_free(&self, permit: &KeyPermit) -> Result<()> {
+        let taken = |id, what: String| {
+            Err(at_token(&self.info, Error::token(id, what))
+                .next("choose another label; `anchorite token list` shows what is there"))
+        };
+        if self.any_key_labelled(permit.label())? {
+            return taken(
+                "token.label-in-use",
+                format!("a key labelled `{}` is there already", shown(permit.label())),
+            );
+        }
+        for class in [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY] {
+            if !self.find(class, Attribute::Id(permit.id().to_vec()))?.is_empty() {
+                return taken(
+                    "token.id-in-use",
+                    format!("a key with CKA_ID {} is there already", hex(permit.id())),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// What was asked for is not believed until the token says it.
+    fn read_back(&mut self, permit: &KeyPermit, public: ObjectHandle, private: ObjectHandle) -> Result<Key> {
+        let unfit = |what: String| {
+            let name = format!("the new key `{}` with CKA_ID {}", shown(permit.label()), hex(permit.id()));
+            Error::token("token.key-unfit", format!("{name} is not as wanted: {what}"))
+                .next("delete this key with the token's own tool; this token is not fit for a root")
+        };
+        let public_key = public_key::of(&self.session, public)?
+            .ok_or_else(|| at_token(&self.info, unfit("the token does not tell its public key".into())))?;
+        if public_key.algorithm() != permit.algorithm() {
+            let what = format!("it is {}, wanted {}", public_key.algorithm(), permit.algorithm());
+            return Err(at_token(&self.info, unfit(what)));
+        }
+        for object in [public, private] {
+            for (kind, wanted) in
+                [(AttributeType::Label, permit.label().as_bytes()), (AttributeType::Id, permit.id())]
+            {
+                if attributes::bytes(&self.session, object, kind)?.as_deref() != Some(wanted) {
+                    return Err(at_token(&self.info, unfit(format!("{kind} was not kept"))));
+                }
+            }
+        }
+        let key = self.known_key(private, permit.id(), public_key)?;
+        let faults = faults(&key.attributes);
+        if faults.is_empty() { Ok(key) } else { Err(at_token(&self.info, unfit(faults.join(", ")))) }
+    }
+}
+
+/// Every attribute that is not as a root's key needs it; what the token does not say counts as wrong.
+fn faults(key: &KeyAttributes) -> Vec<String> {
+    [
+        ("CKA_SENSITIVE", key.sensitive, true),
+        ("CKA_ALWAYS_SENSITIVE", key.always_sensitive, true),
+        ("CKA_EXTRACTABLE", key.extractable, false),
+        ("CKA_NEVER_EXTRACTABLE", key.never_extractable, true),
+        ("CKA_LOCAL", key.local, true),
+        ("CKA_SIGN", key.sign, true),
+        ("CKA_DECRYPT", key.decrypt, false),
+        ("CKA_UNWRAP", key.unwrap, false),
+        ("CKA_DERIVE", key.derive, false),
+    ]
+    .into_iter()
+    .filter(|(_, found, wanted)| *found != Some(*wanted))
+    .map(|(name, found, wanted)| match found {
+        Some(found) => format!("{name} is {found}, wanted {wanted}"),
+        None => format!("{name} is not told, wanted {wanted}"),
+    })
+    .collect()
+}
+
+/// The mechanism, and the public attributes that say which key of its family.
+fn kind(algorithm: KeyAlgorithm) -> Result<(Mechanism<'static>, Vec<Attribute>)> {
+    let curve = |mechanism, oid: ObjectIdentifier| {
+        let parameters =
+            oid.to_der().map_err(|e| Error::token("token.curve", format!("{algorithm}: {e}")))?;
+        Ok((mechanism, vec![Attribute::EcParams(parameters)]))
+    };
+    match algorithm {
+        KeyAlgorithm::Rsa(bits) => Ok((
+            Mechanism::RsaPkcsKeyPairGen,
+            vec![Attribute::ModulusBits(u64::from(bits).into()), Attribute::PublicExponent(vec![1, 0, 1])],
+        )),
+        KeyAlgorithm::P256 => curve(Mechanism::EccKeyPairGen, rfc5912::SECP_256_R_1),
+        KeyAlgorithm::P384 => curve(Mechanism::EccKeyPairGen, rfc5912::SECP_384_R_1),
+        KeyAlgorithm::P521 => curve(Mechanism::EccKeyPairGen, rfc5912::SECP_521_R_1),
+        KeyAlgorithm::Ed25519 => curve(Mechanism::EccEdwardsKeyPairGen, rfc8410::ID_ED_25519),
+    }
+}
+
+fn public_template(permit: &KeyPermit) -> [Attribute; 7] {
+    [
+        Attribute::Token(true),
+        Attribute::Private(false),
+        Attribute::Id(permit.id().to_vec()),
+        Attribute::Label(permit.label().as_bytes().to_vec()),
+        Attribute::Verify(true),
+        Attribute::Encrypt(false),
+        Attribute::Wrap(false),
+    ]
+}
+
+fn private_template(permit: &KeyPermit) -> [Attribute; 11] {
+    [
+        Attribute::Token(true),
+        Attribute::Private(true),
+        Attribute::Id(permit.id().to_vec()),
+        Attribute::Label(permit.label().as_bytes().to_vec()),
+        Attribute::Sensitive(true),
+        Attribute::Extractable(false),
+        Attribute::Sign(true),
+        Attribute::SignRecover(false),
+        Attribute::Decrypt(false),
+        Attribute::Unwrap(false),
+        Attribute::Derive(false),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIT: KeyAttributes = KeyAttributes {
+        sensitive: Some(true),
+        extractable: Some(false),
+        always_sensitive: Some(true),
+        never_extractable: Some(true),
+        local: Some(true),
+        sign: Some(true),
+        decrypt: Some(false),
+        unwrap: Some(false),
+        derive: Some(false),
+        always_authenticate: None,
+    };
+
+    #[test]
+    fn a_key_that_is_as_wanted_has_no_faults() {
+        assert!(faults(&FIT).is_empty());
+    }
+
+    #[test]
+    fn what_is_wrong_and_what_is_not_told_are_faults() {
+        let key = KeyAttributes { extractable: Some(true), local: None, ..FIT };
+        assert_eq!(
+            faults(&key),
+            ["CKA_EXTRACTABLE is true, wanted false", "CKA_LOCAL is not told, wanted true"]
+        );
+        assert_eq!(faults(&KeyAttributes::default()).len(), 9);
+    }
+}

@@ -1,0 +1,109 @@
+//! Finding the one private key with an id, and the public key that belongs to it.
+
+use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
+
+use super::errors::explained;
+use super::{Pkcs11, at_token, attributes, public_key};
+use crate::error::{Error, Result};
+use crate::text::{hex, shown_bytes};
+use crate::token::Key;
+use crate::x509::PublicKey;
+
+impl Pkcs11 {
+    /// Token objects of a class with this attribute. The template keeps all other
+    /// objects, whatever they are, out of sight.
+    pub(super) fn find(&self, class: ObjectClass, attribute: Attribute) -> Result<Vec<ObjectHandle>> {
+        let template = [Attribute::Class(class), Attribute::Token(true), attribute];
+        self.session.find_objects(&template).map_err(explained)
+    }
+
+    pub(super) fn private_key(&mut self, id: &[u8]) -> Result<Option<Key>> {
+        let found = self.find(ObjectClass::PRIVATE_KEY, Attribute::Id(id.to_vec()))?;
+        match found.as_slice() {
+            [] => Ok(None),
+            [handle] => {
+                let public_key = self.public_key_of(*handle, id)?;
+                self.known_key(*handle, id, public_key).map(Some)
+            }
+            several => Err(self.ambiguous(id, &format!("{} private keys", several.len()))),
+        }
+    }
+
+    /// A [`Key`] that [`Pkcs11::handle_of`] will know.
+    pub(super) fn known_key(
+        &mut self,
+        handle: ObjectHandle,
+        id: &[u8],
+        public_key: PublicKey,
+    ) -> Result<Key> {
+        let label = attributes::bytes(&self.session, handle, AttributeType::Label)?.unwrap_or_default();
+        let key = Key {
+            handle: number(handle),
+            label: shown_bytes(&label),
+            id: id.to_vec(),
+            attributes: attributes::protection(&self.session, handle)?,
+            public_key: public_key.clone(),
+        };
+        if self.handle_of(&key).is_none() {
+            self.keys.push((handle, public_key));
+        }
+        Ok(key)
+    }
+
+    /// The object behind a key that was found here. Another token's key may have
+    /// the same number, so the public key must be the same as well.
+    pub(super) fn handle_of(&self, key: &Key) -> Option<ObjectHandle> {
+        let same = |(handle, public_key): &&(ObjectHandle, PublicKey)| {
+            number(*handle) == key.handle && *public_key == key.public_key
+        };
+        self.keys.iter().find(same).map(|(handle, _)| *handle)
+    }
+
+    /// What the private key tells itself counts first; a public key object beside
+    /// it is only as good as whoever wrote it.
+    fn public_key_of(&self, private: ObjectHandle, id: &[u8]) -> Result<PublicKey> {
+        if let Some(key) = public_key::of_private(&self.session, private)? {
+            return Ok(key);
+        }
+        let mut keys: Vec<PublicKey> = Vec::new();
+        for handle in self.find(ObjectClass::PUBLIC_KEY, Attribute::Id(id.to_vec()))? {
+            if let Some(key) = public_key::of(&self.session, handle)?
+                && !keys.contains(&key)
+            {
+                keys.push(key);
+            }
+        }
+        match (keys.pop(), keys.len()) {
+            (Some(key), 0) => Ok(key),
+            (Some(_), others) => Err(self.ambiguous(id, &format!("{} different public keys", others + 1))),
+            (None, _) => Err(at_token(
+                &self.info,
+                Error::token(
+                    "token.public-key-missing",
+                    format!("the private key with CKA_ID {} has no public key that is known here", hex(id)),
+                ),
+            )
+            .next("the token must hold its RSA, P-256, P-384 or Ed25519 public key under the same CKA_ID")),
+        }
+    }
+
+    fn ambiguous(&self, id: &[u8], what: &str) -> Error {
+        let message = format!("{what} have CKA_ID {}, one was wanted", hex(id));
+        at_token(&self.info, Error::token("token.key-ambiguous", message))
+            .next("give the other keys another CKA_ID; `anchorite token list` shows them")
+    }
+
+    pub(super) fn any_key_labelled(&self, label: &str) -> Result<bool> {
+        for class in [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY, ObjectClass::SECRET_KEY] {
+            if !self.find(class, Attribute::Label(label.as_bytes().to_vec()))?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+#[allow(clippy::useless_conversion)] // CK_ULONG has 32 bits on some machines
+fn number(handle: ObjectHandle) -> u64 {
+    handle.handle().into()
+}

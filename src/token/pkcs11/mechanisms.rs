@@ -1,0 +1,59 @@
+//! Which mechanisms a kind of key needs, and whether the token has them.
+
+use cryptoki::mechanism::MechanismType;
+
+use super::errors::explained;
+use super::{Pkcs11, at_token};
+use crate::error::{Error, Result};
+use crate::x509::{KeyAlgorithm, SignatureAlgorithm};
+
+impl Pkcs11 {
+    pub(super) fn check_mechanisms(&self, algorithm: KeyAlgorithm) -> Result<()> {
+        let (generation, bits) = match algorithm {
+            KeyAlgorithm::Rsa(bits) => (MechanismType::RSA_PKCS_KEY_PAIR_GEN, Some(bits)),
+            KeyAlgorithm::P256 => (MechanismType::ECC_KEY_PAIR_GEN, Some(256)),
+            KeyAlgorithm::P384 => (MechanismType::ECC_KEY_PAIR_GEN, Some(384)),
+            KeyAlgorithm::P521 => (MechanismType::ECC_KEY_PAIR_GEN, Some(521)),
+            // its size is 255, 256 or 32 to different tokens
+            KeyAlgorithm::Ed25519 => (MechanismType::ECC_EDWARDS_KEY_PAIR_GEN, None),
+        };
+        let signing = match algorithm {
+            KeyAlgorithm::Rsa(_) => self.rsa_mechanism(SignatureAlgorithm::RsaSha256),
+            KeyAlgorithm::Ed25519 => MechanismType::EDDSA,
+            _ => MechanismType::ECDSA,
+        };
+        for mechanism in [generation, signing] {
+            self.check_mechanism(mechanism, bits, algorithm)?;
+        }
+        Ok(())
+    }
+
+    /// The hashing mechanism where the token has it, otherwise the plain one,
+    /// which wants the hash wrapped in a DigestInfo.
+    pub(super) fn rsa_mechanism(&self, algorithm: SignatureAlgorithm) -> MechanismType {
+        let hashing = match algorithm {
+            SignatureAlgorithm::RsaSha384 => MechanismType::SHA384_RSA_PKCS,
+            SignatureAlgorithm::RsaSha512 => MechanismType::SHA512_RSA_PKCS,
+            _ => MechanismType::SHA256_RSA_PKCS,
+        };
+        if self.mechanisms.contains(&hashing) { hashing } else { MechanismType::RSA_PKCS }
+    }
+
+    fn check_mechanism(&self, mechanism: MechanismType, bits: Option<u32>, key: KeyAlgorithm) -> Result<()> {
+        let lacking = |what: String| {
+            at_token(&self.info, Error::token("token.mechanism", what))
+                .next("choose another kind of key with --key, or another token")
+        };
+        if !self.mechanisms.contains(&mechanism) {
+            return Err(lacking(format!("it has no {mechanism}, which {key} needs")));
+        }
+        let Some(bits) = bits else { return Ok(()) };
+        let range = self.module.cryptoki.get_mechanism_info(self.slot, mechanism).map_err(explained)?;
+        let (least, most) = (range.min_key_size(), range.max_key_size());
+        // a token that does not say gives 0
+        if least as u64 > u64::from(bits) || (most != 0 && (most as u64) < u64::from(bits)) {
+            return Err(lacking(format!("its {mechanism} takes {least} to {most} bits, {key} has {bits}")));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,154 @@
+//! A token behind a PKCS#11 module (OASIS PKCS#11 2.40 and 3.x).
+
+mod attributes;
+mod data;
+mod errors;
+mod generate;
+mod keys;
+mod login;
+mod mechanisms;
+mod module;
+mod objects;
+mod public_key;
+mod sign;
+mod slots;
+
+#[cfg(test)]
+mod softhsm;
+
+use std::path::Path;
+
+use cryptoki::error::{Error as CryptokiError, RvError};
+use cryptoki::mechanism::MechanismType;
+use cryptoki::object::ObjectHandle;
+use cryptoki::session::Session;
+use cryptoki::slot::{Slot, TokenInfo as RawInfo};
+use secrecy::SecretString;
+
+use self::errors::explained;
+use self::module::Module;
+use super::uri::Pkcs11Uri;
+use super::{Key, ObjectInfo, Token, TokenInfo};
+use crate::error::{Error, Result};
+use crate::journal::{KeyPermit, Permit};
+use crate::x509::{Digest, KeyAlgorithm, PublicKey};
+
+/// A token and a session with it. Dropping it closes the session, which logs out.
+#[derive(Debug)]
+pub struct Pkcs11 {
+    // fields are dropped in this order: the session before its module
+    session: Session,
+    /// Whether the session is a read/write one; it becomes one when that is needed.
+    writable: bool,
+    slot: Slot,
+    uri: Pkcs11Uri,
+    raw: RawInfo,
+    info: TokenInfo,
+    mechanisms: Vec<MechanismType>,
+    /// What [`Key::handle`] may refer to, and the key that belongs to it.
+    keys: Vec<(ObjectHandle, PublicKey)>,
+    module: Module,
+}
+
+/// The initialised tokens that a module shows.
+pub fn list(module: &Path, module_sha256: Option<&Digest>) -> Result<Vec<TokenInfo>> {
+    let module = Module::load(module, module_sha256)?;
+    let tokens = slots::tokens(&module.cryptoki)?;
+    Ok(tokens.iter().filter(|(_, raw)| raw.token_initialized()).map(|(_, raw)| slots::info(raw)).collect())
+}
+
+impl Pkcs11 {
+    /// Loads the module, whose file must have the digest where one is given, and
+    /// opens a session with the one token that the URI means.
+    pub fn open(module: &Path, module_sha256: Option<&Digest>, uri: &Pkcs11Uri) -> Result<Self> {
+        let module = Module::load(module, module_sha256)?;
+        let cryptoki = &module.cryptoki;
+        let (slot, raw) = slots::select(slots::tokens(cryptoki)?, uri)?;
+        Ok(Self {
+            session: cryptoki.open_ro_session(slot).map_err(explained)?,
+            writable: false,
+            slot,
+            uri: slots::token_uri(&raw),
+            info: slots::info(&raw),
+            mechanisms: cryptoki.get_mechanism_list(slot).map_err(explained)?,
+            raw,
+            keys: Vec::new(),
+            module,
+        })
+    }
+
+    /// Whether the PIN is typed at the token itself (CKF_PROTECTED_AUTHENTICATION_PATH),
+    /// so that nobody need be asked for it; `login` then ignores what it is given.
+    pub fn pin_at_token(&self) -> bool {
+        self.raw.protected_authentication_path()
+    }
+
+    /// A session that may write. Login holds for all sessions with a token, and
+    /// the new one is open before the old one closes, so that it is kept.
+    fn writable(&mut self) -> Result<&Session> {
+        if !self.writable {
+            self.session = self.module.cryptoki.open_rw_session(self.slot).map_err(explained)?;
+            self.writable = true;
+        }
+        Ok(&self.session)
+    }
+}
+
+impl Token for Pkcs11 {
+    fn info(&self) -> &TokenInfo {
+        &self.info
+    }
+
+    fn random(&mut self, length: usize) -> Result<Option<Vec<u8>>> {
+        if !self.raw.rng() {
+            return Ok(None);
+        }
+        let mut bytes = vec![0; length];
+        match self.session.generate_random_slice(&mut bytes) {
+            Ok(()) => Ok(Some(bytes)),
+            Err(CryptokiError::Pkcs11(RvError::RandomNoRng | RvError::FunctionNotSupported, _)) => Ok(None),
+            Err(e) => Err(explained(e)),
+        }
+    }
+
+    fn supports(&mut self, algorithm: KeyAlgorithm) -> Result<()> {
+        self.check_mechanisms(algorithm)
+    }
+
+    fn login(&mut self, pin: &SecretString) -> Result<()> {
+        self.log_in(pin)
+    }
+
+    fn objects(&mut self) -> Result<Vec<ObjectInfo>> {
+        self.list_objects()
+    }
+
+    fn label_in_use(&mut self, label: &str) -> Result<bool> {
+        self.any_key_labelled(label)
+    }
+
+    fn find_key(&mut self, id: &[u8]) -> Result<Option<Key>> {
+        self.private_key(id)
+    }
+
+    fn generate(&mut self, permit: KeyPermit) -> Result<Key> {
+        self.generate_pair(&permit)
+    }
+
+    fn sign(&mut self, key: &Key, permit: Permit) -> Result<Vec<u8>> {
+        self.sign_once(key, &permit)
+    }
+
+    fn store_data(&mut self, label: &str, value: &[u8]) -> Result<bool> {
+        self.replace_data(label, value)
+    }
+
+    fn load_data(&mut self, label: &str) -> Result<Vec<Vec<u8>>> {
+        self.all_data(label)
+    }
+}
+
+/// An error about one token, named so that an operator with several knows which.
+fn at_token(info: &TokenInfo, error: Error) -> Error {
+    error.at(format!("token `{}`", info.label))
+}

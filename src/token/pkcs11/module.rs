@@ -1,0 +1,162 @@
+//! Loading a PKCS#11 module: a shared object with C_GetFunctionList.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11 as Cryptoki};
+use cryptoki::error::{Error as CryptokiError, RvError};
+
+use super::errors::explained;
+use crate::error::{Error, Result};
+use crate::text::shown;
+use crate::x509::Digest;
+
+/// A loaded and initialised module. C_Initialize holds for a whole process, so
+/// all users of one file share it, and the last one to go calls C_Finalize.
+#[derive(Debug)]
+pub(super) struct Module {
+    pub(super) cryptoki: Cryptoki,
+    file: PathBuf,
+}
+
+struct Loaded {
+    file: PathBuf,
+    cryptoki: Cryptoki,
+    users: usize,
+    /// Whether C_Initialize was ours; who did not initialise does not finalise.
+    ours: bool,
+}
+
+static LOADED: Mutex<Vec<Loaded>> = Mutex::new(Vec::new());
+
+fn loaded() -> MutexGuard<'static, Vec<Loaded>> {
+    LOADED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Module {
+    /// Loads the module at `path`, whose bytes must have this digest where one is given.
+    pub(super) fn load(path: &Path, sha256: Option<&Digest>) -> Result<Self> {
+        let file = existing(path)?;
+        if let Some(wanted) = sha256 {
+            compare_digest(&file, wanted)?;
+        }
+        let mut loaded = loaded();
+        if let Some(known) = loaded.iter_mut().find(|known| known.file == file) {
+            known.users += 1;
+            return Ok(Self { cryptoki: known.cryptoki.clone(), file });
+        }
+        // absolute, or the dynamic linker would look for a bare name elsewhere
+        let cryptoki = Cryptoki::new(&file).map_err(|e| not_a_module(&file, e))?;
+        let ours = match cryptoki.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
+            Ok(()) => true,
+            Err(CryptokiError::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => false,
+            Err(e) => return Err(cannot_start(&file, e)),
+        };
+        loaded.push(Loaded { file: file.clone(), cryptoki: cryptoki.clone(), users: 1, ours });
+        Ok(Self { cryptoki, file })
+    }
+}
+
+impl Drop for Module {
+    fn drop(&mut self) {
+        let mut loaded = loaded();
+        let Some(place) = loaded.iter().position(|known| known.file == self.file) else { return };
+        if let Some(known) = loaded.get_mut(place).filter(|known| known.users > 1) {
+            known.users -= 1;
+            return;
+        }
+        let last = loaded.swap_remove(place);
+        if last.ours {
+            // nothing is left to be done about a failure at this point
+            let _ = last.cryptoki.finalize();
+        }
+    }
+}
+
+fn existing(path: &Path) -> Result<PathBuf> {
+    let missing = |e: std::io::Error| {
+        Error::token("token.module-missing", format!("PKCS#11 module {}: {e}", display(path)))
+            .next("give the path with --module or in anchorite.toml; SoftHSM's is printed by softhsm/module")
+    };
+    let file = path.canonicalize().map_err(missing)?;
+    if file.metadata().map_err(missing)?.is_file() {
+        Ok(file)
+    } else {
+        Err(invalid(path, "not a regular file"))
+    }
+}
+
+fn compare_digest(file: &Path, wanted: &Digest) -> Result<()> {
+    let bytes = std::fs::read(file).map_err(|e| invalid(file, &e.to_string()))?;
+    let found = Digest::of(&bytes);
+    if found == *wanted {
+        return Ok(());
+    }
+    let message =
+        format!("PKCS#11 module {}: its SHA-256 is {found}, the configuration wants {wanted}", display(file));
+    Err(Error::token("token.module-hash", message)
+        .next("find out who changed the module; pin the new digest only if the update was meant"))
+}
+
+fn not_a_module(file: &Path, error: CryptokiError) -> Error {
+    match error {
+        CryptokiError::LibraryLoading(e) => invalid(file, &format!("it cannot be loaded: {e}")),
+        CryptokiError::MissingSymbol(name) => invalid(file, &format!("a library, but without {name}")),
+        other => cannot_start(file, other),
+    }
+}
+
+fn invalid(path: &Path, why: &str) -> Error {
+    Error::token("token.module-invalid", format!("PKCS#11 module {}: {}", display(path), shown(why)))
+        .next("give the path of a PKCS#11 module built for this machine")
+}
+
+fn cannot_start(file: &Path, error: CryptokiError) -> Error {
+    explained(error).at(format!("PKCS#11 module {} does not start", display(file)))
+}
+
+fn display(path: &Path) -> String {
+    shown(&path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(path: &Path) -> Error {
+        Module::load(path, None).unwrap_err()
+    }
+
+    #[test]
+    fn what_is_not_a_module_is_named_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = folder.path().join("module.so");
+        std::fs::write(&text, "not a module\n").unwrap();
+        assert_eq!(refused(&folder.path().join("none.so")).id, "token.module-missing");
+        assert_eq!(refused(folder.path()).id, "token.module-invalid");
+        let error = refused(&text);
+        assert_eq!(error.id, "token.module-invalid");
+        assert!(error.message.contains("cannot be loaded"), "{error}");
+    }
+
+    #[test]
+    fn a_library_without_the_entry_point_is_refused() {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let libc = maps.split_whitespace().find(|word| word.contains("/libc.so.6")).unwrap();
+        let error = refused(Path::new(libc));
+        assert_eq!(error.id, "token.module-invalid");
+        assert!(error.message.contains("C_GetFunctionList"), "{error}");
+    }
+
+    #[test]
+    fn a_module_with_another_digest_is_not_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("module.so");
+        std::fs::write(&file, "bytes").unwrap();
+        let error = Module::load(&file, Some(&Digest::of(b"other"))).unwrap_err();
+        assert_eq!(error.id, "token.module-hash");
+        // the right digest lets it through to the next check
+        let error = Module::load(&file, Some(&Digest::of(b"bytes"))).unwrap_err();
+        assert_eq!(error.id, "token.module-invalid");
+    }
+}

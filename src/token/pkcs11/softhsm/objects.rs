@@ -1,0 +1,160 @@
+//! Other people's objects, keys that are not as they should be, and data.
+
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::{CertificateType, KeyType, ObjectClass};
+
+use super::*;
+use crate::x509::SignatureAlgorithm;
+
+const P256: [u8; 10] = [6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
+const SECP256K1: [u8; 7] = [6, 5, 0x2b, 0x81, 4, 0, 10];
+
+fn key_pair(token: &mut Pkcs11, curve: &[u8], id: &[u8], label: &[u8], more: &[Attribute]) {
+    let named = [Attribute::Token(true), Attribute::Id(id.to_vec()), Attribute::Label(label.to_vec())];
+    let public = [&named[..], &[Attribute::EcParams(curve.to_vec()), Attribute::Private(false)]].concat();
+    let private = [&named[..], &[Attribute::Sign(true)], more].concat();
+    token.writable().unwrap().generate_key_pair(&Mechanism::EccKeyPairGen, &public, &private).unwrap();
+}
+
+#[test]
+#[ignore = "run by softhsm_keeps_every_promise"]
+fn other_objects_do_not_disturb() {
+    let mut token = logged_in("others");
+    let weird = b"\x1b[31mred\xff".to_vec();
+    foreign(
+        &mut token,
+        &[
+            Attribute::Class(ObjectClass::SECRET_KEY),
+            Attribute::KeyType(KeyType::AES),
+            Attribute::Token(true),
+            Attribute::Id(b"root".to_vec()),
+            Attribute::Label(weird.clone()),
+            Attribute::Value(vec![1; 16]),
+        ],
+    );
+    foreign(
+        &mut token,
+        &[
+            Attribute::Class(ObjectClass::CERTIFICATE),
+            Attribute::CertificateType(CertificateType::X_509),
+            Attribute::Token(true),
+            Attribute::Private(false),
+            Attribute::Id(b"root".to_vec()),
+            Attribute::Subject(vec![0x30, 0]),
+            Attribute::Value(vec![0x30, 0]),
+        ],
+    );
+    foreign(
+        &mut token,
+        &[
+            Attribute::Class(ObjectClass::DATA),
+            Attribute::Token(true),
+            Attribute::Private(false),
+            Attribute::Label("\u{202e}txt".into()),
+            Attribute::Value(vec![]),
+        ],
+    );
+    key_pair(&mut token, &SECP256K1, b"bitcoin", b"root", &[]);
+    let ed25519 = key_permit(KeyRole::Root, KeyAlgorithm::Ed25519, "edwards", b"edwards");
+    token.generate(ed25519).unwrap();
+
+    // the certificate and the AES key have the same CKA_ID, which is no matter
+    let permit = key_permit(KeyRole::Root, KeyAlgorithm::P256, "mine", b"mine");
+    let made = token.generate(permit).unwrap();
+    assert!(token.find_key(b"root").unwrap().is_none());
+    assert_eq!(token.find_key(b"mine").unwrap().unwrap().public_key, made.public_key);
+    assert!(token.label_in_use("root").unwrap());
+    assert_eq!(token.find_key(b"bitcoin").unwrap_err().id, "token.public-key-missing");
+
+    let listed = token.objects().unwrap();
+    assert_eq!(listed.len(), 9, "{listed:?}");
+    let with = |class: &str, algorithm: &str| {
+        listed.iter().filter(|o| o.class == class && o.algorithm == algorithm).collect::<Vec<_>>()
+    };
+    for (class, algorithm) in [
+        ("private key", "p256"),
+        ("public key", "p256"),
+        ("private key", "ed25519"),
+        ("public key", "ed25519"),
+        ("private key", ""), // secp256k1 is not known here
+        ("certificate", ""),
+    ] {
+        assert_eq!(with(class, algorithm).len(), 1, "{class} {algorithm}");
+    }
+    assert_eq!(with("secret key", "")[0].label, "\\u{1b}[31mred\\xff");
+    assert_eq!(with("data", "")[0].label, "\\u{202e}txt");
+    let mine = with("private key", "p256")[0];
+    assert_eq!((mine.label.as_str(), mine.id.as_str()), ("mine", "6d696e65"));
+    assert_eq!(Pkcs11Uri::parse(&mine.uri).unwrap().id.unwrap(), b"mine");
+    assert!(listed.iter().all(|object| Pkcs11Uri::parse(&object.uri).is_ok()));
+}
+
+#[test]
+#[ignore = "run by softhsm_keeps_every_promise"]
+fn an_id_that_names_two_keys_names_none() {
+    let mut token = logged_in("twins");
+    key_pair(&mut token, &P256, b"two", b"first", &[]);
+    key_pair(&mut token, &P256, b"two", b"second", &[]);
+    let error = token.find_key(b"two").unwrap_err();
+    assert_eq!(error.id, "token.key-ambiguous");
+    assert!(error.message.contains("2 private keys") && error.message.contains("74776f"), "{error}");
+
+    // one private key beside two public ones: which is its own cannot be told
+    let first = Attribute::Label(b"first".to_vec());
+    let extra = token.find(ObjectClass::PRIVATE_KEY, first).unwrap();
+    token.writable().unwrap().destroy_object(extra[0]).unwrap();
+    let error = token.find_key(b"two").unwrap_err();
+    assert_eq!(error.id, "token.key-ambiguous");
+    assert!(error.message.contains("2 different public keys"), "{error}");
+
+    // and none at all
+    for public in token.find(ObjectClass::PUBLIC_KEY, Attribute::Id(b"two".to_vec())).unwrap() {
+        token.writable().unwrap().destroy_object(public).unwrap();
+    }
+    assert_eq!(token.find_key(b"two").unwrap_err().id, "token.public-key-missing");
+}
+
+#[test]
+#[ignore = "run by softhsm_keeps_every_promise"]
+fn a_key_that_is_not_fit_is_told_as_it_is() {
+    let mut token = logged_in("twins");
+    let open_key = [Attribute::Extractable(true), Attribute::Sensitive(false), Attribute::Derive(true)];
+    key_pair(&mut token, &P256, b"open", b"open", &open_key);
+    let key = token.find_key(b"open").unwrap().unwrap().attributes;
+    assert_eq!((key.extractable, key.sensitive, key.derive), (Some(true), Some(false), Some(true)));
+    assert_eq!((key.never_extractable, key.always_sensitive), (Some(false), Some(false)));
+
+    key_pair(
+        &mut token,
+        &P256,
+        b"always",
+        b"always",
+        &[Attribute::AlwaysAuthenticate(true), Attribute::Private(true)],
+    );
+    let key = token.find_key(b"always").unwrap().unwrap();
+    let error = token.sign(&key, permit(KeyRole::Root, SignatureAlgorithm::EcdsaSha256, b"m")).unwrap_err();
+    assert_eq!(error.id, "token.always-authenticate");
+}
+
+#[test]
+#[ignore = "run by softhsm_keeps_every_promise"]
+fn data_is_replaced_and_survives_a_crash_in_between() {
+    let mut token = open("pkcs11:token=data").unwrap();
+    assert!(token.load_data("head").unwrap().is_empty());
+    assert!(token.store_data("head", b"one").unwrap());
+    assert!(token.store_data("other", b"untouched").unwrap());
+    assert!(token.store_data("head", b"two").unwrap());
+    assert_eq!(token.load_data("head").unwrap(), [b"two"]);
+
+    // as a crash leaves it: the newer is there, the older not yet gone
+    let mut newer = data::named("head").to_vec();
+    newer.extend([Attribute::Private(false), Attribute::Value(b"three".to_vec())]);
+    foreign(&mut token, &newer);
+    let mut both = open("pkcs11:token=data").unwrap().load_data("head").unwrap();
+    both.sort_unstable();
+    assert_eq!(both, [&b"three"[..], b"two"]);
+
+    assert!(token.store_data("head", b"four").unwrap());
+    assert_eq!(token.load_data("head").unwrap(), [b"four"]);
+    assert_eq!(token.load_data("other").unwrap(), [b"untouched"]);
+}
