@@ -10,11 +10,13 @@
 //! Everything but `media`, `home`, `token` and the journal's file is pure:
 //! clock, randomness and bytes are arguments.
 
+pub mod cluster;
 pub mod error;
 pub mod finding;
 pub mod intake;
 pub mod journal;
 pub mod policy;
+pub mod release;
 pub mod text;
 pub mod token;
 pub mod x509;
