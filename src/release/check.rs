@@ -166,7 +166,9 @@ fn check_manifest(files: &Folder, manifest: &Manifest, root_sha256: Digest, erro
         }
     }
     let known = |path: &str| {
-        TOP.contains(&path) || listed.contains_key(path) || path.split('/').next() == Some(JOURNAL)
+        TOP.contains(&path)
+            || listed.contains_key(path)
+            || path.split_once('/').is_some_and(|(folder, _)| folder == JOURNAL)
     };
     for path in files.keys().filter(|path| !known(path)) {
         errors.push(Error::integrity("release.extra", format!("{}: not in {MANIFEST}", shown(path))));
