@@ -5,7 +5,7 @@ use std::fs;
 
 use anchorite::error::Kind;
 use anchorite::release::{self, Report};
-use anchorite::x509::{Seconds, pem};
+use anchorite::x509::{Digest, Seconds, pem};
 
 use crate::pki::{CMS_VERIFY, Lenient, OpenSsl, Pki, cluster_folder, now, succeeds, write_all};
 use crate::support::run;
@@ -23,9 +23,9 @@ fn ids(report: &Report) -> Vec<&'static str> {
     report.errors.iter().map(|e| e.id).collect()
 }
 
-/// Both checks in one: without cryptography where only form is at stake.
-fn check(files: &BTreeMap<String, Vec<u8>>, pki: &Pki) -> Report {
-    release::check(files, pki.root_sha256(), false, now(), &Lenient)
+/// Form alone: cryptography finds everything in order.
+fn check(files: &BTreeMap<String, Vec<u8>>, root_sha256: Digest) -> Report {
+    release::check(files, root_sha256, false, now(), &Lenient)
 }
 
 #[test]
@@ -127,7 +127,8 @@ fn root_cert_is_the_same_bytes_everywhere_and_each_file_ends_with_one_newline() 
 fn each_defect_is_found() {
     let pki = pki();
     let good = pki.release(NAME, &["east", "west"]);
-    assert_eq!(ids(&check(&good, &pki)), [""; 0]);
+    let root_sha256 = pki.root_sha256();
+    assert_eq!(ids(&check(&good, root_sha256)), [""; 0]);
     let text = |path: &str| String::from_utf8(good[path].clone()).unwrap();
     let replace = |path: &str, from: &str, to: &str| {
         assert!(text(path).contains(from), "{path} holds {from}");
@@ -181,14 +182,14 @@ fn each_defect_is_found() {
     for (defect, (path, bytes), id) in changed {
         let mut files = good.clone();
         files.insert(path, bytes);
-        let report = check(&files, &pki);
+        let report = check(&files, root_sha256);
         assert!(ids(&report).contains(&id), "{defect}: {:?}", report.errors);
         assert_eq!(report.worst().unwrap().kind, Kind::Integrity, "{defect}");
     }
     for path in good.keys() {
         let mut files = good.clone();
         files.remove(path);
-        let report = check(&files, &pki);
+        let report = check(&files, root_sha256);
         assert!(ids(&report).contains(&"release.missing"), "without {path}: {:?}", report.errors);
     }
 }
@@ -200,10 +201,10 @@ fn no_changed_byte_slips_through() {
     let root_sha256 = pki.root_sha256();
     // The signature's own bytes are for the judge.
     for (path, bytes) in good.iter().filter(|(path, _)| *path != "SHA256SUMS.p7s") {
-        for at in (0..bytes.len()).step_by(5) {
+        for at in (0..bytes.len()).step_by(17) {
             let mut files = good.clone();
             files.get_mut(path).unwrap()[at] ^= 1;
-            let report = release::check(&files, root_sha256, false, now(), &Lenient);
+            let report = check(&files, root_sha256);
             assert!(report.worst().is_some(), "byte {at} of {path}");
         }
     }
@@ -217,7 +218,7 @@ fn everything_wrong_shows_at_once() {
     files.insert("evil.sh".into(), vec![]);
     files.insert("east/cert-chain.pem".into(), files["east/ca-cert.pem"].clone());
     files.insert("west/receipt.toml".into(), b"x".to_vec());
-    let found = ids(&check(&files, &pki));
+    let found = ids(&check(&files, pki.root_sha256()));
     for id in ["release.missing", "release.extra", "release.chain", "release.document", "release.sums"] {
         assert!(found.contains(&id), "{id} is not in {found:?}");
     }
@@ -254,7 +255,7 @@ fn a_rehearsal_is_known_by_its_root_whatever_the_receipt_says() {
     let pki = Pki::new("REHEARSAL Root");
     pki.issue("east", "intermediate", "root", "/O=Istio/L=east/CN=east-1");
     let files = pki.release(NAME, &["east"]);
-    assert_eq!(ids(&check(&files, &pki)), ["release.rehearsal"]);
+    assert_eq!(ids(&check(&files, pki.root_sha256())), ["release.rehearsal"]);
     let east = cluster_folder(&files, "east");
     let report = release::check_cluster(&east, pki.root_sha256(), false, now(), &Lenient);
     assert_eq!(ids(&report), ["release.rehearsal"]);

@@ -1,7 +1,7 @@
 //! Releases: what leaves the appliance after a session, as bytes.
 //!
 //! Pure: [`prepare`] lays a release out, the journal key signs its sums, and
-//! [`check`] tells anywhere and at any time whether a folder is that release.
+//! [`fn@check`] tells anywhere and at any time whether a folder is that release.
 
 pub mod certificate;
 pub mod check;
