@@ -11,16 +11,21 @@
 //! clock, randomness and bytes are arguments.
 
 pub mod audit;
+pub mod cluster;
 pub mod error;
 pub mod finding;
 pub mod home;
 pub mod intake;
 pub mod journal;
+pub mod lint;
+pub mod media;
 pub mod perform;
 pub mod plan;
 pub mod policy;
+pub mod release;
 pub mod text;
 pub mod token;
+pub mod verify;
 pub mod x509;
 
 pub use error::{Error, Kind, Result};

@@ -1,0 +1,110 @@
+//! Joining a cluster's bundle with its key into what istiod loads: the four
+//! files of `cacerts`, and the Secret that holds them.
+
+use std::collections::BTreeMap;
+
+use secrecy::ExposeSecret as _;
+use zeroize::Zeroizing;
+
+use super::key::PrivateKey;
+use super::secret;
+use crate::error::{Error, Result};
+use crate::release::certificate::facts;
+use crate::release::{self, CA_CERT, CERT_CHAIN, Judge, ROOT_CERT, istio};
+use crate::text::hex;
+use crate::x509::{Digest, PublicKey, Time};
+
+/// The key's file in `cacerts`.
+const CA_KEY: &str = "ca-key.pem";
+/// The Secret.
+const SECRET: &str = "cacerts.yaml";
+/// Where revocation lists stand in a bundle.
+const CA_CRL: &str = "ca-crl.pem";
+
+/// A file to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutFile {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds; wiped when dropped.
+    pub bytes: Zeroizing<Vec<u8>>,
+    /// It holds the private key: mode 0600.
+    pub secret: bool,
+}
+
+/// What `assemble` is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct AssembleOptions {
+    /// The root's fingerprint, where it was noted; else the bundle's own root is
+    /// taken and only its inner agreement is checked.
+    pub root_sha256: Option<Digest>,
+    /// Take a bundle made in a rehearsal.
+    pub allow_rehearsal: bool,
+    /// Put the revocation lists in.
+    pub with_crl: bool,
+    /// The moment at which the certificates must be valid.
+    pub at: Time,
+}
+
+/// Checks a cluster's folder as `verify` does, holds its certificate against the
+/// key, and gives the files to be written; the same input gives the same bytes.
+pub fn assemble(
+    bundle: &BTreeMap<String, Vec<u8>>,
+    key: &PrivateKey,
+    options: &AssembleOptions,
+    judge: &dyn Judge,
+) -> Result<Vec<OutFile>> {
+    if options.with_crl && !bundle.contains_key(CA_CRL) {
+        return Err(Error::refused("assemble.no-crl", format!("the bundle holds no {CA_CRL} to put in"))
+            .next("leave --crl out: istiod then checks no revocation"));
+    }
+    let files = release::folder(bundle);
+    let certificates = istio::check("", &files).map_err(first)?;
+    let root_sha256 = options.root_sha256.unwrap_or_else(|| Digest::of(&certificates.root));
+    let report = release::check_cluster(bundle, root_sha256, options.allow_rehearsal, options.at, judge);
+    if let Some(worst) = report.worst() {
+        return Err(worst.clone());
+    }
+    check_key(key.public_key(), &facts(CA_CERT, &certificates.certificate)?.public_key)?;
+    Ok(join(&files, key))
+}
+
+fn join(files: &release::Folder, key: &PrivateKey) -> Vec<OutFile> {
+    let key = key.to_pem();
+    let key = key.expose_secret().as_bytes();
+    let mut entries: Vec<(&'static str, &[u8])> = vec![(CA_KEY, key)];
+    for name in [CA_CERT, CERT_CHAIN, ROOT_CERT] {
+        entries.extend(files.get(name).map(|bytes| (name, *bytes)));
+    }
+    entries.sort_unstable_by_key(|(name, _)| *name);
+    let file = |name, bytes: &[u8]| OutFile {
+        name,
+        bytes: Zeroizing::new(bytes.to_vec()),
+        secret: matches!(name, CA_KEY | SECRET),
+    };
+    let mut out: Vec<OutFile> = entries.iter().map(|(name, bytes)| file(name, bytes)).collect();
+    out.push(OutFile { name: SECRET, bytes: secret::yaml(&entries), secret: true });
+    out
+}
+
+fn check_key(key: &PublicKey, certified: &PublicKey) -> Result<()> {
+    if key == certified {
+        return Ok(());
+    }
+    Err(Error::refused(
+        "assemble.key-mismatch",
+        format!(
+            "the key is {} with key id {}, the certificate in {CA_CERT} is for {} with key id {}",
+            key.algorithm(),
+            hex(&key.key_id()),
+            certified.algorithm(),
+            hex(&certified.key_id()),
+        ),
+    )
+    .next("give the key that the request was made with, or the bundle of this key's cluster"))
+}
+
+fn first(errors: Vec<Error>) -> Error {
+    let unknown = || Error::integrity("release.chain", "the bundle cannot be read");
+    errors.into_iter().next().unwrap_or_else(unknown)
+}

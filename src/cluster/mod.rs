@@ -1,0 +1,13 @@
+//! The cluster's side: a key and its request on the way out, the signed bundle
+//! joined with the key on the way back. The key never leaves the cluster.
+//!
+//! Pure but for the randomness that a new key and a signature take.
+
+pub mod assemble;
+pub mod key;
+pub mod request;
+mod secret;
+
+pub use assemble::{AssembleOptions, OutFile, assemble};
+pub use key::{KeyForm, PrivateKey};
+pub use request::{make_key, make_request};

@@ -1,0 +1,208 @@
+//! Checking a release that was read into memory, with nothing to believe but
+//! the root certificate's fingerprint.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::documents::{self, Entry, Manifest, Receipt, VERSION};
+use super::folder::{self, Against, keep};
+use super::{
+    Folder, JOURNAL, JOURNAL_CERT, MANIFEST, REHEARSAL, ROOT_CERT, SIGNATURE, SUMS, TOP, names, pem, sums,
+};
+use crate::error::{Error, Kind, Result};
+use crate::text::shown;
+use crate::x509::{Digest, Time};
+
+/// The checks that need cryptography. Certificates are DER.
+pub trait Judge {
+    /// Validates the path, leaf first, up to the trusted root (RFC 5280 §6);
+    /// everything in it must be valid at that moment.
+    fn path(&self, chain: &[&[u8]], root: &[u8], at: Time) -> Result<()>;
+    /// Issued by the root itself, CA:FALSE, documentSigning critical and alone, no SAN.
+    fn journal_certificate(&self, certificate: &[u8], root: &[u8]) -> Result<()>;
+    /// A detached CMS signature over the content, made by this signer's key.
+    fn signature(&self, p7s: &[u8], content: &[u8], signer: &[u8], root: &[u8]) -> Result<()>;
+}
+
+/// What a check showed: everything wrong at once.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// The release's name, fit for a terminal; empty where it could not be read.
+    pub release: String,
+    /// Whether anything in it says that it comes from a rehearsal.
+    pub rehearsal: bool,
+    /// The receipts that could be read.
+    pub clusters: Vec<Receipt>,
+    /// Everything wrong; empty where all is in order.
+    pub errors: Vec<Error>,
+}
+
+impl Report {
+    /// The gravest error, which decides the exit code: integrity before refusal.
+    pub fn worst(&self) -> Option<&Error> {
+        let integrity = self.errors.iter().find(|e| e.kind == Kind::Integrity);
+        integrity.or_else(|| self.errors.first())
+    }
+
+    fn refuse_rehearsal(&mut self, allowed: bool) {
+        if self.rehearsal && !allowed {
+            let message = format!("{}: made in a rehearsal, nothing in it may be relied on", self.release);
+            self.errors.push(
+                Error::refused("release.rehearsal", message).next("add --rehearsal if that is what you want"),
+            );
+        }
+    }
+}
+
+/// Checks a whole release folder: root, journal certificate, signature, sums,
+/// manifest and every cluster's folder.
+pub fn check(
+    files: &BTreeMap<String, Vec<u8>>,
+    root_sha256: Digest,
+    allow_rehearsal: bool,
+    at: Time,
+    judge: &dyn Judge,
+) -> Report {
+    let against = Against { root_sha256, at, judge };
+    let files = super::folder(files);
+    let mut report = Report::default();
+    let required = TOP.iter().filter(|name| !files.contains_key(*name));
+    report.errors.extend(required.map(|name| sums::missing(name)));
+
+    let manifest = read_manifest(&files).and_then(|result| keep(result, &mut report.errors));
+    check_seal(&files, &against, manifest.as_ref(), &mut report);
+    if let Some(bytes) = files.get(SUMS) {
+        report.errors.extend(sums::check(bytes, &files));
+    }
+    if let Some(manifest) = &manifest {
+        report.release = shown(&manifest.release);
+        report.rehearsal |= manifest.rehearsal || manifest.release.contains(REHEARSAL);
+        check_manifest(&files, manifest, root_sha256, &mut report.errors);
+    }
+    check_clusters(&files, manifest.as_ref(), &against, &mut report);
+    report.refuse_rehearsal(allow_rehearsal);
+    report
+}
+
+/// Checks one cluster's folder alone, away from its release: no sums and no
+/// signature, but receipt, chain and the path to the root.
+pub fn check_cluster(
+    files: &BTreeMap<String, Vec<u8>>,
+    root_sha256: Digest,
+    allow_rehearsal: bool,
+    at: Time,
+    judge: &dyn Judge,
+) -> Report {
+    let seen = folder::check("", &super::folder(files), &Against { root_sha256, at, judge });
+    let mut report = Report { rehearsal: seen.rehearsal, errors: seen.errors, ..Report::default() };
+    report.release = seen.receipt.as_ref().map(|r| shown(&r.release)).unwrap_or_default();
+    report.clusters.extend(seen.receipt);
+    report.refuse_rehearsal(allow_rehearsal);
+    report
+}
+
+fn read_manifest(files: &Folder) -> Option<Result<Manifest>> {
+    let manifest = documents::read::<Manifest>(MANIFEST, files.get(MANIFEST)?);
+    Some(manifest.and_then(|m| match m.version {
+        VERSION => Ok(m),
+        other => {
+            let message = format!("{MANIFEST}: version {other}, wanted {VERSION}");
+            Err(Error::integrity("release.document", message).next("use a newer anchorite"))
+        }
+    }))
+}
+
+/// The root, the journal certificate beneath it, and its signature over the sums.
+/// Nothing is asked of a root that is not the noted one.
+fn check_seal(files: &Folder, against: &Against, manifest: Option<&Manifest>, report: &mut Report) {
+    let mut read = |name| {
+        let bytes = files.get(name)?;
+        keep(pem::single(name, bytes), &mut report.errors)
+    };
+    let (root, journal) = (read(ROOT_CERT), read(JOURNAL_CERT));
+    let Some(root) = root else { return };
+    report.rehearsal |= folder::is_rehearsal(&root);
+    let found = Digest::of(&root);
+    if found != against.root_sha256 {
+        report.errors.push(folder::wrong_root(ROOT_CERT, found, against.root_sha256));
+        return;
+    }
+    let Some(journal) = journal else { return };
+    let verdict = against.judge.journal_certificate(&journal, &root);
+    keep(verdict.map_err(|e| e.at(JOURNAL_CERT)), &mut report.errors);
+    if manifest.is_some_and(|m| m.journal_certificate_sha256 != Digest::of(&journal)) {
+        report.errors.push(disagrees("journal_certificate_sha256 is not the digest of journal-cert.pem"));
+    }
+    if let (Some(p7s), Some(sums)) = (files.get(SIGNATURE), files.get(SUMS)) {
+        let verdict = against.judge.signature(p7s, sums, &journal, &root);
+        keep(verdict.map_err(|e| e.at(SIGNATURE)), &mut report.errors);
+    }
+}
+
+/// The manifest's own statements, and every file of the folder accounted for.
+fn check_manifest(files: &Folder, manifest: &Manifest, root_sha256: Digest, errors: &mut Vec<Error>) {
+    keep(names::release(&manifest.release, manifest.rehearsal).map_err(as_integrity), errors);
+    if manifest.root_sha256 != root_sha256 {
+        errors.push(folder::wrong_root(MANIFEST, manifest.root_sha256, root_sha256));
+    }
+    let mut listed = BTreeMap::new();
+    for entry in &manifest.cluster {
+        keep(names::cluster(&entry.name).map_err(as_integrity), errors);
+        for (name, digest) in &entry.files {
+            if listed.insert(format!("{}/{name}", entry.name), digest).is_some() {
+                errors.push(disagrees(&format!("lists {}/{} twice", shown(&entry.name), shown(name))));
+            }
+        }
+    }
+    for (path, wanted) in &listed {
+        match files.get(path.as_str()).map(|bytes| Digest::of(bytes)) {
+            None => errors.push(disagrees(&format!("lists {}, which is missing", shown(path)))),
+            Some(found) if found != **wanted => {
+                errors.push(disagrees(&format!(
+                    "says that {} has SHA-256 {wanted}, it is {found}",
+                    shown(path)
+                )));
+            }
+            Some(_) => {}
+        }
+    }
+    let known = |path: &str| {
+        TOP.contains(&path)
+            || listed.contains_key(path)
+            || path.split_once('/').is_some_and(|(folder, _)| folder == JOURNAL)
+    };
+    for path in files.keys().filter(|path| !known(path)) {
+        errors.push(Error::integrity("release.extra", format!("{}: not in {MANIFEST}", shown(path))));
+    }
+}
+
+/// Every folder that is there or should be; one without a manifest entry is
+/// looked at all the same.
+fn check_clusters(files: &Folder, manifest: Option<&Manifest>, against: &Against, report: &mut Report) {
+    let present = files.keys().filter_map(|path| path.split_once('/')).map(|(folder, _)| folder);
+    let entries = manifest.map_or(&[] as &[Entry], |m| &m.cluster);
+    let all: BTreeSet<&str> = present.chain(entries.iter().map(|e| e.name.as_str())).collect();
+    for cluster in all.into_iter().filter(|name| *name != JOURNAL) {
+        let place = format!("{}/", shown(cluster));
+        let inside = files
+            .iter()
+            .filter_map(|(path, bytes)| Some((path.strip_prefix(cluster)?.strip_prefix('/')?, *bytes)));
+        let seen = folder::check(&place, &inside.collect(), against);
+        report.rehearsal |= seen.rehearsal;
+        report.errors.extend(seen.errors);
+        if let (Some(receipt), Some(manifest)) = (&seen.receipt, manifest) {
+            report.errors.extend(folder::check_against_manifest(&place, receipt, manifest));
+        }
+        report.clusters.extend(seen.receipt);
+    }
+}
+
+fn disagrees(what: &str) -> Error {
+    Error::integrity("release.manifest", format!("{MANIFEST}: {what}"))
+}
+
+/// A name that could not have been written here was put there by someone else.
+fn as_integrity(mut error: Error) -> Error {
+    error.kind = Kind::Integrity;
+    error.next.clear();
+    error.at(MANIFEST)
+}

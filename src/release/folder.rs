@@ -1,0 +1,138 @@
+//! Checking one cluster's folder, in a release or carried alone.
+
+use super::certificate::{Facts, facts};
+use super::documents::{self, Manifest, Receipt, VERSION};
+use super::{CA_CERT, CERT_CHAIN, Folder, Judge, RECEIPT, REHEARSAL, ROOT_CERT, istio, sums};
+use crate::error::Error;
+use crate::text::shown;
+use crate::x509::{Digest, Time};
+
+/// Every file of a cluster's folder.
+const FILES: [&str; 4] = [CA_CERT, CERT_CHAIN, ROOT_CERT, RECEIPT];
+
+/// What a folder is held against.
+pub struct Against<'a> {
+    /// The root certificate's fingerprint, as the caller noted it.
+    pub root_sha256: Digest,
+    /// The moment at which everything must be valid.
+    pub at: Time,
+    /// Signatures and paths.
+    pub judge: &'a dyn Judge,
+}
+
+/// What a folder showed.
+pub struct Seen {
+    /// Its receipt, where it could be read.
+    pub receipt: Option<Receipt>,
+    /// Whether anything in it says that it comes from a rehearsal.
+    pub rehearsal: bool,
+    /// Everything wrong with it.
+    pub errors: Vec<Error>,
+}
+
+/// Checks one folder; `place` stands before file names in errors, e.g. `east/`.
+pub fn check(place: &str, files: &Folder, against: &Against) -> Seen {
+    let mut errors = Vec::new();
+    for extra in files.keys().filter(|name| !FILES.contains(name)) {
+        let file = shown(&format!("{place}{extra}"));
+        errors.push(Error::integrity("release.extra", format!("{file}: does not belong in here")));
+    }
+    let receipt = keep(read_receipt(place, files), &mut errors);
+    let mut rehearsal = receipt.as_ref().is_some_and(|r| r.rehearsal || r.release.contains(REHEARSAL));
+    match istio::check(place, files) {
+        Err(found) => errors.extend(found),
+        Ok(bundle) => {
+            rehearsal |= is_rehearsal(&bundle.root) || is_rehearsal(&bundle.certificate);
+            check_bundle(place, &bundle, receipt.as_ref(), against, &mut errors);
+        }
+    }
+    Seen { receipt, rehearsal, errors }
+}
+
+/// Holds the receipt against the manifest of the release that it lies in.
+pub fn check_against_manifest(place: &str, receipt: &Receipt, manifest: &Manifest) -> Option<Error> {
+    let entry = manifest.cluster.iter().find(|entry| entry.name == receipt.cluster);
+    let agrees = receipt.release == manifest.release
+        && receipt.rehearsal == manifest.rehearsal
+        && receipt.plan == manifest.plan
+        && receipt.root_sha256 == manifest.root_sha256
+        && entry.is_some_and(|e| e.serial == receipt.serial && e.consumer == receipt.consumer)
+        && place.strip_suffix('/') == Some(receipt.cluster.as_str());
+    let message = format!(
+        "{place}{RECEIPT}: speaks of another release, plan, root, cluster or certificate than the manifest"
+    );
+    (!agrees).then(|| Error::integrity("release.receipt", message))
+}
+
+/// Whether a certificate's subject carries the word.
+pub fn is_rehearsal(der: &[u8]) -> bool {
+    facts("", der).is_ok_and(|facts| facts.subject.to_string().contains(REHEARSAL))
+}
+
+fn read_receipt(place: &str, files: &Folder) -> crate::Result<Receipt> {
+    let file = format!("{place}{RECEIPT}");
+    let bytes = files.get(RECEIPT).ok_or_else(|| sums::missing(&file))?;
+    let receipt: Receipt = documents::read(&file, bytes)?;
+    if receipt.version == VERSION {
+        return Ok(receipt);
+    }
+    let message = format!("{file}: version {}, wanted {VERSION}", receipt.version);
+    Err(Error::integrity("release.document", message).next("use a newer anchorite"))
+}
+
+fn check_bundle(
+    place: &str,
+    bundle: &istio::Bundle,
+    receipt: Option<&Receipt>,
+    against: &Against,
+    errors: &mut Vec<Error>,
+) {
+    let root = Digest::of(&bundle.root);
+    if root != against.root_sha256 {
+        errors.push(wrong_root(&format!("{place}{ROOT_CERT}"), root, against.root_sha256));
+    } else {
+        let path: Vec<&[u8]> = bundle.path.iter().map(Vec::as_slice).collect();
+        let verdict = against.judge.path(&path, &bundle.root, against.at);
+        keep(verdict.map_err(|e| e.at(format!("{place}{CERT_CHAIN}"))), errors);
+    }
+    let facts = keep(facts(&format!("{place}{CA_CERT}"), &bundle.certificate), errors);
+    if let (Some(facts), Some(receipt)) = (facts, receipt) {
+        errors.extend(check_receipt(place, receipt, &facts, bundle));
+    }
+}
+
+/// A root that is not the one whose fingerprint was noted.
+pub fn wrong_root(file: &str, found: Digest, wanted: Digest) -> Error {
+    Error::integrity("release.root", format!("{file}: its SHA-256 is {found}, wanted {wanted}"))
+        .next("stop: this is not the root noted at the ceremony, or the fingerprint was mistyped")
+}
+
+/// One error for each field of the receipt that the certificate contradicts.
+fn check_receipt(place: &str, receipt: &Receipt, facts: &Facts, bundle: &istio::Bundle) -> Vec<Error> {
+    let fields = [
+        (
+            "certificate_sha256",
+            receipt.certificate_sha256.to_string(),
+            Digest::of(&bundle.certificate).to_string(),
+        ),
+        ("root_sha256", receipt.root_sha256.to_string(), Digest::of(&bundle.root).to_string()),
+        ("serial", receipt.serial.to_string(), facts.serial.to_string()),
+        ("subject", receipt.subject.clone(), facts.subject.to_string()),
+        ("not_before", receipt.not_before.to_string(), facts.not_before.to_string()),
+        ("not_after", receipt.not_after.to_string(), facts.not_after.to_string()),
+    ];
+    let differing = fields.into_iter().filter(|(_, said, is)| said != is);
+    differing
+        .map(|(field, said, is)| {
+            let said = shown(&said);
+            let message =
+                format!("{place}{RECEIPT}: {field} is '{said}', the certificates beside it say '{is}'");
+            Error::integrity("release.receipt", message)
+        })
+        .collect()
+}
+
+/// The value, or its error put on the list.
+pub fn keep<T>(result: crate::Result<T>, errors: &mut Vec<Error>) -> Option<T> {
+    result.map_err(|e| errors.push(e)).ok()
+}

@@ -1,0 +1,108 @@
+//! The PEM files of a cluster, held to more than their consumer demands: istiod
+//! takes a chain without the intermediate and a root file that holds it.
+
+use super::{CA_CERT, CERT_CHAIN, Folder, ROOT_CERT, pem, sums};
+use crate::error::Error;
+use crate::x509::Digest;
+
+/// The certificates of a cluster's folder that passed [`check`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bundle {
+    /// The intermediate's DER.
+    pub certificate: Vec<u8>,
+    /// From the intermediate upwards, the root left out.
+    pub path: Vec<Vec<u8>>,
+    /// The root's DER.
+    pub root: Vec<u8>,
+}
+
+/// Checks ca-cert.pem (the intermediate alone), cert-chain.pem (the intermediate
+/// first, the root last, none twice) and root-cert.pem (the root alone): only
+/// certificates, in the one form that is ever written. `place` stands before
+/// file names in errors, e.g. `east/`.
+pub fn check(place: &str, files: &Folder) -> Result<Bundle, Vec<Error>> {
+    let bytes = |name: &str| {
+        let file = format!("{place}{name}");
+        files.get(name).ok_or_else(|| sums::missing(&file)).map(|bytes| (file, *bytes))
+    };
+    let single = |name| bytes(name).and_then(|(file, bytes)| pem::single(&file, bytes));
+    let chain = bytes(CERT_CHAIN).and_then(|(file, bytes)| pem::certificates(&file, bytes));
+    match (single(CA_CERT), chain, single(ROOT_CERT)) {
+        (Ok(certificate), Ok(chain), Ok(root)) => {
+            check_order(place, Bundle { certificate, path: chain, root })
+        }
+        (a, b, c) => Err([a.err(), b.err(), c.err()].into_iter().flatten().collect()),
+    }
+}
+
+/// Takes the root off the end of the chain, if chain and files agree.
+fn check_order(place: &str, mut bundle: Bundle) -> Result<Bundle, Vec<Error>> {
+    let bad = |file: &str, what: String| Error::integrity("release.chain", format!("{place}{file}: {what}"));
+    let mut errors = Vec::new();
+    if bundle.certificate == bundle.root {
+        errors.push(bad(ROOT_CERT, "is the certificate of ca-cert.pem, wanted its root".into()));
+    }
+    if bundle.path.first() != Some(&bundle.certificate) {
+        errors.push(bad(CERT_CHAIN, "does not begin with the certificate of ca-cert.pem".into()));
+    }
+    if bundle.path.pop().as_ref() != Some(&bundle.root) {
+        errors.push(bad(CERT_CHAIN, "does not end with the certificate of root-cert.pem".into()));
+    }
+    let mut seen = std::collections::BTreeSet::from([bundle.root.as_slice()]);
+    for twice in bundle.path.iter().filter(|der| !seen.insert(der.as_slice())) {
+        errors.push(bad(CERT_CHAIN, format!("holds the certificate {} twice", Digest::of(twice))));
+    }
+    if errors.is_empty() { Ok(bundle) } else { Err(errors) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::x509::pem::certificate as to_pem;
+
+    fn try_files(ca: &str, chain: &str, root: &str) -> Result<Bundle, Vec<&'static str>> {
+        let files = Folder::from([
+            (CA_CERT, ca.as_bytes()),
+            (CERT_CHAIN, chain.as_bytes()),
+            (ROOT_CERT, root.as_bytes()),
+        ]);
+        check("east/", &files).map_err(|errors| errors.iter().map(|e| e.id).collect())
+    }
+
+    #[test]
+    fn the_path_is_the_chain_without_the_root() {
+        let (ca, middle, root) = (to_pem(b"ca"), to_pem(b"middle"), to_pem(b"root"));
+        let bundle = try_files(&ca, &format!("{ca}{middle}{root}"), &root).unwrap();
+        assert_eq!(bundle.path, [b"ca".to_vec(), b"middle".to_vec()]);
+        assert_eq!((bundle.certificate, bundle.root), (b"ca".to_vec(), b"root".to_vec()));
+        assert!(try_files(&ca, &format!("{ca}{root}"), &root).is_ok());
+    }
+
+    #[test]
+    fn bundles_that_istiod_takes_and_that_kill_the_mesh() {
+        let (ca, root, other) = (to_pem(b"ca"), to_pem(b"root"), to_pem(b"other"));
+        let chain = format!("{ca}{root}");
+        let defects = [
+            ("no intermediate", &ca, root.clone(), root.clone()),
+            ("no root", &ca, ca.clone(), root.clone()),
+            ("wrong order", &ca, format!("{root}{ca}"), root.clone()),
+            ("another intermediate first", &ca, format!("{other}{ca}{root}"), root.clone()),
+            ("twice", &ca, format!("{ca}{ca}{root}"), root.clone()),
+            ("the intermediate as the root", &ca, chain.clone(), ca.clone()),
+        ];
+        for (defect, ca, chain, root) in defects {
+            let ids = try_files(ca, &chain, &root).unwrap_err();
+            assert!(ids.iter().all(|id| *id == "release.chain"), "{defect}: {ids:?}");
+        }
+        let two_roots = format!("{root}{other}");
+        assert_eq!(try_files(&ca, &chain, &two_roots).unwrap_err(), ["release.pem"]);
+        assert_eq!(try_files(&chain, &chain, &root).unwrap_err(), ["release.pem"]);
+    }
+
+    #[test]
+    fn every_file_is_looked_at() {
+        let files = Folder::from([(CA_CERT, b"x".as_slice())]);
+        let ids: Vec<_> = check("", &files).unwrap_err().iter().map(|e| e.id).collect();
+        assert_eq!(ids, ["release.pem", "release.missing", "release.missing"]);
+    }
+}

@@ -1,0 +1,160 @@
+//! Laying a release out: from what a session made to the files people carry.
+
+use std::collections::BTreeMap;
+
+use super::certificate::facts;
+use super::documents::{self, Consumer, Entry, Manifest, Receipt, VERSION};
+use super::{
+    CA_CERT, CERT_CHAIN, JOURNAL, JOURNAL_CERT, MANIFEST, README, RECEIPT, ROOT_CERT, SIGNATURE, SUMS, names,
+    readme, sums,
+};
+use crate::error::{Error, Result};
+use crate::x509::{Digest, Time, pem};
+
+/// Everything a release is made of.
+#[derive(Debug, Clone)]
+pub struct ReleaseInput<'a> {
+    /// Its name, which is its folder's: `anchorite-2026-11-22-0001`.
+    pub name: &'a str,
+    /// Made in a rehearsal; the name must then carry REHEARSAL.
+    pub rehearsal: bool,
+    /// When the session ended.
+    pub created: Time,
+    /// The root certificate's DER.
+    pub root: &'a [u8],
+    /// The DER of the journal key's certificate.
+    pub journal_certificate: &'a [u8],
+    /// The journal's files, by path beneath `journal/`.
+    pub journal: Vec<(String, Vec<u8>)>,
+    /// Digest of the plan that was performed.
+    pub plan: Digest,
+    /// What was signed.
+    pub members: Vec<Member<'a>>,
+}
+
+/// One cluster's certificate.
+#[derive(Debug, Clone)]
+pub struct Member<'a> {
+    /// The cluster id, a DNS label.
+    pub cluster: String,
+    /// Who takes the files.
+    pub consumer: Consumer,
+    /// The certificate's DER.
+    pub certificate: &'a [u8],
+    /// The policy that granted it.
+    pub policy: String,
+    /// SHA-256 of the request's DER.
+    pub request: Digest,
+}
+
+/// A release that lacks only the signature of its sums.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    files: BTreeMap<String, Vec<u8>>,
+    sums: Vec<u8>,
+}
+
+/// Lays the release out; the same input always gives the same bytes.
+pub fn prepare(input: &ReleaseInput) -> Result<Prepared> {
+    names::release(input.name, input.rehearsal)?;
+    let mut files = BTreeMap::new();
+    files.insert(ROOT_CERT.into(), pem::certificate(input.root).into_bytes());
+    files.insert(JOURNAL_CERT.into(), pem::certificate(input.journal_certificate).into_bytes());
+    files.insert(README.into(), readme::text(input).into_bytes());
+    for (path, bytes) in &input.journal {
+        names::path(path)?;
+        insert_new(&mut files, format!("{JOURNAL}/{path}"), bytes.clone())?;
+    }
+    let mut entries = Vec::new();
+    for member in &input.members {
+        names::cluster(&member.cluster)?;
+        let (entry, folder) = lay_out_member(input, member)?;
+        for (name, bytes) in folder {
+            insert_new(&mut files, format!("{}/{name}", member.cluster), bytes)?;
+        }
+        entries.push(entry);
+    }
+    entries.sort_by(|a: &Entry, b| a.name.cmp(&b.name));
+    files.insert(MANIFEST.into(), documents::write(MANIFEST, &manifest(input, entries))?);
+    let sums = sums::render(files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())));
+    Ok(Prepared { files, sums })
+}
+
+impl Prepared {
+    /// The bytes of SHA256SUMS, which the journal key signs.
+    pub fn sums(&self) -> &[u8] {
+        &self.sums
+    }
+
+    /// All files by path, sorted, but the manifest last: whoever sees the
+    /// manifest on a stick sees a whole release.
+    pub fn finish(mut self, p7s: Vec<u8>) -> Vec<(String, Vec<u8>)> {
+        self.files.insert(SUMS.into(), self.sums);
+        self.files.insert(SIGNATURE.into(), p7s);
+        let manifest = self.files.remove_entry(MANIFEST);
+        self.files.into_iter().chain(manifest).collect()
+    }
+}
+
+fn insert_new(files: &mut BTreeMap<String, Vec<u8>>, path: String, bytes: Vec<u8>) -> Result<()> {
+    if files.contains_key(&path) {
+        return Err(Error::usage("release.name", format!("{path} would be written twice in one release"))
+            .next("sign one certificate for each cluster in a session"));
+    }
+    files.insert(path, bytes);
+    Ok(())
+}
+
+fn manifest(input: &ReleaseInput, cluster: Vec<Entry>) -> Manifest {
+    Manifest {
+        version: VERSION,
+        release: input.name.into(),
+        rehearsal: input.rehearsal,
+        created: input.created,
+        plan: input.plan,
+        root_sha256: Digest::of(input.root),
+        journal_certificate_sha256: Digest::of(input.journal_certificate),
+        cluster,
+    }
+}
+
+/// The folder of one cluster. Istio's names serve every consumer of PEM files.
+fn lay_out_member(input: &ReleaseInput, member: &Member) -> Result<(Entry, BTreeMap<&'static str, Vec<u8>>)> {
+    let receipt = receipt(input, member)?;
+    let own = pem::certificate(member.certificate);
+    let root = pem::certificate(input.root);
+    let folder = BTreeMap::from([
+        (CERT_CHAIN, format!("{own}{root}").into_bytes()),
+        (CA_CERT, own.into_bytes()),
+        (ROOT_CERT, root.into_bytes()),
+        (RECEIPT, documents::write(RECEIPT, &receipt)?),
+    ]);
+    let digests = folder.iter().map(|(name, bytes)| ((*name).into(), Digest::of(bytes))).collect();
+    let entry = Entry {
+        name: member.cluster.clone(),
+        consumer: member.consumer,
+        serial: receipt.serial,
+        files: digests,
+    };
+    Ok((entry, folder))
+}
+
+fn receipt(input: &ReleaseInput, member: &Member) -> Result<Receipt> {
+    let facts = facts(&member.cluster, member.certificate)?;
+    Ok(Receipt {
+        version: VERSION,
+        release: input.name.into(),
+        rehearsal: input.rehearsal,
+        cluster: member.cluster.clone(),
+        consumer: member.consumer,
+        serial: facts.serial,
+        subject: facts.subject.to_string(),
+        not_before: facts.not_before,
+        not_after: facts.not_after,
+        policy: member.policy.clone(),
+        request: member.request,
+        plan: input.plan,
+        certificate_sha256: Digest::of(member.certificate),
+        root_sha256: Digest::of(input.root),
+    })
+}

@@ -1,0 +1,57 @@
+//! Releases: what leaves the appliance after a session, as bytes.
+//!
+//! Pure: [`prepare`] lays a release out, the journal key signs its sums, and
+//! [`fn@check`] tells anywhere and at any time whether a folder is that release.
+
+pub mod certificate;
+pub mod check;
+pub mod cms;
+pub mod documents;
+mod folder;
+pub mod istio;
+mod layout;
+pub mod names;
+pub mod pem;
+mod readme;
+mod sums;
+
+use std::collections::BTreeMap;
+
+pub use check::{Judge, Report, check, check_cluster};
+pub use documents::{Consumer, Manifest, Receipt};
+pub use layout::{Member, Prepared, ReleaseInput, prepare};
+
+/// What the release holds and who signed which cluster; written last.
+pub const MANIFEST: &str = "MANIFEST.toml";
+/// Digests of every file but itself and its signature, for `sha256sum -c`.
+pub const SUMS: &str = "SHA256SUMS";
+/// Detached CMS signature over [`SUMS`].
+pub const SIGNATURE: &str = "SHA256SUMS.p7s";
+/// The root certificate, in a release and in each cluster's folder.
+pub const ROOT_CERT: &str = "root-cert.pem";
+/// The certificate of the key that signed [`SUMS`].
+pub const JOURNAL_CERT: &str = "journal-cert.pem";
+/// How to check and load a release without anchorite.
+pub const README: &str = "README.txt";
+/// The folder of the journal's copy.
+pub const JOURNAL: &str = "journal";
+/// A cluster's intermediate alone.
+pub const CA_CERT: &str = "ca-cert.pem";
+/// A cluster's intermediate first, the root last.
+pub const CERT_CHAIN: &str = "cert-chain.pem";
+/// What was signed for a cluster, and why.
+pub const RECEIPT: &str = "receipt.toml";
+
+/// Every file that stands at a release's top.
+const TOP: [&str; 6] = [MANIFEST, SUMS, SIGNATURE, ROOT_CERT, JOURNAL_CERT, README];
+
+/// The files of one folder, by path beneath it.
+pub type Folder<'a> = BTreeMap<&'a str, &'a [u8]>;
+
+/// Borrows files read into memory as a [`Folder`].
+pub fn folder(files: &BTreeMap<String, Vec<u8>>) -> Folder<'_> {
+    files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())).collect()
+}
+
+/// The word that a rehearsal's names carry.
+pub const REHEARSAL: &str = "REHEARSAL";

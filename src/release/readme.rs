@@ -1,0 +1,46 @@
+//! README.txt: checking and loading a release with what every machine has.
+
+use super::ReleaseInput;
+use crate::x509::Digest;
+
+/// The text, with the two fingerprints to compare.
+pub fn text(input: &ReleaseInput) -> String {
+    let warning = if input.rehearsal { "REHEARSAL: nothing in here may be relied on.\n\n" } else { "" };
+    let (name, root, journal) = (input.name, Digest::of(input.root), Digest::of(input.journal_certificate));
+    format!(
+        "{warning}{name}\n\
+\n\
+What it holds\n\
+  <cluster>/       one cluster's intermediate, its chain, the root, and a receipt\n\
+  journal/         the journal up to this session\n\
+  MANIFEST.toml    what was released, for which cluster\n\
+  SHA256SUMS       digests of all files, signed in SHA256SUMS.p7s\n\
+\n\
+Check it, with coreutils and OpenSSL alone, in this folder\n\
+\n\
+  sha256sum -c SHA256SUMS\n\
+  openssl x509 -in root-cert.pem -noout -fingerprint -sha256\n\
+  openssl x509 -in journal-cert.pem -noout -fingerprint -sha256\n\
+  openssl cms -verify -inform DER -in SHA256SUMS.p7s -content SHA256SUMS -binary -purpose any -nointern -certfile journal-cert.pem -CAfile root-cert.pem\n\
+  openssl verify -x509_strict -CAfile root-cert.pem <cluster>/ca-cert.pem\n\
+\n\
+Compare both fingerprints with those noted at the root ceremony. Never believe\n\
+them because they stand here:\n\
+\n\
+  root     {root}\n\
+  journal  {journal}\n\
+\n\
+Or with anchorite, which checks more:\n\
+\n\
+  anchorite verify . --root-sha256 <the root's fingerprint, as noted>\n\
+\n\
+Load it, in the cluster that holds the key\n\
+\n\
+  anchorite assemble --bundle <cluster> --key <key file> --out <folder>\n\
+  kubectl apply -f <folder>/cacerts.yaml\n\
+\n\
+or, with the key in ca-key.pem beside the cluster's files:\n\
+\n\
+  kubectl create secret generic cacerts -n istio-system --from-file=ca-cert.pem --from-file=ca-key.pem --from-file=cert-chain.pem --from-file=root-cert.pem\n"
+    )
+}
