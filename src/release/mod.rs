@@ -14,12 +14,14 @@ pub mod names;
 pub mod pem;
 mod readme;
 mod sums;
+mod verifier;
 
 use std::collections::BTreeMap;
 
 pub use check::{Judge, Report, check, check_cluster};
 pub use documents::{Consumer, Manifest, Receipt};
 pub use layout::{Member, Prepared, ReleaseInput, prepare};
+pub use verifier::Verifier;
 
 /// What the release holds and who signed which cluster; written last.
 pub const MANIFEST: &str = "MANIFEST.toml";
