@@ -10,6 +10,8 @@ mod identity;
 mod profile;
 mod register;
 mod rules;
+#[cfg(test)]
+mod sample;
 mod set;
 mod shipped;
 mod values;
@@ -32,3 +34,10 @@ pub use values::{
     AttributeType, Consumer, HttpUrl, KeyKind, Mode, Permission, PolicyOid, Purpose, Span, Usage,
     is_dns_label,
 };
+
+#[cfg(test)]
+mod decision_tests;
+#[cfg(test)]
+mod keys_tests;
+#[cfg(test)]
+mod profile_tests;

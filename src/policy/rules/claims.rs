@@ -104,7 +104,9 @@ pub(super) const SUBJECT_ALT_NAME: RuleInfo = RuleInfo::new(
 
 fn subject_alt_name(case: &Case<'_>, profile: &Profile) -> Finding {
     let Some(asked) = &case.request.claims.subject_alt_name else {
-        return SUBJECT_ALT_NAME.not_asked("none");
+        return SUBJECT_ALT_NAME
+            .not_asked("none")
+            .from_policy(profile.source(&profile.claims.subject_alt_name));
     };
     let granted = granted_names(case, profile);
     let names = |list: &[GeneralName]| listed(list.iter().map(name));
@@ -153,14 +155,13 @@ pub(super) const SUBJECT_KEY_ID: RuleInfo = RuleInfo::new(
 
 fn subject_key_id(case: &Case<'_>, profile: &Profile) -> Finding {
     let granted = key_id(case);
+    let mode = &profile.claims.subject_key_identifier;
     match case.request.claims.subject_key_id.as_deref() {
-        None => SUBJECT_KEY_ID.not_asked(hex(&granted)),
-        Some(asked) if asked == granted => {
-            SUBJECT_KEY_ID.finding(Outcome::Granted, hex(asked), hex(&granted))
-        }
-        Some(asked) => {
-            SUBJECT_KEY_ID.beyond(profile, &profile.claims.subject_key_identifier, hex(asked), hex(&granted))
-        }
+        None => SUBJECT_KEY_ID.not_asked(hex(&granted)).from_policy(profile.source(mode)),
+        Some(asked) if asked == granted => SUBJECT_KEY_ID
+            .finding(Outcome::Granted, hex(asked), hex(&granted))
+            .from_policy(profile.source(mode)),
+        Some(asked) => SUBJECT_KEY_ID.beyond(profile, mode, hex(asked), hex(&granted)),
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) const OTHER: RuleInfo = RuleInfo::new(
 fn other(case: &Case<'_>, profile: &Profile) -> Finding {
     let asked = &case.request.claims.other_extensions;
     if asked.is_empty() {
-        return OTHER.not_asked("none");
+        return OTHER.not_asked("none").from_policy(profile.source(&profile.claims.other_extensions));
     }
     OTHER.beyond(profile, &profile.claims.other_extensions, listed(asked.iter().map(|(oid, _)| oid)), "none")
 }
@@ -44,7 +44,7 @@ pub(super) const ATTRIBUTES: RuleInfo = RuleInfo::new(
 fn attributes(case: &Case<'_>, profile: &Profile) -> Finding {
     let asked = &case.request.claims.other_attributes;
     if asked.is_empty() {
-        return ATTRIBUTES.not_asked("none");
+        return ATTRIBUTES.not_asked("none").from_policy(profile.source(&profile.claims.other_attributes));
     }
     ATTRIBUTES.beyond(profile, &profile.claims.other_attributes, listed(asked), "none")
 }

@@ -34,7 +34,7 @@ fn rsa_size(case: &Case<'_>, profile: &Profile) -> Finding {
     let (minimum, maximum) = (&profile.key.rsa_minimum, &profile.key.rsa_maximum);
     let wanted = format!("{} to {} bits", **minimum, **maximum);
     let KeyAlgorithm::Rsa(bits) = case.request.key.algorithm() else {
-        return RSA_SIZE.finding(Outcome::Pass, "no RSA key", wanted);
+        return RSA_SIZE.finding(Outcome::Pass, "no RSA key", wanted).from_policy(profile.source(minimum));
     };
     let source = profile.source(if bits > **maximum { maximum } else { minimum });
     RSA_SIZE

@@ -164,3 +164,6 @@ fn listed(items: impl IntoIterator<Item = impl ToString>) -> String {
     let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
     if items.is_empty() { "none".into() } else { items.join(", ") }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,3 +16,20 @@ pub(super) const UNIQUE: RuleInfo = RuleInfo::new(
 pub fn serial_unique(history: &dyn History, serial: &Serial) -> Finding {
     UNIQUE.demand(!history.has_serial(serial), serial.to_string(), "a number never used")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Outcome;
+    use crate::policy::sample::{Past, World};
+    use crate::x509::Status;
+
+    #[test]
+    fn serials_are_used_once() {
+        let mut world = World::new();
+        world.issued(1, "CN=x", Status::Burnt);
+        let (used, fresh) = (world.past[0].serial.clone(), world.issuer.serial.clone());
+        assert_eq!(serial_unique(&Past(&world.past), &used).outcome, Outcome::Refused);
+        assert_eq!(serial_unique(&Past(&world.past), &fresh).outcome, Outcome::Pass);
+    }
+}

@@ -100,12 +100,11 @@ fn fixed(case: &Case<'_>, profile: &Profile) -> Finding {
         case.request.subject.values(attribute.0).any(|found| found != Some(value))
     };
     let broken = profile.subject.fixed.iter().find(|(attribute, value)| differs(attribute, value));
-    let all = || listed(profile.subject.fixed.iter().map(|(a, value)| format!("{a}={}", shown(value))));
-    match broken {
-        None => FIXED.finding(Outcome::Pass, case.request.subject.to_string(), all()),
-        Some((_, value)) => FIXED
-            .finding(Outcome::Refused, case.request.subject.to_string(), all())
-            .from_policy(profile.source(value)),
+    let wanted = listed(profile.subject.fixed.iter().map(|(a, value)| format!("{a}={}", shown(value))));
+    let finding = FIXED.demand(broken.is_none(), case.request.subject.to_string(), wanted);
+    match broken.or(profile.subject.fixed.iter().next()) {
+        Some((_, value)) => finding.from_policy(profile.source(value)),
+        None => finding,
     }
 }
 
