@@ -1,5 +1,43 @@
 //! Policy: the documents, the rules, the decision. Pure.
 
+mod config;
+mod constraint;
+mod decision;
+mod document;
+mod grant;
 mod history;
+mod identity;
+mod profile;
+mod register;
+mod rules;
+#[cfg(test)]
+mod sample;
+mod set;
+mod shipped;
+mod values;
 
+pub use config::{CeremonyConfig, Config, Limits, TokenConfig, render_default};
+pub use constraint::{DnsSuffix, Subtree, UriPrefix};
+pub use decision::{Context, Decision, Verdict, decide, decide_all};
+pub use document::Setting;
+pub use grant::Grant;
 pub use history::History;
+pub use profile::{
+    ClaimModes, Extensions, Key, KeyUsageBounds, Profile, Release, Renewal, Signature, Subject,
+    SubjectAltNames, Validity,
+};
+pub use register::{Cluster, Register, RegisteredSubject, SshKey};
+pub use rules::{RULES, RuleInfo, serial_unique};
+pub use set::PolicySet;
+pub use shipped::{DEFAULT_REGISTER, SHIPPED};
+pub use values::{
+    AttributeType, Consumer, HttpUrl, KeyKind, Mode, Permission, PolicyOid, Purpose, Span, Usage,
+    is_dns_label,
+};
+
+#[cfg(test)]
+mod decision_tests;
+#[cfg(test)]
+mod keys_tests;
+#[cfg(test)]
+mod profile_tests;

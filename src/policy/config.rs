@@ -1,0 +1,213 @@
+//! The configuration of a CA home, `anchorite.toml`.
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use toml::Value;
+
+use super::document::{Ids, read};
+use super::values::worded;
+use crate::error::Result;
+use crate::x509::Digest;
+
+const IDS: Ids = Ids {
+    parse: "config.parse",
+    unknown_key: "config.unknown-key",
+    missing_key: "config.missing-key",
+    value: "config.value",
+};
+
+/// The configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// Where the keys are.
+    pub token: TokenConfig,
+    /// How ceremonies are held.
+    #[serde(default)]
+    pub ceremony: CeremonyConfig,
+    /// How much of a stick is read.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// `[token]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TokenConfig {
+    /// `pkcs11:…` (RFC 7512) or `piv:9c?serial=N`, never with a PIN in it.
+    #[serde(deserialize_with = "token_uri")]
+    pub uri: String,
+    /// The PKCS#11 module's path.
+    #[serde(default, deserialize_with = "some_text")]
+    pub module: Option<String>,
+    /// SHA-256 of the module's file; another file is not loaded.
+    pub module_sha256: Option<Digest>,
+    /// The environment variable that may hold the PIN.
+    #[serde(default, deserialize_with = "variable")]
+    pub pin_env: Option<String>,
+    /// How many people type a part of the PIN.
+    #[serde(default = "one", deserialize_with = "parts")]
+    pub pin_parts: u8,
+}
+
+/// `[ceremony]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct CeremonyConfig {
+    /// Whether `--yes` may answer confirmations.
+    pub unattended: bool,
+    /// Whether everything made here is marked REHEARSAL.
+    pub rehearsal: bool,
+}
+
+/// `[limits]`: more than this on a stick is an error, not read in part.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Limits {
+    /// The largest file in bytes.
+    #[serde(deserialize_with = "size")]
+    pub file_size: u64,
+    /// The most files.
+    pub files: usize,
+    /// The deepest folder, the stick's root being depth 0.
+    pub depth: usize,
+    /// All files together in bytes.
+    #[serde(deserialize_with = "size")]
+    pub total_size: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { file_size: 1 << 20, files: 2000, depth: 8, total_size: 64 << 20 }
+    }
+}
+
+impl Config {
+    /// Reads and checks the configuration.
+    pub fn parse(file: &str, text: &str) -> Result<Self> {
+        read(file, text, &IDS)
+    }
+}
+
+/// A commented `anchorite.toml` for a new home, which [`Config::parse`] reads.
+pub fn render_default(token_uri: &str, module: Option<&str>, unattended: bool, rehearsal: bool) -> String {
+    let quoted = |text: &str| Value::String(text.into()).to_string();
+    let module = match module {
+        Some(path) => format!("module = {}", quoted(path)),
+        None => "# module = \"/usr/lib/softhsm/libsofthsm2.so\"".into(),
+    };
+    TEMPLATE
+        .replace("@UNATTENDED@", &unattended.to_string())
+        .replace("@REHEARSAL@", &rehearsal.to_string())
+        .replace("@MODULE@", &module)
+        .replace("@URI@", &quoted(token_uri))
+}
+
+const TEMPLATE: &str = include_str!("anchorite.toml.in");
+
+fn one() -> u8 {
+    1
+}
+
+fn token_uri<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<String, D::Error> {
+    let uri = String::deserialize(d)?;
+    // The URI itself is not repeated here: it may hold the PIN.
+    if ["pin-value", "pin-source"].iter().any(|pin| uri.contains(pin)) {
+        return Err(D::Error::custom("found a PIN in the URI, want a URI without one; set pin-env instead"));
+    }
+    worded_text(&uri, "a token's URI: pkcs11:… (RFC 7512) or piv:9c?serial=N", |uri| {
+        let known = ["pkcs11:", "piv:"].iter().any(|scheme| uri.starts_with(scheme));
+        known && uri.bytes().all(|b| b.is_ascii_graphic())
+    })
+}
+
+fn worded_text<E: serde::de::Error>(
+    text: &str,
+    wanted: &str,
+    good: impl FnOnce(&str) -> bool,
+) -> std::result::Result<String, E> {
+    worded(serde::de::value::StrDeserializer::<E>::new(text), wanted, |t| good(t).then(|| t.into()))
+}
+
+fn some_text<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<Option<String>, D::Error> {
+    let absolute = |path: &str| path.starts_with('/').then(|| path.to_owned());
+    worded(d, "the absolute path of a PKCS#11 module", absolute).map(Some)
+}
+
+fn variable<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<Option<String>, D::Error> {
+    let name = String::deserialize(d)?;
+    let letters = name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    let start = name.bytes().next().is_some_and(|b| !b.is_ascii_digit());
+    // What was found is not repeated: it may be the PIN itself.
+    (letters && start).then_some(Some(name)).ok_or_else(|| {
+        D::Error::custom("want the name of an environment variable (A-Z, 0-9, _), not the PIN itself")
+    })
+}
+
+fn parts<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<u8, D::Error> {
+    match u8::deserialize(d)? {
+        n @ 1..=16 => Ok(n),
+        n => Err(D::Error::custom(format!("found {n}, want 1 to 16 people"))),
+    }
+}
+
+/// `1MiB` and the like.
+fn size<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<u64, D::Error> {
+    worded(d, "a size such as \"512KiB\" or \"1MiB\"", |text| {
+        let (number, unit) = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)]
+            .into_iter()
+            .find_map(|(unit, bytes)| text.strip_suffix(unit).map(|number| (number, bytes)))?;
+        let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+        digits.then(|| number.parse::<u64>().ok()?.checked_mul(unit))?
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_rendered_reads_back() {
+        let uri = "pkcs11:token=a%22b";
+        let config =
+            Config::parse("anchorite.toml", &render_default(uri, Some("/opt/\"x\\.so"), true, false))
+                .unwrap();
+        assert_eq!((config.token.uri.as_str(), config.token.module.as_deref()), (uri, Some("/opt/\"x\\.so")));
+        assert_eq!((config.ceremony.unattended, config.ceremony.rehearsal), (true, false));
+        assert_eq!((config.limits, config.token.pin_parts), (Limits::default(), 1));
+        let bare =
+            Config::parse("anchorite.toml", &render_default("piv:9c?serial=1", None, false, true)).unwrap();
+        assert_eq!((bare.token.module, bare.ceremony.rehearsal), (None, true));
+    }
+
+    #[test]
+    fn every_value_is_bounded() {
+        let id_of = |text: &str| Config::parse("anchorite.toml", text).unwrap_err();
+        for bad in [
+            "[token]\nuri = \"softhsm\"",
+            "[token]\nuri = \"pkcs11:token=x\"\nmodule = \"x.so\"",
+            "[token]\nuri = \"pkcs11:token=x\"\nmodule-sha256 = \"00\"",
+            "[token]\nuri = \"pkcs11:token=x\"\npin-env = \"1234\"",
+            "[token]\nuri = \"pkcs11:token=x\"\npin-parts = 0",
+            "[token]\nuri = \"pkcs11:token=x\"\n[limits]\nfile-size = \"1MB\"",
+            "[token]\nuri = \"pkcs11:token=x\"\n[ceremony]\nunattended = \"yes\"",
+        ] {
+            assert_eq!(id_of(bad).id, "config.value", "{bad}");
+        }
+        assert_eq!(id_of("[token]").id, "config.missing-key");
+        assert_eq!(id_of("token").id, "config.parse");
+        let e = id_of("[token]\nuri = \"pkcs11:token=x\"\npin_env = \"PIN\"");
+        assert_eq!((e.id, e.next.as_str()), ("config.unknown-key", "did you mean 'pin-env'?"));
+        assert!(e.message.starts_with("anchorite.toml:3:1: token.pin_env: "), "{}", e.message);
+    }
+
+    #[test]
+    fn a_pin_in_the_document_is_refused_and_not_repeated() {
+        for text in
+            ["uri = \"pkcs11:token=x?pin-value=4711\"", "uri = \"piv:9c?serial=1\"\npin-env = \"4711\""]
+        {
+            let e = Config::parse("a", &format!("[token]\n{text}")).unwrap_err();
+            assert!(e.id == "config.value" && !e.to_string().contains("4711"), "{e}");
+        }
+    }
+}

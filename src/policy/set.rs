@@ -1,0 +1,56 @@
+//! All policies of a home and its register, read and checked against each other.
+
+use std::collections::BTreeMap;
+
+use super::profile::Profile;
+use super::register::Register;
+use super::rules;
+use crate::error::{Error, Result};
+use crate::finding::Finding;
+use crate::text::shown;
+
+/// The policies in force.
+#[derive(Debug, Clone, Default)]
+pub struct PolicySet {
+    profiles: BTreeMap<String, Profile>,
+    register: Register,
+}
+
+impl PolicySet {
+    /// Reads the policy files (path and text) and the register (path and text),
+    /// and checks that what the register names exists.
+    pub fn parse<F: AsRef<str>, T: AsRef<str>>(
+        policies: impl IntoIterator<Item = (F, T)>,
+        register: (&str, &str),
+    ) -> Result<Self> {
+        let mut profiles = BTreeMap::new();
+        for (file, text) in policies {
+            let profile = Profile::parse(file.as_ref(), text.as_ref())?;
+            let name = profile.name().to_owned();
+            if profiles.insert(name.clone(), profile).is_some() {
+                let file = shown(file.as_ref());
+                return Err(Error::usage("policy.name", format!("{file}: a second policy named '{name}'"))
+                    .next("keep one of the two files"));
+            }
+        }
+        let register = Register::parse(register.0, register.1)?;
+        register.check_policies(&profiles)?;
+        Ok(Self { profiles, register })
+    }
+
+    /// The policies by name.
+    pub fn profiles(&self) -> &BTreeMap<String, Profile> {
+        &self.profiles
+    }
+
+    /// The fleet register.
+    pub fn register(&self) -> &Register {
+        &self.register
+    }
+
+    /// What stands in a policy and is allowed, but should be known: `policy
+    /// check` shows it, and so does every decision under that policy.
+    pub fn warnings(&self) -> Vec<Finding> {
+        self.profiles.values().flat_map(rules::warnings).collect()
+    }
+}
