@@ -1,0 +1,29 @@
+//! The rules of intake by name.
+
+/// Every rule ID that a finding of intake can carry.
+pub const RULES: &[&str] = &[
+    "csr.attribute",
+    "csr.challenge-password",
+    "csr.count",
+    "csr.der",
+    "csr.encoding",
+    "csr.extension",
+    "csr.extension-request",
+    "csr.extension-twice",
+    "csr.kind",
+    "csr.pem",
+    "csr.size",
+    "key.algorithm",
+    "key.curve",
+    "key.ec-point",
+    "key.ed25519-order",
+    "key.encoding",
+    "key.rsa-close-primes",
+    "key.rsa-exponent",
+    "key.rsa-odd",
+    "key.rsa-roca",
+    "key.rsa-size",
+    "key.rsa-small-factor",
+    "possession.algorithm",
+    "possession.signature",
+];
