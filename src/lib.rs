@@ -14,9 +14,11 @@ pub mod error;
 pub mod finding;
 pub mod intake;
 pub mod journal;
+pub mod lint;
 pub mod policy;
 pub mod text;
 pub mod token;
+pub mod verify;
 pub mod x509;
 
 pub use error::{Error, Kind, Result};
