@@ -108,7 +108,8 @@ fn check(
     verify_signature(&issuer.public_key, planned.signature(), found.tbs, found.signature)?;
     let findings = lint::findings(found.tbs, planned.signature(), kind, (!root).then_some(issuer));
     if findings.iter().any(Finding::refuses) {
-        return Err(lint::LintFailure { findings }.into());
+        let failure = Error::from(lint::LintFailure { findings });
+        return Err(Error::integrity("verify.certificate.lint", failure.message));
     }
     let chain: &[&[u8]] = if root { &[] } else { &[der] };
     validate_path(chain, &issuer.der, now)

@@ -143,29 +143,30 @@ fn read_signed_data(p7s: &[u8]) -> Strict<Signer<'_>> {
     // Certificates are passed over; CRLs do not belong here.
     let _ = field(0xa0);
     let signers = asn1::children(field(0x31)?.content)?;
-    if fields.next().is_some() || !matches!(version.content, [1 | 3]) {
-        return Err("unknown version or trailing fields".into());
+    if fields.next().is_some() {
+        return Err("fields after the signers".into());
     }
     let [digest] = digests.as_slice() else { return Err(format!("{} digest algorithms", digests.len())) };
     if !SHA256.contains(&digest.raw) {
         return Err("digest algorithm is not SHA-256".into());
     }
     match encapsulated.as_slice() {
-        [kind] if kind.content == ID_DATA => {}
+        [kind] if (kind.tag, kind.content) == (0x06, ID_DATA) => {}
         _ => return Err("content is not id-data, or not detached".into()),
     }
     let [signer] = signers.as_slice() else { return Err(format!("{} signers", signers.len())) };
-    read_signer(signer.raw)
+    read_signer(signer.raw, version)
 }
 
-fn read_signer(der: &[u8]) -> Strict<Signer<'_>> {
+/// `outer` is the SignedData's version: with one signer, the signer's own (RFC 5652 §5.1).
+fn read_signer<'a>(der: &'a [u8], outer: Element<'_>) -> Strict<Signer<'a>> {
     let fields = asn1::members(der, 0x30)?;
     let [version, identifier, digest, attributes, algorithm, signature] = fields.as_slice() else {
         return Err(format!("SignerInfo with {} fields, wanted 6", fields.len()));
     };
     // Version 1 names issuer and serial number, version 3 a key identifier.
-    if !matches!((version.content, identifier.tag), ([1], 0x30) | ([3], 0x80)) {
-        return Err("SignerInfo's version does not agree with its identifier".into());
+    if outer != *version || !matches!((version.content, identifier.tag), ([1], 0x30) | ([3], 0x80)) {
+        return Err("versions do not agree with the signer's identifier".into());
     }
     if !SHA256.contains(&digest.raw) {
         return Err("signer's digest algorithm is not SHA-256".into());
@@ -211,7 +212,7 @@ fn read_attributes(set: &[u8]) -> Strict<Attributes> {
             return Err("attribute twice".into());
         }
     }
-    if content_type.is_none_or(|e| e.content != ID_DATA) {
+    if content_type.is_none_or(|e| (e.tag, e.content) != (0x06, ID_DATA)) {
         return Err("signed content type is not id-data".into());
     }
     let message_digest = message_digest.filter(|e| e.tag == 0x04).ok_or("no message digest")?;

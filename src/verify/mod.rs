@@ -10,9 +10,11 @@ mod name_constraints;
 mod parsed;
 pub mod path;
 pub mod signature;
+#[cfg(test)]
+mod tests;
 
-pub use certificate::{Certificate, Verified, verify};
-pub use cms::{check_journal_certificate, verify_detached};
-pub use describe::{DescribedExtension, Description, describe_certificate, describe_tbs};
-pub use path::validate_path;
-pub use signature::verify_signature;
+pub use self::certificate::{Certificate, Verified, verify};
+pub use self::cms::{check_journal_certificate, verify_detached};
+pub use self::describe::{DescribedExtension, Description, describe_certificate, describe_tbs};
+pub use self::path::validate_path;
+pub use self::signature::verify_signature;
