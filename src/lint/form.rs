@@ -4,9 +4,6 @@ use super::view::View;
 use super::{CertificateKind, Context, Verdict, algorithm, asn1, problem};
 use crate::text::hex;
 
-/// The only version that has extensions: `[0] { INTEGER 2 }`.
-const V3: &[u8] = &[0xa0, 0x03, 0x02, 0x01, 0x02];
-
 /// Below this many octets a serial cannot hold 64 bits from a CSPRNG.
 const SERIAL_OCTETS: usize = 8;
 
@@ -19,7 +16,7 @@ pub(super) fn parse(bytes: &[u8]) -> Verdict {
 }
 
 pub(super) fn version(context: &Context<'_>) -> Verdict {
-    if context.view.version == V3 {
+    if context.view.is_v3() {
         return Ok(());
     }
     problem(format!("version field '{}'", hex(context.view.version)), "version 3")

@@ -49,7 +49,7 @@ pub(super) fn encoding(context: &Context<'_>) -> Verdict {
 }
 
 pub(super) fn rsa_modulus(context: &Context<'_>) -> Verdict {
-    let Some((modulus, _)) = rsa(context)? else { return Ok(()) };
+    let Some(Rsa { modulus, .. }) = rsa(context)? else { return Ok(()) };
     let bits = modulus.len() * 8 - modulus.first().map_or(0, |b| b.leading_zeros() as usize);
     let odd = modulus.last().is_some_and(|b| b % 2 == 1);
     if bits >= RSA_BITS && odd {
@@ -62,7 +62,7 @@ pub(super) fn rsa_modulus(context: &Context<'_>) -> Verdict {
 }
 
 pub(super) fn rsa_exponent(context: &Context<'_>) -> Verdict {
-    let Some((_, exponent)) = rsa(context)? else { return Ok(()) };
+    let Some(Rsa { exponent, .. }) = rsa(context)? else { return Ok(()) };
     let odd = exponent.last().is_some_and(|b| b % 2 == 1);
     if odd && (3..=32).contains(&exponent.len()) {
         return Ok(());
@@ -128,14 +128,21 @@ fn split<'a>(context: &'a Context<'_>) -> Result<(&'a [u8], &'a [u8]), super::Pr
     }
 }
 
-/// Modulus and exponent without leading zeros, where it is an RSA key that can be read.
-fn rsa(context: &Context<'_>) -> Result<Option<(Vec<u8>, Vec<u8>)>, super::Problem> {
+/// An RSA key's numbers, without leading zeros.
+struct Rsa {
+    modulus: Vec<u8>,
+    exponent: Vec<u8>,
+}
+
+/// The numbers of an RSA key that can be read.
+fn rsa(context: &Context<'_>) -> Result<Option<Rsa>, super::Problem> {
     let (identifier, bits) = split(context)?;
     if identifier != RSA {
         return Ok(None);
     }
     let plain = |number: &[u8]| number.iter().copied().skip_while(|b| *b == 0).collect();
-    Ok(RSAPublicKey::from_der(bits).ok().map(|(_, key)| (plain(key.modulus), plain(key.exponent))))
+    let parsed = RSAPublicKey::from_der(bits).ok();
+    Ok(parsed.map(|(_, key)| Rsa { modulus: plain(key.modulus), exponent: plain(key.exponent) }))
 }
 
 fn parses(algorithm: &'static dyn signature::VerificationAlgorithm, bits: &[u8]) -> bool {

@@ -86,6 +86,11 @@ impl<'a> View<'a> {
         })
     }
 
+    /// Version 3, the only one that has extensions, and nothing beside it.
+    pub fn is_v3(&self) -> bool {
+        self.version == [0xa0, 0x03, 0x02, 0x01, 0x02]
+    }
+
     /// The serial number where it is positive and of at most 20 octets.
     pub fn serial_number(&self) -> Option<Serial> {
         self.serial.first().filter(|b| **b < 0x80)?;

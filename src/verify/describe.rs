@@ -63,7 +63,7 @@ pub fn describe_certificate(der: &[u8]) -> Result<Description> {
 
 fn describe(view: &View<'_>) -> Result<Description> {
     let refuse = |what: &str| Error::integrity(PARSE, format!("{}: {what}", show_name(view.subject)));
-    if view.parsed.version.0 != 2 {
+    if !view.is_v3() {
         return Err(refuse("not version 3"));
     }
     if view.unique_ids {

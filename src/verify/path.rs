@@ -119,12 +119,9 @@ pub(crate) fn check_time(certificate: &Parsed<'_>, at: Time) -> Result<()> {
 /// Version 3, each extension once, and every critical one processed here.
 fn check_form(certificate: &Parsed<'_>) -> Result<()> {
     let parsed = &certificate.view.parsed;
-    if parsed.version.0 != 2 {
-        return fail(
-            certificate,
-            "verify.path.version",
-            format!("version {}, wanted 3", parsed.version.0.saturating_add(1)),
-        );
+    if !certificate.view.is_v3() {
+        let what = format!("version field is '{}', wanted version 3", hex(certificate.view.version));
+        return fail(certificate, "verify.path.version", what);
     }
     for (n, extension) in parsed.extensions().iter().enumerate() {
         if parsed.extensions().iter().skip(n + 1).any(|other| other.oid == extension.oid) {
@@ -183,14 +180,12 @@ fn check_signature(certificate: &Parsed<'_>, issuer: &Parsed<'_>) -> Result<()> 
 /// Every path length, the root's own too, against the CAs beneath it. `path`
 /// begins with the root.
 fn check_path_lengths(path: &[Parsed<'_>]) -> Result<()> {
-    let mut beneath: u32 = 0;
-    for certificate in path.iter().rev().filter(|c| is_ca(c)) {
+    for (beneath, certificate) in (0_u32..).zip(path.iter().rev().filter(|c| is_ca(c))) {
         let limit = certificate.view.basic_constraints().and_then(|b| b.path_len_constraint);
         if let Some(limit) = limit.filter(|limit| *limit < beneath) {
             let what = format!("path length {limit}, but {beneath} CA certificates beneath it");
             return fail(certificate, "verify.path.path-length", what);
         }
-        beneath += 1;
     }
     Ok(())
 }

@@ -51,3 +51,38 @@ fn verifier(key: KeyAlgorithm, algorithm: SignatureAlgorithm) -> Option<&'static
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{KeyPair, SigningKey as _};
+
+    use super::*;
+    use crate::lint::fixtures::public;
+
+    #[test]
+    fn each_kind_of_key_verifies_its_own_signatures_and_no_others() {
+        use rcgen::{PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA512};
+        for (made_by, algorithm) in [
+            (&PKCS_ECDSA_P256_SHA256, SignatureAlgorithm::EcdsaSha256),
+            (&PKCS_ECDSA_P384_SHA384, SignatureAlgorithm::EcdsaSha384),
+            (&PKCS_ED25519, SignatureAlgorithm::Ed25519),
+            (&PKCS_RSA_SHA512, SignatureAlgorithm::RsaSha512),
+        ] {
+            let pair = KeyPair::generate_for(made_by).unwrap();
+            let (key, signature) = (public(&pair), pair.sign(b"seal").unwrap());
+            let id = |key: &PublicKey, algorithm, message: &[u8], signature: &[u8]| {
+                verify_signature(key, algorithm, message, signature).map_err(|e| e.id)
+            };
+            assert_eq!(id(&key, algorithm, b"seal", &signature), Ok(()));
+            assert_eq!(id(&key, algorithm, b"sea1", &signature), Err("verify.signature"));
+            assert_eq!(id(&key, algorithm, b"seal", b""), Err("verify.signature"));
+            let another = public(&KeyPair::generate_for(made_by).unwrap());
+            assert_eq!(id(&another, algorithm, b"seal", &signature), Err("verify.signature"));
+            let foreign = match key.algorithm() {
+                KeyAlgorithm::Rsa(_) => SignatureAlgorithm::EcdsaSha256,
+                _ => SignatureAlgorithm::RsaSha256,
+            };
+            assert_eq!(id(&key, foreign, b"seal", &signature), Err("verify.signature.algorithm"));
+        }
+    }
+}

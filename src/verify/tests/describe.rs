@@ -114,6 +114,7 @@ fn nothing_steers_a_terminal() {
 fn what_has_no_place_in_a_description_is_an_error() {
     for bend in [
         |r: &mut Raw| r.version.clear(),
+        |r: &mut Raw| r.version = b"\xa0\x05\x02\x01\x02\x05\x00".to_vec(),
         |r: &mut Raw| r.unique_ids = b"\x81\x02\x00\x01".to_vec(),
         |r: &mut Raw| r.serial = b"\x02\x01\x80".to_vec(),
         |r: &mut Raw| r.tail = vec![0xa4, 0],
