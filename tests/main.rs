@@ -4,4 +4,6 @@
 mod cluster;
 mod pki;
 mod release;
+mod foreign_cms;
+mod foreign_path;
 mod support;

@@ -1,0 +1,20 @@
+//! Verification after signing, and of anything that comes back later: by another
+//! parser and other crypto (x509-parser, aws-lc-rs) than the family that built
+//! and signed, so that one bug is not a bug in both.
+
+pub mod certificate;
+pub mod cms;
+pub mod describe;
+mod extension_text;
+mod name_constraints;
+mod parsed;
+pub mod path;
+pub mod signature;
+#[cfg(test)]
+mod tests;
+
+pub use self::certificate::{Certificate, Verified, verify};
+pub use self::cms::{check_journal_certificate, verify_detached};
+pub use self::describe::{DescribedExtension, Description, describe_certificate, describe_tbs};
+pub use self::path::validate_path;
+pub use self::signature::verify_signature;

@@ -1,0 +1,7 @@
+//! What is signed is taken apart again, and each defect is refused by its name.
+
+mod certificate;
+mod describe;
+mod journal;
+mod path;
+mod structure;
