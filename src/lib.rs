@@ -14,6 +14,7 @@ pub mod error;
 pub mod finding;
 pub mod intake;
 pub mod journal;
+pub mod media;
 pub mod policy;
 pub mod text;
 pub mod token;
