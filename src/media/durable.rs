@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, RenameFlags};
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::file::{self, READ};
@@ -27,16 +27,7 @@ pub fn write_atomic(dir: &Path, name: &str, bytes: &[u8], mode: u32) -> Result<(
 
 /// As [`write_atomic`], but refuses where the name is taken.
 pub fn write_new(dir: &Path, name: &str, bytes: &[u8], mode: u32) -> Result<()> {
-    write_then(dir, name, bytes, mode, |dir, temporary| {
-        match retry_on_intr(|| fs::renameat_with(dir, temporary, dir, name, RenameFlags::NOREPLACE)) {
-            // Some filesystems cannot; those (NFS for one) have hard links, which never replace either.
-            Err(Errno::INVAL | Errno::NOSYS) => {
-                fs::linkat(dir, temporary, dir, name, AtFlags::empty())?;
-                Ok(fs::unlinkat(dir, temporary, AtFlags::empty())?)
-            }
-            result => Ok(result?),
-        }
-    })
+    write_then(dir, name, bytes, mode, |dir, temporary| file::rename_new(dir, temporary, name))
 }
 
 /// Writes and flushes under a temporary name, has it put in place, flushes the directory.
@@ -48,7 +39,7 @@ fn write_then(
     put: impl Fn(&OwnedFd, &str) -> io::Result<()>,
 ) -> Result<()> {
     let temporary = format!(".{name}.{}.tmp", std::process::id());
-    file::open_directory(dir)
+    open_directory(dir)
         .and_then(|dir| {
             // Left by an earlier process of the same number, if at all.
             let _ = fs::unlinkat(&dir, &temporary, AtFlags::empty());
@@ -70,8 +61,13 @@ pub fn create_dir(path: &Path, mode: u32) -> Result<()> {
         .map_err(|e| unwritable(path, &e))
 }
 
+/// The parent of a plain name is "", which means here.
+fn open_directory(path: &Path) -> io::Result<OwnedFd> {
+    file::open_directory(if path.as_os_str().is_empty() { Path::new(".") } else { path })
+}
+
 fn sync_parent(path: &Path) -> io::Result<()> {
-    file::sync_directory(file::open_directory(path.parent().unwrap_or(path))?)
+    file::sync_directory(open_directory(path.parent().unwrap_or(path))?)
 }
 
 /// Reads a regular file of at most `limit` bytes; never waits for a FIFO.

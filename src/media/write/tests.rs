@@ -54,6 +54,7 @@ fn the_place_must_be_a_directory() {
     write(stick.path().join("file"), "").unwrap();
     assert_eq!(refusal(&stick.path().join("none"), 0), "output.missing");
     assert_eq!(refusal(&stick.path().join("file"), 0), "output.missing");
+    assert_eq!(refusal(Path::new(""), 0), "output.missing");
 }
 
 #[test]
