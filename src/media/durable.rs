@@ -1,0 +1,129 @@
+//! The durable files of a CA home: there whole or not at all, also after the power went.
+
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
+use rustix::io::{Errno, retry_on_intr};
+
+use super::file::{self, READ};
+use crate::error::{Error, Result};
+
+mod append;
+mod lock;
+
+pub use append::AppendFile;
+pub use lock::{Lock, lock_exclusive};
+
+/// Writes a file, replacing one of that name at once: after a crash either the
+/// old or the new one is there, whole. `mode` is cut by the umask.
+pub fn write_atomic(dir: &Path, name: &str, bytes: &[u8], mode: u32) -> Result<()> {
+    write_then(dir, name, bytes, mode, |dir, temporary| {
+        Ok(retry_on_intr(|| fs::renameat(dir, temporary, dir, name))?)
+    })
+}
+
+/// As [`write_atomic`], but refuses where the name is taken.
+pub fn write_new(dir: &Path, name: &str, bytes: &[u8], mode: u32) -> Result<()> {
+    write_then(dir, name, bytes, mode, |dir, temporary| file::rename_new(dir, temporary, name))
+}
+
+/// Writes and flushes under a temporary name, has it put in place, flushes the directory.
+fn write_then(
+    dir: &Path,
+    name: &str,
+    bytes: &[u8],
+    mode: u32,
+    put: impl Fn(&OwnedFd, &str) -> io::Result<()>,
+) -> Result<()> {
+    let temporary = format!(".{name}.{}.tmp", std::process::id());
+    open_directory(dir)
+        .and_then(|dir| {
+            // Left by an earlier process of the same number, if at all.
+            let _ = fs::unlinkat(&dir, &temporary, AtFlags::empty());
+            let written = file::write_new(&dir, &temporary, bytes, mode).and_then(|()| put(&dir, &temporary));
+            if written.is_err() {
+                let _ = fs::unlinkat(&dir, &temporary, AtFlags::empty());
+            }
+            written?;
+            file::sync_directory(&dir)
+        })
+        .map_err(|e| unwritable(&dir.join(name), &e))
+}
+
+/// Makes a directory that must not exist yet, durably. `mode` is cut by the umask.
+pub fn create_dir(path: &Path, mode: u32) -> Result<()> {
+    retry_on_intr(|| fs::mkdir(path, Mode::from_raw_mode(mode)))
+        .map_err(io::Error::from)
+        .and_then(|()| sync_parent(path))
+        .map_err(|e| unwritable(path, &e))
+}
+
+/// The parent of a plain name is "", which means here.
+fn open_directory(path: &Path) -> io::Result<OwnedFd> {
+    file::open_directory(if path.as_os_str().is_empty() { Path::new(".") } else { path })
+}
+
+fn sync_parent(path: &Path) -> io::Result<()> {
+    file::sync_directory(open_directory(path.parent().unwrap_or(path))?)
+}
+
+/// Reads a regular file of at most `limit` bytes; never waits for a FIFO.
+pub fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let file = open_regular(path, READ, unreadable)?;
+    let size = file::size(&fs::fstat(&file).map_err(|e| unreadable(path, &e.into()))?);
+    if size > limit {
+        return Err(too_large(path, size, limit));
+    }
+    let bytes = file::read_at_most(&file, limit).map_err(|e| unreadable(path, &e))?;
+    match bytes.len() as u64 {
+        grown if grown > limit => Err(too_large(path, grown, limit)),
+        _ => Ok(bytes),
+    }
+}
+
+fn open_regular(path: &Path, flags: OFlags, otherwise: fn(&Path, &io::Error) -> Error) -> Result<File> {
+    let not_regular = || {
+        Error::usage("file.not-regular", format!("{}: not a regular file", file::shown(path)))
+            .next("give the file itself")
+    };
+    let fd = retry_on_intr(|| fs::open(path, flags, Mode::empty())).map_err(|e| match e {
+        Errno::NOENT | Errno::NOTDIR => {
+            Error::usage("file.missing", format!("{}: {e}", file::shown(path))).next("check the path")
+        }
+        // A directory for writing; a socket, or a FIFO that nobody reads.
+        Errno::ISDIR | Errno::NXIO => not_regular(),
+        e => otherwise(path, &e.into()),
+    })?;
+    match fs::fstat(&fd) {
+        Ok(stat) if file::kind(&stat) == FileType::RegularFile => Ok(File::from(fd)),
+        Ok(_) => Err(not_regular()),
+        Err(e) => Err(otherwise(path, &e.into())),
+    }
+}
+
+fn too_large(path: &Path, size: u64, limit: u64) -> Error {
+    Error::usage("file.too-large", format!("{}: {size} bytes, want at most {limit}", file::shown(path)))
+        .next("check that this is the file you meant")
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Error {
+    Error::usage("file.unreadable", format!("{}: {error}", file::shown(path)))
+        .next("see that you may read it, and that its disk is sound")
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Error {
+    let (id, next) = match error.kind() {
+        ErrorKind::AlreadyExists => {
+            ("file.exists", "nothing is overwritten: choose another name or move it away")
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => ("file.unwritable", "make room on its disk"),
+        _ => ("file.unwritable", "see that its directory is there and that you may write to it"),
+    };
+    Error::usage(id, format!("{}: {error}", file::shown(path))).next(next)
+}
+
+#[cfg(test)]
+mod tests;

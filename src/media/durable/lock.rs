@@ -1,0 +1,87 @@
+//! One process at a time on a CA home.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use rustix::fs::{self, FlockOperation, Mode, OFlags};
+use rustix::io::{Errno, retry_on_intr};
+
+use super::unwritable;
+use crate::error::{Error, Result};
+use crate::media::file;
+
+/// Held until dropped, or until the process ends however it ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// Takes the lock file at `path`, making it where there is none. It is never
+/// removed: two processes could then each hold a file of that name.
+pub fn lock_exclusive(path: &Path) -> Result<Lock> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let fd = retry_on_intr(|| fs::open(path, flags, Mode::from_raw_mode(0o600)))
+        .map_err(|e| unwritable(path, &e.into()))?;
+    let mut file = File::from(fd);
+    match retry_on_intr(|| fs::flock(&file, FlockOperation::NonBlockingLockExclusive)) {
+        Ok(()) => {}
+        Err(Errno::WOULDBLOCK) => return Err(held(path, &file)),
+        Err(e) => return Err(unwritable(path, &e.into())),
+    }
+    write_pid(&mut file).map_err(|e| unwritable(path, &e))?;
+    Ok(Lock { _file: file })
+}
+
+fn write_pid(file: &mut File) -> io::Result<()> {
+    file.set_len(0)?;
+    writeln!(file, "{}", std::process::id())
+}
+
+fn held(path: &Path, file: &File) -> Error {
+    let holder = file::read_at_most(file, 20)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok()?.trim_end().parse::<u32>().ok())
+        .map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
+    Error::usage("home.locked", format!("{}: held by {holder}", file::shown(path)))
+        .next("wait until it has ended; the lock goes with it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_held_by_one_and_goes_with_it() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("lock");
+        let lock = lock_exclusive(&path).unwrap();
+        let error = lock_exclusive(&path).unwrap_err();
+        assert_eq!(error.id, "home.locked");
+        assert!(error.message.contains(&format!("process {}", std::process::id())), "{error}");
+        drop(lock);
+        lock_exclusive(&path).unwrap();
+    }
+
+    #[test]
+    fn a_holder_that_left_no_number_is_not_named() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("lock");
+        let _lock = lock_exclusive(&path).unwrap();
+        std::fs::write(&path, "\u{1b}[31m1").unwrap();
+        let error = lock_exclusive(&path).unwrap_err();
+        assert!(error.message.ends_with("held by another process"), "{error}");
+    }
+
+    #[test]
+    fn a_lock_is_private_and_never_follows_a_link() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let home = tempfile::tempdir().unwrap();
+        let (path, link) = (home.path().join("lock"), home.path().join("link"));
+        let _lock = lock_exclusive(&path).unwrap();
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        std::os::unix::fs::symlink(home.path().join("elsewhere"), &link).unwrap();
+        assert_eq!(lock_exclusive(&link).unwrap_err().id, "file.unwritable");
+        assert_eq!(lock_exclusive(&home.path().join("no/lock")).unwrap_err().id, "file.unwritable");
+    }
+}

@@ -1,0 +1,267 @@
+//! Writing a release to a stick, where a rename may not be atomic and what was
+//! written may not be what is there.
+//!
+//! Everything goes into `<folder>.partial` first; then the folder takes its
+//! name; then the manifest is written, without which a folder is no release;
+//! then all of it is read back from the device.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{self, Advice, AtFlags, Mode, OFlags};
+use rustix::io::{Errno, retry_on_intr};
+
+use super::file::{self, READ};
+use super::names;
+use crate::error::{Error, Result};
+use crate::x509::Digest;
+
+/// Room for directories, allocation tables and the temporary name.
+const MARGIN: u64 = 1 << 20;
+
+/// The largest cluster that FAT32 uses as a rule; each file takes whole clusters.
+const CLUSTER: u64 = 32 << 10;
+
+/// A file that is still being written; `~` is no part of a release's names.
+const TEMPORARY: &str = "~";
+
+/// A stick that was found fit to be written to; it stays open, and with that
+/// mounted, until it is.
+#[derive(Debug)]
+pub struct Output {
+    dir: OwnedFd,
+    path: PathBuf,
+    folder: String,
+}
+
+/// The room that so many files with so many bytes together take on a stick.
+pub fn footprint(files: u64, bytes: u64) -> u64 {
+    bytes.saturating_add(files.saturating_mul(CLUSTER))
+}
+
+/// Whether one of the two is the other or lies beneath it.
+pub fn same_place(from: &Path, to: &Path) -> Result<bool> {
+    let (from, to) = (ancestors(from, "media.missing")?, ancestors(to, "output.missing")?);
+    let within = |inner: &[_], outer: &[_]| outer.first().is_some_and(|place| inner.contains(place));
+    Ok(within(&from, &to) || within(&to, &from))
+}
+
+/// Device and inode of a path and of all above it. Names would not do: one
+/// filesystem can be mounted in two places.
+fn ancestors(path: &Path, missing: &'static str) -> Result<Vec<(u64, u64)>> {
+    let identity = |place: &Path| Ok(fs::stat(place).map(|stat| (stat.st_dev, stat.st_ino))?);
+    std::fs::canonicalize(path).and_then(|real| real.ancestors().map(identity).collect()).map_err(|e| {
+        Error::usage(missing, format!("{}: {e}", file::shown(path)))
+            .next("check the path, and that the stick is mounted")
+    })
+}
+
+/// Finds out, before anything is signed, whether `folder` can be written in `to`.
+pub fn check_output(to: &Path, folder: &str, bytes_needed: u64) -> Result<Output> {
+    names::check_component(folder, folder)?;
+    let dir = file::open_directory(to).map_err(|e| match e.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => {
+            Error::usage("output.missing", format!("{}: {e}; want a directory", file::shown(to)))
+                .next("plug in and mount the stick for output, then give its directory")
+        }
+        _ => failure(to, &e),
+    })?;
+    let output = Output { dir, path: to.to_owned(), folder: folder.to_owned() };
+    output.absent(&output.folder)?;
+    output.absent(&output.partial())?;
+    output.probe().map_err(|e| failure(to, &e))?;
+    output.room(bytes_needed)?;
+    Ok(output)
+}
+
+impl Output {
+    fn partial(&self) -> String {
+        format!("{}.partial", self.folder)
+    }
+
+    fn absent(&self, name: &str) -> Result<()> {
+        match retry_on_intr(|| fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW)) {
+            Err(Errno::NOENT) => Ok(()),
+            Err(e) => Err(failure(&self.path.join(name), &e.into())),
+            Ok(_) => Err(failure(&self.path.join(name), &Errno::EXIST.into())),
+        }
+    }
+
+    /// Does once what writing will do: a directory, a file in it, a flush.
+    fn probe(&self) -> io::Result<()> {
+        let partial = self.partial();
+        let probe = format!("{partial}/{TEMPORARY}");
+        fs::mkdirat(&self.dir, &partial, Mode::from_raw_mode(0o755))?;
+        let written = file::write_new(&self.dir, &probe, b"probe", 0o644);
+        let _ = fs::unlinkat(&self.dir, &probe, AtFlags::empty()); // may not be there; the next line tells
+        let removed = fs::unlinkat(&self.dir, &partial, AtFlags::REMOVEDIR);
+        written.and(Ok(removed?))
+    }
+
+    fn room(&self, bytes_needed: u64) -> Result<()> {
+        let stat = fs::fstatvfs(&self.dir).map_err(|e| failure(&self.path, &e.into()))?;
+        let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+        let needed = bytes_needed.saturating_add(MARGIN);
+        // A filesystem without any blocks (some network and memory ones) does not count its room.
+        if stat.f_blocks == 0 || free >= needed {
+            return Ok(());
+        }
+        let message = format!("{}: {free} bytes free, want {needed}", file::shown(&self.path));
+        Err(Error::usage("output.full", message).next(FULL))
+    }
+
+    /// Writes the files (relative paths with `/`, and contents), the one named
+    /// `last` after all others, and reads everything back. Returns the folder's
+    /// path. After a failure what had been written is removed again.
+    pub fn write(self, files: &[(String, Vec<u8>)], last: &str) -> Result<PathBuf> {
+        let directories = names::directories(files.iter().map(|(name, _)| name.as_str()))?;
+        if !files.iter().any(|(name, _)| name == last) {
+            return Err(Error::usage("output.name", format!("{last} is not among the files to be written")));
+        }
+        let partial = self.partial();
+        self.absent(&self.folder)?;
+        fs::mkdirat(&self.dir, &partial, Mode::from_raw_mode(0o755))
+            .map_err(|e| failure(&self.path.join(&partial), &e.into()))?;
+        let mut release = Release { output: &self, name: partial, directories, files, last };
+        match release.write() {
+            Ok(()) => Ok(self.path.join(&self.folder)),
+            Err(e) => Err(release.discard(e)),
+        }
+    }
+}
+
+/// A release while it is written.
+struct Release<'a> {
+    output: &'a Output,
+    /// The folder's name as yet.
+    name: String,
+    directories: BTreeSet<&'a str>,
+    files: &'a [(String, Vec<u8>)],
+    last: &'a str,
+}
+
+impl Release<'_> {
+    fn write(&mut self) -> Result<()> {
+        let folder = self.open().map_err(|e| self.failure("", &e))?;
+        for name in &self.directories {
+            fs::mkdirat(&folder, *name, Mode::from_raw_mode(0o755))
+                .map_err(|e| self.failure(name, &e.into()))?;
+        }
+        let (last, others): (Vec<_>, Vec<_>) = self.files.iter().partition(|(name, _)| name == self.last);
+        self.write_files(&folder, &others)?;
+        self.take_name()?;
+        self.write_files(&folder, &last)?;
+        read_back(&folder, &self.place(""), self.files)
+    }
+
+    /// Flushes twice for all of them, not once for each: a fleet's release has
+    /// thousands of files, and a stick takes its time over every flush. (What a
+    /// kernel before 5.8 does not report here, reading back finds.)
+    fn write_files(&self, folder: &OwnedFd, files: &[&(String, Vec<u8>)]) -> Result<()> {
+        let flush = || retry_on_intr(|| fs::syncfs(folder)).map_err(|e| self.failure("", &e.into()));
+        let temporary = |name: &str| format!("{name}{TEMPORARY}");
+        for (name, bytes) in files {
+            file::write_unflushed(folder, &temporary(name), bytes, 0o644)
+                .map_err(|e| self.failure(name, &e))?;
+        }
+        flush()?;
+        for (name, _) in files {
+            retry_on_intr(|| fs::renameat(folder, temporary(name), folder, name))
+                .map_err(|e| self.failure(name, &e.into()))?;
+        }
+        flush()
+    }
+
+    fn take_name(&mut self) -> Result<()> {
+        let Output { dir, folder, .. } = self.output;
+        file::rename_new(dir, &self.name, folder).map_err(|e| failure(&self.output.path.join(folder), &e))?;
+        self.name.clone_from(folder);
+        file::sync_directory(dir).map_err(|e| failure(&self.output.path, &e))
+    }
+
+    /// Removes what this run made and nothing else, the manifest first.
+    fn discard(&self, error: Error) -> Error {
+        let removed = self.open().and_then(|folder| {
+            let (last, others): (Vec<_>, Vec<_>) = self.files.iter().partition(|(name, _)| name == self.last);
+            for (name, _) in last.into_iter().chain(others) {
+                // Not every file got written; one that stays makes the directory's removal fail.
+                let _ = fs::unlinkat(&folder, name, AtFlags::empty());
+                let _ = fs::unlinkat(&folder, format!("{name}{TEMPORARY}"), AtFlags::empty());
+            }
+            for name in self.directories.iter().rev() {
+                let _ = fs::unlinkat(&folder, *name, AtFlags::REMOVEDIR);
+            }
+            fs::unlinkat(&self.output.dir, &self.name, AtFlags::REMOVEDIR)?;
+            file::sync_directory(&self.output.dir)
+        });
+        let place = file::shown(&self.place(""));
+        let state = match removed {
+            Ok(()) => "what had been written was removed".to_owned(),
+            Err(e) => format!("{place} is no release and could not be removed ({e}): remove it by hand"),
+        };
+        Error { message: format!("{}; {state}", error.message), ..error }
+    }
+
+    fn open(&self) -> io::Result<OwnedFd> {
+        let flags = READ | OFlags::DIRECTORY | OFlags::NOFOLLOW;
+        Ok(retry_on_intr(|| fs::openat(&self.output.dir, &self.name, flags, Mode::empty()))?)
+    }
+
+    fn place(&self, name: &str) -> PathBuf {
+        let folder = self.output.path.join(&self.name);
+        if name.is_empty() { folder } else { folder.join(name) }
+    }
+
+    fn failure(&self, name: &str, error: &io::Error) -> Error {
+        failure(&self.place(name), error)
+    }
+}
+
+/// Reads every file past the page cache and compares it. (A cache within the
+/// device itself cannot be passed by; unplugging and `verify` can.)
+fn read_back(folder: &OwnedFd, place: &Path, files: &[(String, Vec<u8>)]) -> Result<()> {
+    for (name, wanted) in files {
+        let broken = |found: String| {
+            let place = file::shown(&place.join(name));
+            Error::integrity(
+                "output.read-back",
+                format!("{place}: read back {found}, wrote {}", Digest::of(wanted)),
+            )
+            .next("do not use this stick again: take another one and write the release once more")
+        };
+        let found = retry_on_intr(|| fs::openat(folder, name, READ | OFlags::NOFOLLOW, Mode::empty()))
+            .map_err(io::Error::from)
+            .and_then(|fd| {
+                fs::fadvise(&fd, 0, None, Advice::DontNeed)?;
+                file::read_at_most(&File::from(fd), wanted.len() as u64)
+            })
+            .map_err(|e| broken(format!("failed ({e})")))?;
+        if found != *wanted {
+            return Err(broken(Digest::of(&found).to_string()));
+        }
+    }
+    Ok(())
+}
+
+const EXISTS: &str = "nothing is overwritten: use an empty stick, \
+    or look at it and move it away (a run that broke off leaves a .partial)";
+const FULL: &str = "make room or use an empty stick";
+
+fn failure(path: &Path, error: &io::Error) -> Error {
+    let (id, next) = match error.kind() {
+        ErrorKind::AlreadyExists => ("output.exists", EXISTS),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => ("output.full", FULL),
+        ErrorKind::ReadOnlyFilesystem => {
+            ("output.not-writable", "release the stick's write protection, or mount it for writing")
+        }
+        ErrorKind::PermissionDenied => ("output.not-writable", "mount the stick so that you may write to it"),
+        _ => ("output.failed", "see that the stick is still plugged in and mounted; if so, use another one"),
+    };
+    Error::usage(id, format!("{}: {error}", file::shown(path))).next(next)
+}
+
+#[cfg(test)]
+mod tests;
