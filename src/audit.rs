@@ -90,8 +90,14 @@ pub fn audit(bytes: &[u8], expect: &Expectation<'_>) -> (Report, Option<Replay>,
         Err(error) => {
             auditor.fault(error);
             let errors = auditor.faults;
-            let report =
-                Report { state: State::Broken, entries: 0, head: None, signatures: 0, open: Vec::new(), errors };
+            let report = Report {
+                state: State::Broken,
+                entries: 0,
+                head: None,
+                signatures: 0,
+                open: Vec::new(),
+                errors,
+            };
             (report, None, auditor.certificates)
         }
     }
@@ -117,12 +123,21 @@ impl Auditor<'_> {
         Ok(())
     }
 
-    fn signed(&mut self, intent: &IntentRecord, signature: &[u8], entry: &Entry, ledger: &Ledger) -> Result<()> {
+    fn signed(
+        &mut self,
+        intent: &IntentRecord,
+        signature: &[u8],
+        entry: &Entry,
+        ledger: &Ledger,
+    ) -> Result<()> {
         let key = ledger.key(intent.role).and_then(|k| k.public_key.as_ref());
         if !key.is_some_and(|k| verify_signature(k, intent.algorithm, &intent.message, signature).is_ok()) {
             return Err(Error::integrity(
                 "audit.signature",
-                format!("the signature of the {:?} key does not verify over the bytes on record", intent.role),
+                format!(
+                    "the signature of the {:?} key does not verify over the bytes on record",
+                    intent.role
+                ),
             ));
         }
         let kind = match intent.purpose {
@@ -149,11 +164,16 @@ impl Auditor<'_> {
         if let Some(wanted) = self.expect.root_sha256.filter(|wanted| *wanted != found) {
             return Err(Error::integrity(
                 "audit.root",
-                format!("the root on record has SHA-256 {found}, wanted {wanted}: this is another CA's journal"),
+                format!(
+                    "the root on record has SHA-256 {found}, wanted {wanted}: this is another CA's journal"
+                ),
             ));
         }
         if self.expect.root.is_some_and(|given| given != der) {
-            return Err(Error::integrity("audit.root", "the root on record is not the root certificate given"));
+            return Err(Error::integrity(
+                "audit.root",
+                "the root on record is not the root certificate given",
+            ));
         }
         Issuer::from_der(der)
     }
@@ -208,10 +228,16 @@ pub fn open_matters(ledger: &Ledger) -> Vec<String> {
             Some(c) => format!("certificate {} for {}", c.serial, c.subject),
             None => format!("{:?}", intent.purpose).to_lowercase(),
         };
-        open.push(format!("journal line {}: {what} was about to be signed, the outcome is not on record", seq + 1));
+        open.push(format!(
+            "journal line {}: {what} was about to be signed, the outcome is not on record",
+            seq + 1
+        ));
     }
     for seq in ledger.open_keys() {
-        open.push(format!("journal line {}: a key was about to be generated, the outcome is not on record", seq + 1));
+        open.push(format!(
+            "journal line {}: a key was about to be generated, the outcome is not on record",
+            seq + 1
+        ));
     }
     for plan in ledger.unfinished_plans() {
         let signed = ledger.unreleased().filter(|(_, i)| i.plan == Some(*plan)).count();

@@ -2,8 +2,9 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod cluster;
-mod pki;
-mod release;
 mod foreign_cms;
 mod foreign_path;
+mod generators;
+mod pki;
+mod release;
 mod support;

@@ -66,7 +66,9 @@ pub struct Pin {
 
 /// Make a CA home: configuration, policies, register, empty journal
 #[derive(Debug, Args)]
-#[command(after_help = "example:\n  anchorite init /srv/ca --token 'pkcs11:token=ceremony' --module /usr/lib/softhsm/libsofthsm2.so")]
+#[command(
+    after_help = "example:\n  anchorite init /srv/ca --token 'pkcs11:token=ceremony' --module /usr/lib/softhsm/libsofthsm2.so"
+)]
 pub struct Init {
     /// The folder to make
     pub dir: PathBuf,
@@ -98,7 +100,9 @@ pub enum RootVerb {
 
 /// Generate the root's key in the token and sign its certificate
 #[derive(Debug, Args)]
-#[command(after_help = "example:\n  anchorite root create --home /srv/ca --subject 'O=Example,CN=Example Root G1' --key p256 --ttl 20y\n\nAfter a crash run the same command again: it takes up where it was left.")]
+#[command(
+    after_help = "example:\n  anchorite root create --home /srv/ca --subject 'O=Example,CN=Example Root G1' --key p256 --ttl 20y\n\nAfter a crash run the same command again: it takes up where it was left."
+)]
 pub struct RootCreate {
     /// The subject, the most general attribute first
     #[arg(long, value_name = "NAME")]
@@ -202,7 +206,9 @@ pub enum AuditVerb {
 
 /// Replay the journal and check every hash, sequence and signature
 #[derive(Debug, Args)]
-#[command(after_help = "example:\n  anchorite audit verify --home /srv/ca\n  anchorite audit verify --journal RELEASE/journal --root RELEASE/root-cert.pem --root-sha256 HEX")]
+#[command(
+    after_help = "example:\n  anchorite audit verify --home /srv/ca\n  anchorite audit verify --journal RELEASE/journal --root RELEASE/root-cert.pem --root-sha256 HEX"
+)]
 pub struct AuditVerify {
     /// A copy of the journal instead of the home's
     #[arg(long, value_name = "DIR", requires = "root")]
@@ -238,7 +244,9 @@ pub struct AuditExport {
 
 /// Take the journal over from an export or a release
 #[derive(Debug, Args)]
-#[command(after_help = "example:\n  anchorite audit restore --home /srv/ca --from /media/audit/journal --root-sha256 HEX")]
+#[command(
+    after_help = "example:\n  anchorite audit restore --home /srv/ca --from /media/audit/journal --root-sha256 HEX"
+)]
 pub struct AuditRestore {
     /// The folder that holds the copy (`journal.jsonl`)
     #[arg(long, value_name = "DIR")]
@@ -287,7 +295,9 @@ pub enum PolicyVerb {
 
 /// On the cluster's side: make a key and a request
 #[derive(Debug, Args)]
-#[command(after_help = "example:\n  anchorite request --cluster east --profile istio --key east.key --to /media/stick")]
+#[command(
+    after_help = "example:\n  anchorite request --cluster east --profile istio --key east.key --to /media/stick"
+)]
 pub struct Request {
     /// The cluster's id: a DNS label
     #[arg(long)]
@@ -311,7 +321,9 @@ pub struct Request {
 
 /// On the cluster's side: join a bundle with the key
 #[derive(Debug, Args)]
-#[command(after_help = "example:\n  anchorite assemble --bundle /media/out/anchorite-2026-11-22-0001/east --key east.key --out east-cacerts")]
+#[command(
+    after_help = "example:\n  anchorite assemble --bundle /media/out/anchorite-2026-11-22-0001/east --key east.key --out east-cacerts"
+)]
 pub struct Assemble {
     /// The cluster's folder in the release
     #[arg(long, value_name = "CLUSTER_DIR")]
@@ -343,7 +355,9 @@ pub struct Token {
 #[derive(Debug, Subcommand)]
 pub enum TokenVerb {
     /// Show the tokens that are there and the objects on them
-    #[command(after_help = "example:\n  anchorite token list --home /srv/ca\n  anchorite token list --module /usr/lib/softhsm/libsofthsm2.so")]
+    #[command(
+        after_help = "example:\n  anchorite token list --home /srv/ca\n  anchorite token list --module /usr/lib/softhsm/libsofthsm2.so"
+    )]
     List {
         /// A PKCS#11 module instead of the home's
         #[arg(long, value_name = "PATH")]

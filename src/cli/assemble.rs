@@ -29,7 +29,9 @@ pub fn run(globals: &Globals, args: &Assemble) -> Result<u8> {
     }
     let place = shown_path(&args.out);
     if globals.json {
-        output::json(&serde_json::json!({"out": place, "files": files.iter().map(|f| f.name).collect::<Vec<_>>()}))?;
+        output::json(
+            &serde_json::json!({"out": place, "files": files.iter().map(|f| f.name).collect::<Vec<_>>()}),
+        )?;
     } else {
         let list: String = files.iter().map(|f| format!("  {}\n", f.name)).collect();
         output::text(&format!(
@@ -38,7 +40,9 @@ pub fn run(globals: &Globals, args: &Assemble) -> Result<u8> {
         ))?;
     }
     if args.root_sha256.is_none() {
-        output::note("the root was taken from the bundle; give --root-sha256 to hold it against the noted fingerprint");
+        output::note(
+            "the root was taken from the bundle; give --root-sha256 to hold it against the noted fingerprint",
+        );
     }
     Ok(0)
 }

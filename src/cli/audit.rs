@@ -131,7 +131,9 @@ fn export(globals: &Globals, args: &AuditExport) -> Result<u8> {
     }
     let head = home.journal.head();
     if globals.json {
-        output::json(&serde_json::json!({"export": shown_path(&folder), "files": files.len(), "head": head}))?;
+        output::json(
+            &serde_json::json!({"export": shown_path(&folder), "files": files.len(), "head": head}),
+        )?;
     } else {
         output::text(&format!(
             "{} {}\n  {} files; journal head: {} lines, {}\n",
@@ -147,16 +149,16 @@ fn export(globals: &Globals, args: &AuditExport) -> Result<u8> {
 
 fn restore(globals: &Globals, args: &AuditRestore) -> Result<u8> {
     let copy = journal_bytes(&args.from)?;
-    let expect = Expectation {
-        root_sha256: Some(args.root_sha256),
-        head: args.expect_head,
-        ..Expectation::default()
-    };
+    let expect =
+        Expectation { root_sha256: Some(args.root_sha256), head: args.expect_head, ..Expectation::default() };
     let (report, replayed, certificates) = audit(&copy, &expect);
     let (State::Ok | State::Open, Some(replayed)) = (report.state, replayed) else {
         output::note(&render(&report));
-        return Err(Error::integrity("restore.broken", format!("{}: the copy does not pass the audit", shown_path(&args.from)))
-            .next("restore from another copy; every release holds one"));
+        return Err(Error::integrity(
+            "restore.broken",
+            format!("{}: the copy does not pass the audit", shown_path(&args.from)),
+        )
+        .next("restore from another copy; every release holds one"));
     };
     Home::restore(&globals.home, &copy, &replayed, args.expect_head.is_some(), super::process::now())?;
     let folder = globals.home.join("issued");

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anchorite::home::{Home, NewHome};
-use anchorite::token::pkcs11;
+use anchorite::token::pkcs11::Pkcs11;
 use anchorite::token::uri::Pkcs11Uri;
 use anchorite::{Error, Result};
 
@@ -68,13 +68,15 @@ fn module(args: &Init, uri: &Pkcs11Uri) -> Result<Option<String>> {
     if uri.module_path.is_some() {
         return Ok(None);
     }
-    let found = SOFTHSM.iter().find(|path| {
-        Path::new(path).exists()
-            && pkcs11::list(Path::new(path)).is_ok_and(|tokens| tokens.iter().any(|t| uri.matches(t)))
-    });
+    let found = SOFTHSM
+        .iter()
+        .find(|path| Path::new(path).exists() && Pkcs11::open(Path::new(path), None, uri).is_ok());
     match found {
         Some(path) => Ok(Some((*path).into())),
-        None => Err(Error::usage("token.no-module", "which PKCS#11 module? None was named, and SoftHSM has no such token")
-            .next("give --module PATH, the shared object that came with the HSM")),
+        None => Err(Error::usage(
+            "token.no-module",
+            "which PKCS#11 module? None was named, and SoftHSM has no such token",
+        )
+        .next("give --module PATH, the shared object that came with the HSM")),
     }
 }

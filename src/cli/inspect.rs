@@ -42,20 +42,23 @@ pub fn run(globals: &Globals, args: &Inspect) -> Result<u8> {
         return Err(intake::nothing_found(&args.paths));
     }
     let mut requests: Vec<Judged> = decisions.iter().map(judged).collect();
-    requests.extend(incoming.unusable.into_iter().map(|u| Judged {
-        file: u.file,
-        digest: u.digest.to_string(),
-        cluster: None,
-        policy: None,
-        verdict: "refuse",
-        findings: u
-            .by
-            .iter()
-            .map(|b| serde_json::json!({"rule": b.rule, "outcome": "refused", "message": b.message}))
-            .collect(),
+    requests.extend(incoming.unusable.into_iter().map(|u| {
+        Judged {
+            file: u.file,
+            digest: u.digest.to_string(),
+            cluster: None,
+            policy: None,
+            verdict: "refuse",
+            findings: u
+                .by
+                .iter()
+                .map(|b| serde_json::json!({"rule": b.rule, "outcome": "refused", "message": b.message}))
+                .collect(),
+        }
     }));
     let report = Report { requests, media: incoming.media };
-    let refused = report.requests.iter().any(|r| r.verdict == "refuse") || report.media.iter().any(|m| m.refused);
+    let refused =
+        report.requests.iter().any(|r| r.verdict == "refuse") || report.media.iter().any(|m| m.refused);
     if globals.json {
         output::json(&report)?;
     } else {
@@ -81,7 +84,11 @@ fn render(report: &Report) -> String {
         let (style, word) = if request.verdict == "grant" { (GOOD, "GRANT ") } else { (BAD, "REFUSE") };
         let cluster = request.cluster.as_deref().unwrap_or("-");
         let policy = request.policy.as_deref().unwrap_or("-");
-        out.push_str(&format!("{} {}  cluster {cluster}, policy {policy}\n", styled(style, word), request.file));
+        out.push_str(&format!(
+            "{} {}  cluster {cluster}, policy {policy}\n",
+            styled(style, word),
+            request.file
+        ));
         out.push_str(&format!("       SHA-256 {}\n", request.digest));
         for finding in &request.findings {
             let text = |key: &str| finding.get(key).and_then(|v| v.as_str()).unwrap_or_default();
@@ -92,8 +99,12 @@ fn render(report: &Report) -> String {
                 "granted" => ("yes ", GOOD),
                 _ => ("ok  ", GOOD),
             };
-            let source = finding.get("source").and_then(|v| v.as_str()).map(|s| format!(", {s}")).unwrap_or_default();
-            let reference = Some(text("reference")).filter(|r| !r.is_empty()).map(|r| format!(", {r}")).unwrap_or_default();
+            let source =
+                finding.get("source").and_then(|v| v.as_str()).map(|s| format!(", {s}")).unwrap_or_default();
+            let reference = Some(text("reference"))
+                .filter(|r| !r.is_empty())
+                .map(|r| format!(", {r}"))
+                .unwrap_or_default();
             out.push_str(&format!(
                 "  {} {} [{}{source}{reference}]\n",
                 styled(style, mark),
@@ -104,7 +115,13 @@ fn render(report: &Report) -> String {
     }
     for finding in &report.media {
         let (style, word) = if finding.refused { (BAD, "no  ") } else { (WARN, "note") };
-        out.push_str(&format!("{} {}: {} [{}]\n", styled(style, word), finding.file, finding.message, finding.rule));
+        out.push_str(&format!(
+            "{} {}: {} [{}]\n",
+            styled(style, word),
+            finding.file,
+            finding.message,
+            finding.rule
+        ));
     }
     out
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anchorite::intake::{self, Arrival, Request, secrets};
+use anchorite::intake::{self, Arrival, Request, find_private_key};
 use anchorite::media::read::{Limits, MediaFinding, Stick, read_paths};
 use anchorite::plan::{Refused, RefusedBy};
 use anchorite::policy::Config;
@@ -31,7 +31,7 @@ pub fn look(paths: &[PathBuf], config: &Config) -> Result<Incoming> {
     let keys: Vec<MediaFinding> = stick
         .files
         .iter()
-        .filter_map(|file| secrets::find_private_key(&file.bytes).map(|kind| private_key(&file.path, kind)))
+        .filter_map(|file| find_private_key(&file.bytes).map(|kind| private_key(&file.path, kind)))
         .collect();
     let mut incoming = sort(stick);
     incoming.media.extend(keys);
@@ -39,7 +39,13 @@ pub fn look(paths: &[PathBuf], config: &Config) -> Result<Incoming> {
 }
 
 fn limits(config: &Config) -> Limits {
-    config.limits.clone().into()
+    let limits = &config.limits;
+    Limits {
+        file_bytes: limits.file_size,
+        files: limits.files,
+        depth: limits.depth,
+        total_bytes: limits.total_size,
+    }
 }
 
 fn private_key(file: &str, kind: &str) -> MediaFinding {
@@ -53,7 +59,7 @@ fn private_key(file: &str, kind: &str) -> MediaFinding {
 
 fn no_private_keys(stick: &Stick) -> Result<()> {
     for file in &stick.files {
-        if let Some(kind) = secrets::find_private_key(&file.bytes) {
+        if let Some(kind) = find_private_key(&file.bytes) {
             let finding = private_key(&file.path, kind);
             return Err(Error::refused("media.private-key", format!("{}: {}", file.path, finding.message)).next(
                 "stop: treat that key as compromised, destroy the stick, and have its cluster make a new key; only the request travels",

@@ -71,13 +71,20 @@ pub fn report(globals: &Globals, home: &Home, plan: &Plan, outcome: &Outcome) ->
         out.push_str(&format!("  {:<20} serial {}\n", item.cluster, item.serial));
     }
     for item in &outcome.burnt {
-        out.push_str(&format!("  {:<20} serial {} burnt by a crash, needs a new plan\n", item.cluster, item.serial));
+        out.push_str(&format!(
+            "  {:<20} serial {} burnt by a crash, needs a new plan\n",
+            item.cluster, item.serial
+        ));
     }
     for refused in &plan.refused {
         out.push_str(&format!("  {} refused\n", refused.file));
     }
     out.push_str(&format!("journal head, for the sheet: {} lines, {}\n", head.count, head.hash));
-    out.push_str(&format!("check it anywhere: anchorite verify {} --root-sha256 {root}{}\n", shown_path(&outcome.folder), if plan.rehearsal() { " --rehearsal" } else { "" }));
+    out.push_str(&format!(
+        "check it anywhere: anchorite verify {} --root-sha256 {root}{}\n",
+        shown_path(&outcome.folder),
+        if plan.rehearsal() { " --rehearsal" } else { "" }
+    ));
     output::text(&out)?;
     Ok(0)
 }

@@ -37,7 +37,7 @@ pub fn read(args: &Pin, config: &Config, token: &str) -> Result<SecretString> {
     from_terminal(config.token.pin_parts, token)
 }
 
-fn from_terminal(parts: u32, token: &str) -> Result<SecretString> {
+fn from_terminal(parts: u8, token: &str) -> Result<SecretString> {
     let mut terminal = Terminal::open()?;
     let mut pin = Zeroizing::new(Vec::with_capacity(MAXIMUM));
     for part in 1..=parts {

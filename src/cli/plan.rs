@@ -52,12 +52,19 @@ pub fn make(home: &Home, wishes: &Wishes<'_>, token: Option<&mut dyn Token>) -> 
     let plan = plan::make(&context, frame, &incoming.requests, &decisions, serials, incoming.unusable)?;
     let mut review = review::render(&plan, root, &|digest| notes(&decisions, digest))?;
     for finding in &incoming.media {
-        review.push_str(&format!("\n{} {}: {} [{}]\n", if finding.refused { "!!" } else { "--" }, finding.file, finding.message, finding.rule));
+        review.push_str(&format!(
+            "\n{} {}: {} [{}]\n",
+            if finding.refused { "!!" } else { "--" },
+            finding.file,
+            finding.message,
+            finding.rule
+        ));
     }
     if let Some(finding) = incoming.media.iter().find(|m| m.refused) {
         output::note(&review);
-        return Err(Error::refused(finding.rule, format!("{}: {}", finding.file, finding.message))
-            .next("nothing was signed; have the stick looked at, or copy what belongs on it to a clean one"));
+        return Err(Error::refused(finding.rule, format!("{}: {}", finding.file, finding.message)).next(
+            "nothing was signed; have the stick looked at, or copy what belongs on it to a clean one",
+        ));
     }
     Ok(Planned { plan, review })
 }
@@ -66,8 +73,11 @@ pub fn make(home: &Home, wishes: &Wishes<'_>, token: Option<&mut dyn Token>) -> 
 pub fn require_complete(planned: &Planned, partial: bool) -> Result<()> {
     let (items, no) = (planned.plan.items.len(), planned.plan.refused.len());
     if no > 0 && !partial {
-        return Err(Error::refused("plan.refusals", format!("{no} of {} requests are refused; nothing was signed", items + no))
-            .next("have them corrected, or give --partial to sign the others"));
+        return Err(Error::refused(
+            "plan.refusals",
+            format!("{no} of {} requests are refused; nothing was signed", items + no),
+        )
+        .next("have them corrected, or give --partial to sign the others"));
     }
     if items == 0 {
         return Err(refused("every request is refused; there is nothing to sign"));
@@ -90,7 +100,9 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8> {
     durable::write_new(folder, name, &planned.plan.to_bytes()?, 0o644)?;
     let digest = planned.plan.digest()?;
     if globals.json {
-        output::json(&serde_json::json!({"plan": shown_path(&args.out), "digest": digest, "words": digest.words()}))?;
+        output::json(
+            &serde_json::json!({"plan": shown_path(&args.out), "digest": digest, "words": digest.words()}),
+        )?;
     } else {
         output::text(&format!("{}\n  SHA-256 {digest}\n", shown_path(&args.out)))?;
     }
@@ -98,7 +110,11 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8> {
 }
 
 fn notes(decisions: &[Decision], request: &Digest) -> Vec<String> {
-    decisions.iter().filter(|d| d.digest == *request && d.grant.is_some()).flat_map(|d| inspect::notes(&d.findings)).collect()
+    decisions
+        .iter()
+        .filter(|d| d.digest == *request && d.grant.is_some())
+        .flat_map(|d| inspect::notes(&d.findings))
+        .collect()
 }
 
 /// One serial a request; in a dry run placeholders that only tell them apart.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anchorite::media::durable;
-use anchorite::policy::Profile;
+use anchorite::policy::PolicySet;
 use anchorite::{Error, Result};
 
 use super::args::{Globals, Pin, Policy, PolicyVerb};
@@ -24,9 +24,14 @@ fn check_files(globals: &Globals, files: &[PathBuf]) -> Result<u8> {
         let bytes = durable::read_bounded(path, 4 << 20)?;
         let text = String::from_utf8(bytes)
             .map_err(|_| Error::usage("file.not-utf8", format!("{}: is not UTF-8 text", shown_path(path))))?;
-        let profile = Profile::parse(&shown_path(path), &text)?;
-        for warning in profile.warnings() {
-            output::note(&format!("{} {} [{}]", output::styled(output::WARN, "note:"), warning.message, warning.rule));
+        let set = PolicySet::parse([(shown_path(path), text)], ("clusters.toml", ""))?;
+        for warning in set.warnings() {
+            output::note(&format!(
+                "{} {} [{}]",
+                output::styled(output::WARN, "note:"),
+                warning.message,
+                warning.rule
+            ));
         }
         names.push(shown_path(path));
     }
@@ -78,7 +83,12 @@ fn pin(globals: &Globals, args: &Pin) -> Result<u8> {
     if globals.json {
         output::json(&serde_json::json!({"pinned": true, "head": head}))?;
     } else {
-        output::text(&format!("{}; journal head: {} lines, {}\n", output::styled(output::GOOD, "in force"), head.count, head.hash))?;
+        output::text(&format!(
+            "{}; journal head: {} lines, {}\n",
+            output::styled(output::GOOD, "in force"),
+            head.count,
+            head.hash
+        ))?;
     }
     Ok(0)
 }

@@ -1,8 +1,8 @@
 //! The process and the world outside: clock, randomness, signals, core dumps.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anchorite::x509::Time;

@@ -80,8 +80,11 @@ fn refuse_key_on_stick(key: &Path, stick: &Path) -> Result<()> {
     let folder = key.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let (Ok(folder), Ok(stick)) = (folder.canonicalize(), stick.canonicalize()) else { return Ok(()) };
     if folder.starts_with(&stick) {
-        return Err(Error::refused("request.key-on-stick", format!("{}: lies on the stick", shown_path(key)))
-            .next("keep the private key where the cluster's secrets are; only the request travels"));
+        return Err(Error::refused(
+            "request.key-on-stick",
+            format!("{}: lies on the stick", shown_path(key)),
+        )
+        .next("keep the private key where the cluster's secrets are; only the request travels"));
     }
     Ok(())
 }

@@ -52,7 +52,8 @@ fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
         }))?;
         return Ok(0);
     }
-    let words: String = review::wrapped_words(&fingerprint).iter().map(|w| format!("          {w}\n")).collect();
+    let words: String =
+        review::wrapped_words(&fingerprint).iter().map(|w| format!("          {w}\n")).collect();
     output::text(&format!(
         "{} {}\n  SHA-256 {fingerprint}\n{words}  file    {}\njournal head, for the sheet: {} lines, {}\nnote the SHA-256 on paper: everything else can be checked with it\n",
         output::styled(output::GOOD, "made root"),
@@ -68,8 +69,11 @@ fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
 fn decide(home: &Home, spec: &RootSpec, token: &mut dyn Token) -> Result<(RootDecision, bool)> {
     let rehearsal = home.journal.ledger().rehearsal();
     if let Some(recorded) = home.journal.ledger().root_decision() {
-        let again =
-            spec.decide(recorded.not_before, (recorded.serial.clone(), recorded.journal_serial.clone()), rehearsal)?;
+        let again = spec.decide(
+            recorded.not_before,
+            (recorded.serial.clone(), recorded.journal_serial.clone()),
+            rehearsal,
+        )?;
         let same = (&again.subject, &again.algorithm, &again.label, again.path_len)
             == (&recorded.subject, &recorded.algorithm, &recorded.label, recorded.path_len);
         if !same {
@@ -99,7 +103,11 @@ fn refuse_labels(token: &mut dyn Token, label: &str) -> Result<()> {
         if token.label_in_use(&label)? {
             return Err(Error::usage(
                 "root.label-in-use",
-                format!("{}: holds a key labelled '{}' already", token.info().uri, anchorite::text::shown(&label)),
+                format!(
+                    "{}: holds a key labelled '{}' already",
+                    token.info().uri,
+                    anchorite::text::shown(&label)
+                ),
             )
             .next("give another --label; existing keys are never touched"));
         }
@@ -108,13 +116,22 @@ fn refuse_labels(token: &mut dyn Token, label: &str) -> Result<()> {
 }
 
 fn render(decision: &RootDecision, resumed: bool) -> Result<String> {
-    let mut out = String::from(if resumed { "ROOT, taken up again after an interruption\n" } else { "ROOT to be made\n" });
+    let mut out = String::from(if resumed {
+        "ROOT, taken up again after an interruption\n"
+    } else {
+        "ROOT to be made\n"
+    });
     let mut description = describe_tbs(&preview(decision)?)?;
     // The key does not exist yet; what stands for it in the draft is not shown.
-    description.key_digest = "to be generated in the token".into();
     description.extensions.retain(|e| e.name != "subjectKeyIdentifier");
-    review::certificate(&mut out, &description);
-    out.push_str(&format!("   {:<19} '{}' and '{}'\n", "labels", anchorite::text::shown(&decision.label), anchorite::text::shown(&journal_label(&decision.label))));
+    let key = format!("{}, to be generated in the token", decision.algorithm);
+    review::certificate_with_key(&mut out, &description, &key);
+    out.push_str(&format!(
+        "   {:<19} '{}' and '{}'\n",
+        "labels",
+        anchorite::text::shown(&decision.label),
+        anchorite::text::shown(&journal_label(&decision.label))
+    ));
     out.push_str("   with a P-256 key beside it that seals the journal and signs releases\n");
     Ok(out)
 }

@@ -1,10 +1,10 @@
 //! `sign`: plan, confirm, perform, release, in one go.
 
-use anchorite::{Error, Result};
 use anchorite::home::Home;
 use anchorite::media::write::{Output, check_output, same_place};
 use anchorite::perform::Remaining;
 use anchorite::token::Token;
+use anchorite::{Error, Result};
 
 use super::args::{Globals, Pin, Sign};
 use super::plan::{Planned, Wishes, make, require_complete};
@@ -14,8 +14,11 @@ pub fn run(globals: &Globals, args: &Sign) -> Result<u8> {
     let mut home = unlock::home(globals)?;
     home.root()?;
     if same_place(&args.from, &args.to)? {
-        return Err(Error::usage("output.same-stick", format!("{}: is the stick that is read from", shown_path(&args.to)))
-            .next("use another stick for what goes out"));
+        return Err(Error::usage(
+            "output.same-stick",
+            format!("{}: is the stick that is read from", shown_path(&args.to)),
+        )
+        .next("use another stick for what goes out"));
     }
     let wishes = Wishes { from: &args.from, policy: args.policy.as_deref(), dry_run: args.dry_run };
     if args.dry_run {
@@ -69,7 +72,9 @@ fn dry_run(globals: &Globals, home: &Home, wishes: &Wishes<'_>, partial: bool) -
         output::json(&planned.plan)?;
     } else {
         output::text(&planned.review)?;
-        output::text("\ndry run: serials are placeholders, the token was not touched, nothing was recorded\n")?;
+        output::text(
+            "\ndry run: serials are placeholders, the token was not touched, nothing was recorded\n",
+        )?;
     }
     require_complete(&planned, partial)?;
     Ok(0)

@@ -45,7 +45,8 @@ impl Terminal {
     pub fn secret(&mut self, prompt: &str) -> Result<Zeroizing<Vec<u8>>> {
         let _hold = process::hold();
         self.show(prompt)?;
-        let silent = Silent::on(&self.0)?;
+        let tty = self.0.try_clone().map_err(|e| Error::usage("terminal.echo", e.to_string()))?;
+        let silent = Silent::on(&tty)?;
         let line = self.line();
         drop(silent);
         self.show("\n")?;
@@ -90,7 +91,8 @@ struct Silent<'a> {
 
 impl Silent<'_> {
     fn on(tty: &File) -> Result<Silent<'_>> {
-        let failed = |e| Error::usage("terminal.echo", format!("the terminal's echo cannot be switched off ({e})"));
+        let failed =
+            |e| Error::usage("terminal.echo", format!("the terminal's echo cannot be switched off ({e})"));
         let before = tcgetattr(tty).map_err(failed)?;
         let mut silent = before.clone();
         silent.local_modes.remove(LocalModes::ECHO);

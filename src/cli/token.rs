@@ -21,7 +21,7 @@ pub fn run(globals: &Globals, args: &Token) -> Result<u8> {
     let TokenVerb::List { module, login, pin } = &args.verb;
     let mut listed = Vec::new();
     if let Some(module) = module {
-        for token in pkcs11::list(module)? {
+        for token in pkcs11::list(module, None)? {
             let uri = Pkcs11Uri::parse(&token.uri)?;
             let objects = Pkcs11::open(module, None, &uri)?.objects()?;
             listed.push(Listed { token, objects });
@@ -40,10 +40,17 @@ pub fn run(globals: &Globals, args: &Token) -> Result<u8> {
     }
     let mut out = String::new();
     for Listed { token, objects } in &listed {
-        let pin = if token.pin_state.is_empty() { String::new() } else { format!(", PIN: {}", token.pin_state) };
-        out.push_str(&format!("{}\n  {} {} {}, firmware {}{pin}\n", token.uri, token.manufacturer, token.model, token.serial, token.firmware));
+        let pin =
+            if token.pin_state.is_empty() { String::new() } else { format!(", PIN: {}", token.pin_state) };
+        out.push_str(&format!(
+            "{}\n  {} {} {}, firmware {}{pin}\n",
+            token.uri, token.manufacturer, token.model, token.serial, token.firmware
+        ));
         for object in objects {
-            out.push_str(&format!("  {:<12} {:<10} id {:<42} {}\n", object.class, object.algorithm, object.id, object.label));
+            out.push_str(&format!(
+                "  {:<12} {:<10} id {:<42} {}\n",
+                object.class, object.algorithm, object.id, object.label
+            ));
         }
     }
     if listed.is_empty() {

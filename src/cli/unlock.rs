@@ -10,6 +10,7 @@ use anchorite::token::uri::Pkcs11Uri;
 use anchorite::token::{Token, TokenInfo};
 use anchorite::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
+use secrecy::SecretString;
 
 use super::args::{Globals, Pin};
 use super::terminal::Terminal;
@@ -54,9 +55,10 @@ pub fn token(home: &Home) -> Result<Pkcs11> {
 
 /// The module of the configuration, or the one that the URI names.
 pub fn module(uri: &Pkcs11Uri, configured: Option<String>) -> Result<PathBuf> {
-    configured.or_else(|| uri.module_path.clone()).map(PathBuf::from).ok_or_else(|| {
-        Error::usage("token.no-module", "no PKCS#11 module is configured")
-            .next("set module in anchorite.toml (and `policy pin`), or put ?module-path= into the token's URI")
+    configured.map(PathBuf::from).or_else(|| uri.module_path.clone()).ok_or_else(|| {
+        Error::usage("token.no-module", "no PKCS#11 module is configured").next(
+            "set module in anchorite.toml (and `policy pin`), or put ?module-path= into the token's URI",
+        )
     })
 }
 
@@ -96,10 +98,17 @@ pub fn consent(
 pub fn login(home: &Home, token: &mut dyn Token, args: &Pin) -> Result<()> {
     let info: TokenInfo = token.info().clone();
     if !info.pin_state.is_empty() {
-        output::note(&format!("{} the token says of its PIN: {}", output::styled(output::WARN, "note:"), info.pin_state));
+        output::note(&format!(
+            "{} the token says of its PIN: {}",
+            output::styled(output::WARN, "note:"),
+            info.pin_state
+        ));
     }
-    let pin = pin::read(args, &home.config, &info.label)?;
-    token.login(&pin)
+    if token.pin_at_token() {
+        output::note("enter the PIN at the token");
+        return token.login(&SecretString::default());
+    }
+    token.login(&pin::read(args, &home.config, &info.label)?)
 }
 
 /// Runs `work` in a session. Signals wait for the next safe place meanwhile.
@@ -115,7 +124,9 @@ pub fn session<T>(
         // A handful needs no bar; a batch does.
         if p.total >= 20 && bar.is_hidden() && p.done == 1 {
             bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
-            if let Ok(style) = ProgressStyle::with_template("signing {pos}/{len} [{bar:40}] {per_sec}, {eta} left") {
+            if let Ok(style) =
+                ProgressStyle::with_template("signing {pos}/{len} [{bar:40}] {per_sec}, {eta} left")
+            {
                 bar.set_style(style);
             }
         }

@@ -60,7 +60,9 @@ impl Documents {
                 Some(_) => None,
             })
             .collect();
-        edits.extend(pinned.keys().filter(|n| !here.contains_key(*n)).map(|n| format!("{} is gone", shown(n))));
+        edits.extend(
+            pinned.keys().filter(|n| !here.contains_key(*n)).map(|n| format!("{} is gone", shown(n))),
+        );
         edits
     }
 
@@ -79,7 +81,7 @@ impl Documents {
             .filter(|name| name.starts_with("policies/"))
             .map(|name| Ok((name.clone(), text(name)?)))
             .collect::<Result<Vec<_>>>()?;
-        let policies = PolicySet::parse(&profiles, REGISTER, &text(REGISTER)?)?;
+        let policies = PolicySet::parse(profiles, (REGISTER, &text(REGISTER)?))?;
         Ok((config, policies))
     }
 }
@@ -113,19 +115,23 @@ pub(super) fn require_empty(dir: &Path) -> Result<()> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(e) => Err(Error::usage("home.unreadable", format!("{}: cannot be read ({e})", dir.display()))
             .next("give a folder that does not exist yet")),
-        Ok(mut entries) if entries.next().is_some() => {
-            Err(Error::usage("home.not-empty", format!("{}: exists and is not empty", dir.display()))
-                .next("give a folder that does not exist yet; a home is never overwritten"))
-        }
-        Ok(_) => Ok(()),
+        Ok(mut entries) => match entries.next() {
+            None => Ok(()),
+            Some(_) => {
+                Err(Error::usage("home.not-empty", format!("{}: exists and is not empty", dir.display()))
+                    .next("give a folder that does not exist yet; a home is never overwritten"))
+            }
+        },
     }
 }
 
 pub(super) fn write_initial(dir: &Path, new: &NewHome<'_>) -> Result<()> {
     let config = render_default(new.token, new.module, new.unattended, new.rehearsal);
+    Config::parse(CONFIG, &config)?;
     durable::write_new(dir, CONFIG, config.as_bytes(), 0o600)?;
     durable::write_new(dir, REGISTER, DEFAULT_REGISTER.as_bytes(), 0o600)?;
     for (name, text) in SHIPPED {
+        let name = name.strip_prefix("policies/").unwrap_or(name);
         durable::write_new(&dir.join("policies"), name, text.as_bytes(), 0o600)?;
     }
     Ok(())

@@ -58,8 +58,10 @@ fn check_documents(dir: &Path, ledger: &Ledger) -> Vec<Fault> {
 /// Every certificate on record must lie in `issued/` as it was signed, and nothing else.
 fn check_files(dir: &Path, ledger: &Ledger, certificates: &Certificates) -> Result<Vec<Fault>> {
     let mut faults = Vec::new();
-    let mut expected: BTreeMap<String, Vec<u8>> =
-        certificates.iter().map(|(s, der)| (format!("{s}.pem"), pem::certificate(der).into_bytes())).collect();
+    let mut expected: BTreeMap<String, Vec<u8>> = certificates
+        .iter()
+        .map(|(s, der)| (format!("{s}.pem"), pem::certificate(der).into_bytes()))
+        .collect();
     let mut found = BTreeMap::new();
     for name in list(&dir.join("issued"))? {
         let bytes = durable::read_bounded(&dir.join("issued").join(&name), 1 << 20)?;

@@ -8,6 +8,7 @@
 
 mod documents;
 mod examine;
+mod history;
 mod restore;
 mod store;
 
@@ -101,9 +102,20 @@ impl Home {
         let standing = check_head(dir, &journal)?;
         let documents = Documents::read(dir)?;
         let (config, policies) = documents.parse()?;
+        check_decided_at_init(&config, &journal)?;
         let edited = documents.compare(journal.ledger().files());
         let root = read_root(dir, &journal)?;
-        Ok(Self { dir: dir.to_path_buf(), lock, config, policies, journal, root, standing, digests: documents.digests(), edited })
+        Ok(Self {
+            dir: dir.to_path_buf(),
+            lock,
+            config,
+            policies,
+            journal,
+            root,
+            standing,
+            digests: documents.digests(),
+            edited,
+        })
     }
 
     /// Where it lies.
@@ -159,6 +171,26 @@ impl Home {
     }
 }
 
+/// What `init` decided stands in the journal for good; the configuration repeats it for its readers.
+fn check_decided_at_init(config: &Config, journal: &Journal) -> Result<()> {
+    let ledger = journal.ledger();
+    let told = (config.ceremony.unattended, config.ceremony.rehearsal);
+    if told == (ledger.unattended(), ledger.rehearsal()) {
+        return Ok(());
+    }
+    Err(Error::usage(
+        "config.ceremony",
+        format!(
+            "anchorite.toml: [ceremony] says unattended = {}, rehearsal = {}; this home was made with {} and {}",
+            told.0,
+            told.1,
+            ledger.unattended(),
+            ledger.rehearsal()
+        ),
+    )
+    .next("undo the edit: both are decided at init for good; make another home with `anchorite init`"))
+}
+
 /// `state/head` must be there and must lie on this journal.
 fn check_head(dir: &Path, journal: &Journal) -> Result<Standing> {
     let path = dir.join(HEAD);
@@ -184,7 +216,10 @@ fn read_root(dir: &Path, journal: &Journal) -> Result<Option<Issuer>> {
         check_certificate_file(dir, name, &own_certificate(journal, purpose)?)?;
     }
     if ledger.key(KeyRole::Root).and_then(|k| k.public_key.as_ref()) != Some(&issuer.public_key) {
-        return Err(Error::integrity("root.key", "the root certificate on record is for another key than the recorded one"));
+        return Err(Error::integrity(
+            "root.key",
+            "the root certificate on record is for another key than the recorded one",
+        ));
     }
     Ok(Some(issuer))
 }
@@ -199,11 +234,16 @@ fn own_certificate(journal: &Journal, purpose: Purpose) -> Result<Vec<u8>> {
 
 fn check_certificate_file(dir: &Path, name: &str, recorded: &[u8]) -> Result<()> {
     let path = dir.join(name);
-    let found = durable::read_bounded(&path, 1 << 20)
-        .map_err(|e| Error::integrity("home.certificate", e.message).next("the journal holds it: `anchorite audit restore` writes it again"))?;
+    let found = durable::read_bounded(&path, 1 << 20).map_err(|e| {
+        Error::integrity("home.certificate", e.message)
+            .next("the journal holds it: `anchorite audit restore` writes it again")
+    })?;
     if found != pem::certificate(recorded).as_bytes() {
-        return Err(Error::integrity("home.certificate", format!("{}: is not the certificate on record", path.display()))
-            .next("stop the ceremony: the file was edited or replaced"));
+        return Err(Error::integrity(
+            "home.certificate",
+            format!("{}: is not the certificate on record", path.display()),
+        )
+        .next("stop the ceremony: the file was edited or replaced"));
     }
     Ok(())
 }

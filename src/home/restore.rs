@@ -49,8 +49,11 @@ fn no_step_back(dir: &Path, copy: &Replay, head_known: bool) -> Result<()> {
         Ok(bytes) => bytes,
         Err(_) if head_known => return Ok(()),
         Err(e) => {
-            return Err(Error::integrity("restore.head", format!("{}; nothing tells how far the journal had come", e.message))
-                .next("give --expect-head with the head from the printed sheet of the last session"));
+            return Err(Error::integrity(
+                "restore.head",
+                format!("{}; nothing tells how far the journal had come", e.message),
+            )
+            .next("give --expect-head with the head from the printed sheet of the last session"));
         }
     };
     let head = Head::from_json("state/head", &bytes)?;

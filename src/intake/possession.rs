@@ -18,6 +18,16 @@ pub enum Hash {
     Sha512,
 }
 
+impl Hash {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sha256 => "SHA-256",
+            Self::Sha384 => "SHA-384",
+            Self::Sha512 => "SHA-512",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scheme {
     /// RSASSA-PKCS1-v1_5
@@ -98,7 +108,7 @@ fn choose(key: KeyAlgorithm, algorithm: &AlgorithmIdentifierOwned) -> Result<(St
             Ok(((*name).into(), Chosen::RsaPkcs1(hash)))
         }
         (Scheme::RsaPss, KeyAlgorithm::Rsa(_)) => match pss::hash(parameters) {
-            Ok(hash) => Ok((format!("{name} with {hash:?}"), Chosen::RsaPss(hash))),
+            Ok(hash) => Ok((format!("{name} with {}", hash.name()), Chosen::RsaPss(hash))),
             Err(why) => Err(unfitting(key, name, &why)),
         },
         (Scheme::Ecdsa(hash), KeyAlgorithm::P256 | KeyAlgorithm::P384 | KeyAlgorithm::P521)

@@ -4,8 +4,9 @@ use base64ct::{Base64Unpadded, Encoding as _};
 
 use super::sniff;
 
-/// What the marks of text formats stand for. The last is for labels that no line above has.
+/// What the ends of PEM labels stand for; the first that fits counts.
 const LABELS: [(&str, &str); 9] = [
+    ("SSH2 ENCRYPTED PRIVATE KEY", "an SSH2 private key"),
     ("ENCRYPTED PRIVATE KEY", "an encrypted private key in PEM"),
     ("RSA PRIVATE KEY", "an RSA private key in PEM"),
     ("EC PRIVATE KEY", "an EC private key in PEM"),
@@ -13,7 +14,6 @@ const LABELS: [(&str, &str); 9] = [
     ("OPENSSH PRIVATE KEY", "an OpenSSH private key"),
     ("PGP PRIVATE KEY BLOCK", "an OpenPGP private key"),
     ("TSS2 PRIVATE KEY", "a TPM's wrapped private key in PEM"),
-    ("SSH2 ENCRYPTED PRIVATE KEY", "an SSH2 private key"),
     ("PRIVATE KEY", "a private key in PEM"),
 ];
 

@@ -233,7 +233,8 @@ impl Entry {
 
     /// Reads a line; refuses one that is not canonical.
     pub fn from_line(number: u64, line: &[u8]) -> Result<Self> {
-        let bad = |what: String| Error::integrity("journal.line", format!("journal line {}: {what}", number + 1));
+        let bad =
+            |what: String| Error::integrity("journal.line", format!("journal line {}: {what}", number + 1));
         let entry: Entry = serde_json::from_slice(line).map_err(|e| bad(format!("cannot be read ({e})")))?;
         if entry.to_line()?.as_bytes() != line {
             return Err(bad("not in canonical form; it was not written by anchorite".into()));

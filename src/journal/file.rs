@@ -54,8 +54,9 @@ impl Journal {
     /// Opens and replays it.
     pub fn open(folder: &Path) -> Result<Self> {
         let path = folder.join(FILE);
-        let bytes = durable::read_bounded(&path, LIMIT)
-            .map_err(|e| Error::integrity("journal.missing", e.message).next("restore it: `anchorite audit restore`"))?;
+        let bytes = durable::read_bounded(&path, LIMIT).map_err(|e| {
+            Error::integrity("journal.missing", e.message).next("restore it: `anchorite audit restore`")
+        })?;
         let replayed = replay(&bytes, |_, _| Ok(()))?;
         Ok(Self { folder: folder.to_path_buf(), file: AppendFile::open(&path)?, replayed })
     }

@@ -28,8 +28,9 @@ pub enum Standing {
 impl Head {
     /// Reads the JSON that [`Head::to_json`] writes.
     pub fn from_json(place: &str, bytes: &[u8]) -> Result<Self> {
-        serde_json::from_slice(bytes)
-            .map_err(|e| Error::integrity("journal.head-unreadable", format!("{place}: not a journal head ({e})")))
+        serde_json::from_slice(bytes).map_err(|e| {
+            Error::integrity("journal.head-unreadable", format!("{place}: not a journal head ({e})"))
+        })
     }
 
     /// One line of JSON with its newline.
@@ -50,7 +51,10 @@ impl Head {
         if hash_there != Some(self.hash) {
             return Err(Error::integrity(
                 "journal.unlike",
-                format!("the journal's line {} is not the one that {place} knows ({})", self.count, self.hash),
+                format!(
+                    "the journal's line {} is not the one that {place} knows ({})",
+                    self.count, self.hash
+                ),
             )
             .next("stop the ceremony; this is another journal, or it was rewritten"));
         }

@@ -88,8 +88,9 @@ pub struct Ledger {
 impl Ledger {
     /// Takes one line in. `line` is its exact bytes without the newline.
     pub fn apply(&mut self, entry: &Entry, line: &[u8]) -> Result<()> {
+        let line_number = self.count + 1;
         let bad = |what: String| {
-            Error::integrity("journal.sequence", format!("journal line {}: {what}", self.count + 1))
+            Error::integrity("journal.sequence", format!("journal line {line_number}: {what}"))
         };
         if entry.seq != self.count {
             return Err(bad(format!("has number {}, wanted {}", entry.seq, self.count)));
@@ -205,14 +206,19 @@ impl Ledger {
             .ok_or("records a key that was never asked for")?;
         let key = PublicKey::from_der(&public_key.0).map_err(|e| e.message)?;
         if key.algorithm() != record.algorithm {
-            return Err(format!("records a {} key where a {} was asked for", key.algorithm(), record.algorithm));
+            return Err(format!(
+                "records a {} key where a {} was asked for",
+                key.algorithm(),
+                record.algorithm
+            ));
         }
         record.public_key = Some(key);
         Ok(())
     }
 
     fn intent(&mut self, entry: &Entry) -> std::result::Result<(), String> {
-        let Event::Intent { purpose, role, algorithm, plan, request, cluster, policy, message } = &entry.event
+        let Event::Intent { purpose, role, algorithm, plan, request, cluster, policy, message } =
+            &entry.event
         else {
             return Ok(());
         };
@@ -284,7 +290,9 @@ impl Ledger {
         let (purpose, place) = (record.purpose, record.certificate);
         match purpose {
             Purpose::Intermediate => self.set_status(place, Status::Signed),
-            Purpose::RootCertificate | Purpose::JournalCertificate => self.set_status(place, Status::Released),
+            Purpose::RootCertificate | Purpose::JournalCertificate => {
+                self.set_status(place, Status::Released)
+            }
             Purpose::Release => {
                 self.intents.remove(&intent);
             }

@@ -78,6 +78,11 @@ pub fn check_output(to: &Path, folder: &str, bytes_needed: u64) -> Result<Output
 }
 
 impl Output {
+    /// The folder's name.
+    pub fn name(&self) -> &str {
+        &self.folder
+    }
+
     fn partial(&self) -> String {
         format!("{}.partial", self.folder)
     }

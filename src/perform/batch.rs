@@ -47,8 +47,11 @@ impl Remaining {
     pub fn of(plan: &Plan, ledger: &crate::journal::Ledger) -> Result<Self> {
         let digest = plan.digest()?;
         if ledger.plan(&digest) == Some(PlanState::Finished) {
-            return Err(Error::refused("plan.spent", format!("plan {digest} was performed and released before"))
-                .next("a plan is spent by its first use; make a new one"));
+            return Err(Error::refused(
+                "plan.spent",
+                format!("plan {digest} was performed and released before"),
+            )
+            .next("a plan is spent by its first use; make a new one"));
         }
         let mut remaining = Self { fresh: Vec::new(), signed: Vec::new(), burnt: Vec::new() };
         for item in &plan.items {
@@ -57,7 +60,10 @@ impl Remaining {
                 Some(Status::Signed) => &mut remaining.signed,
                 Some(Status::Open | Status::Burnt) => &mut remaining.burnt,
                 Some(Status::Released) => {
-                    return Err(Error::refused("plan.spent", format!("serial {} was released before", item.serial)));
+                    return Err(Error::refused(
+                        "plan.spent",
+                        format!("serial {} was released before", item.serial),
+                    ));
                 }
             };
             place.push(item.clone());
@@ -73,7 +79,10 @@ impl Session<'_> {
         let digest = plan.digest()?;
         let remaining = Remaining::of(plan, self.home.journal.ledger())?;
         if fresh.iter().map(|p| &p.item).ne(&remaining.fresh) {
-            return Err(Error::integrity("plan.items", "the prepared items are not the plan's remaining ones"));
+            return Err(Error::integrity(
+                "plan.items",
+                "the prepared items are not the plan's remaining ones",
+            ));
         }
         let root = self.home.root()?.clone();
         let root_key = self.key(KeyRole::Root)?;
@@ -136,7 +145,9 @@ impl Session<'_> {
         let mut finished = Vec::new();
         for item in items {
             let ledger = self.home.journal.ledger();
-            let Some((_, record)) = ledger.unreleased().find(|(_, i)| i.message == item.tbs.0) else { continue };
+            let Some((_, record)) = ledger.unreleased().find(|(_, i)| i.message == item.tbs.0) else {
+                continue;
+            };
             let tbs = Tbs::recorded(record.message.clone(), record.algorithm);
             let der = tbs.assemble(record.signature.as_deref().unwrap_or_default())?;
             self.home.quarantine(&item.serial, &der)?;

@@ -156,7 +156,10 @@ impl<'a> Session<'a> {
         self.home.journal.append((self.world.clock)(), vec![rejected])?;
         Err(Error::integrity(
             "token.wrong-signature",
-            format!("{}: returned a signature that does not verify; it is on record as rejected", self.token.info().uri),
+            format!(
+                "{}: returned a signature that does not verify; it is on record as rejected",
+                self.token.info().uri
+            ),
         )
         .next("stop the ceremony: the token is broken, or it is not the token it claims to be"))
     }

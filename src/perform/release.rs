@@ -62,7 +62,9 @@ impl Session<'_> {
             self.home.file_issued(&f.item.serial, &f.certificate.get().der)?;
         }
         let sums = Digest::of(&sums);
-        self.home.journal.append((self.world.clock)(), vec![Event::Released { plan: digest, folder: name, sums }])?;
+        self.home
+            .journal
+            .append((self.world.clock)(), vec![Event::Released { plan: digest, folder: name, sums }])?;
         self.seal_with(journal_key)?;
         Ok(folder)
     }
@@ -72,7 +74,7 @@ impl Session<'_> {
         let profile = self.home.policies.profiles().get(&item.policy).ok_or_else(|| {
             Error::usage("policy.missing", format!("policy {} is not there any more", item.policy))
         })?;
-        let consumer = match profile.consumer() {
+        let consumer = match *profile.release.consumer {
             policy::Consumer::Istio => Consumer::Istio,
             policy::Consumer::Pem => Consumer::Pem,
         };

@@ -82,7 +82,8 @@ impl Session<'_> {
         let journal_key = self.make_key(KeyRole::Journal, KeyAlgorithm::P256, &journal_label)?;
 
         let tbs = root_tbs(&decision, &root_key.public_key)?;
-        let der = self.own_certificate(Purpose::RootCertificate, CertificateKind::Root, tbs, None, &root_key)?;
+        let der =
+            self.own_certificate(Purpose::RootCertificate, CertificateKind::Root, tbs, None, &root_key)?;
         let root = Issuer::from_der(&der)?;
         self.home.write_certificate("root.pem", &der)?;
 

@@ -104,7 +104,8 @@ fn planned(
     decision: &Decision,
     serial: Serial,
 ) -> Result<Option<Item>> {
-    let (Some(_), Some(cluster), Some(policy)) = (&decision.grant, &decision.cluster, &decision.policy) else {
+    let (Some(_), Some(cluster), Some(policy)) = (&decision.grant, &decision.cluster, &decision.policy)
+    else {
         return Ok(None);
     };
     let tbs = linted(context, request, decision, &serial)?;
@@ -171,8 +172,11 @@ fn read_again(item: &Item) -> Result<Request> {
     match intake::read(&item.file, &item.request.0).into_iter().next() {
         // A DER request reads as exactly one.
         Some(Arrival::Request(request)) => Ok(*request),
-        _ => Err(Error::integrity("plan.request", format!("{}: the request in the plan cannot be read", item.file))
-            .next("the plan file was altered: stop the ceremony")),
+        _ => Err(Error::integrity(
+            "plan.request",
+            format!("{}: the request in the plan cannot be read", item.file),
+        )
+        .next("the plan file was altered: stop the ceremony")),
     }
 }
 

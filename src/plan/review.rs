@@ -26,7 +26,10 @@ pub fn render(plan: &Plan, root: &Issuer, findings: &dyn Fn(&Digest) -> Vec<Stri
         let tbs = describe_tbs(&item.tbs.0)?;
         let request = Digest::of(&item.request.0);
         line(&mut out, "");
-        line(&mut out, &format!("{}. SIGN for cluster {} by policy {}", number + 1, item.cluster, item.policy));
+        line(
+            &mut out,
+            &format!("{}. SIGN for cluster {} by policy {}", number + 1, item.cluster, item.policy),
+        );
         line(&mut out, &format!("   request             {}  SHA-256 {request}", item.file));
         certificate(&mut out, &tbs);
         for note in findings(&request) {
@@ -46,13 +49,19 @@ pub fn render(plan: &Plan, root: &Issuer, findings: &dyn Fn(&Digest) -> Vec<Stri
 
 /// A certificate's fields, one a line.
 pub fn certificate(out: &mut String, tbs: &Description) {
+    let key = format!("{}  SHA-256 {}", tbs.key_algorithm, tbs.key_digest);
+    certificate_with_key(out, tbs, &key);
+}
+
+/// As [`certificate`], with other words for the key: one that does not exist yet.
+pub fn certificate_with_key(out: &mut String, tbs: &Description, key: &str) {
     let mut field = |name: &str, value: &str| line(out, &format!("   {name:<19} {value}"));
     field("subject", &tbs.subject);
     field("issuer", &tbs.issuer);
     field("serial", &tbs.serial.to_string());
     field("validity", &validity(tbs.not_before, tbs.not_after));
-    field("public key", &format!("{}  SHA-256 {}", tbs.key_algorithm, tbs.key_digest));
-    field("signature", &tbs.signature);
+    field("public key", key);
+    field("signature", &tbs.signature_algorithm);
     for extension in &tbs.extensions {
         let critical = if extension.critical { " (critical)" } else { "" };
         field(&extension.name, &format!("{}{critical}", extension.text));

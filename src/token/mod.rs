@@ -93,6 +93,8 @@ pub trait Token {
     fn random(&mut self, length: usize) -> Result<Option<Vec<u8>>>;
     /// Whether the token can generate and use such a key; an error names what is missing.
     fn supports(&mut self, algorithm: KeyAlgorithm) -> Result<()>;
+    /// Whether the PIN is typed at the token itself (CKF_PROTECTED_AUTHENTICATION_PATH).
+    fn pin_at_token(&self) -> bool;
     /// Logs the user in. An error says what the token tells of tries left.
     fn login(&mut self, pin: &SecretString) -> Result<()>;
     /// Everything that can be seen; private objects only after login.

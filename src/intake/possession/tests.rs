@@ -49,7 +49,9 @@ fn rsa_pkcs1_is_proved_with_null_or_no_parameters() {
 
 #[test]
 fn rsa_pss_is_proved_with_exact_parameters() {
-    assert!(proved(&rsa(&signature::RSA_PSS_SHA256, PSS, &sample::pss(1, 1, 32))));
+    let der = rsa(&signature::RSA_PSS_SHA256, PSS, &sample::pss(1, 1, 32));
+    assert!(proved(&der));
+    assert!(judge(&der)[0].2.contains("RSASSA-PSS with SHA-256"));
     assert!(proved(&rsa(&signature::RSA_PSS_SHA384, PSS, &sample::pss(2, 2, 48))));
     assert!(proved(&rsa(&signature::RSA_PSS_SHA512, PSS, &sample::pss(3, 3, 64))));
     let salt = rsa(&signature::RSA_PSS_SHA256, PSS, &sample::pss(1, 1, 20));

@@ -13,7 +13,7 @@ impl Pkcs11 {
         if self.raw.user_pin_locked() {
             return Err(self.locked());
         }
-        let pin = if self.pin_at_token() { None } else { Some(pin) };
+        let pin = if self.raw.protected_authentication_path() { None } else { Some(pin) };
         if let Some(pin) = pin {
             self.check_length(pin.expose_secret().len())?;
         }

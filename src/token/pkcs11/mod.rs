@@ -77,12 +77,6 @@ impl Pkcs11 {
         })
     }
 
-    /// Whether the PIN is typed at the token itself (CKF_PROTECTED_AUTHENTICATION_PATH),
-    /// so that nobody need be asked for it; `login` then ignores what it is given.
-    pub fn pin_at_token(&self) -> bool {
-        self.raw.protected_authentication_path()
-    }
-
     /// A session that may write. Login holds for all sessions with a token, and
     /// the new one is open before the old one closes, so that it is kept.
     fn writable(&mut self) -> Result<&Session> {
@@ -97,6 +91,10 @@ impl Pkcs11 {
 impl Token for Pkcs11 {
     fn info(&self) -> &TokenInfo {
         &self.info
+    }
+
+    fn pin_at_token(&self) -> bool {
+        self.raw.protected_authentication_path()
     }
 
     fn random(&mut self, length: usize) -> Result<Option<Vec<u8>>> {

@@ -1,0 +1,23 @@
+//! The journal answers what the rules ask of the past.
+
+use crate::journal::Ledger;
+use crate::policy::History;
+use crate::x509::{Digest, Issued, Serial};
+
+impl History for Ledger {
+    fn by_key(&self, key: &Digest) -> Vec<Issued> {
+        self.by_key(key)
+    }
+
+    fn by_subject(&self, subject: &[u8]) -> Vec<Issued> {
+        self.by_subject(subject)
+    }
+
+    fn by_cluster(&self, cluster: &str) -> Vec<Issued> {
+        self.by_cluster(cluster)
+    }
+
+    fn has_serial(&self, serial: &Serial) -> bool {
+        self.by_serial(serial).is_some()
+    }
+}
