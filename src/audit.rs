@@ -131,7 +131,7 @@ impl Auditor<'_> {
         ledger: &Ledger,
     ) -> Result<()> {
         let key = ledger.key(intent.role).and_then(|k| k.public_key.as_ref());
-        if !key.is_some_and(|k| verify_signature(k, intent.algorithm, &intent.message, signature).is_ok()) {
+        if key.is_none_or(|k| verify_signature(k, intent.algorithm, &intent.message, signature).is_err()) {
             return Err(Error::integrity(
                 "audit.signature",
                 format!(

@@ -61,7 +61,7 @@ impl RootSpec {
         let placeholder = placeholder(self.algorithm)?;
         root_tbs(&decision, &placeholder)?;
         let issuer = preview_issuer(&decision, &placeholder)?;
-        journal_tbs(&decision, &issuer, &self::placeholder(KeyAlgorithm::P256)?)?;
+        journal_tbs(&decision, &issuer, &journal_placeholder()?)?;
         Ok(decision)
     }
 }
@@ -279,6 +279,12 @@ fn preview_issuer(decision: &RootDecision, key: &PublicKey) -> Result<Issuer> {
         crl_sign: true,
         signature: signature_of(key)?,
     })
+}
+
+/// As [`placeholder`], for the journal's key: twice the base point of P-256.
+fn journal_placeholder() -> Result<PublicKey> {
+    const P256: &str = "047cf27b188d034f7e8a52380304b51ac3c08969e277f21b35a60b48fc4766997807775510db8ed040293d9ac69f7430dbba7dade63ce982299e04b79d227873d1";
+    PublicKey::from_ec_point(KeyAlgorithm::P256, &crate::text::unhex(P256).unwrap_or_default())
 }
 
 /// A well-formed public key of this kind that nobody holds knowingly: it stands in
