@@ -220,6 +220,18 @@ impl Auditor<'_> {
     }
 }
 
+/// Plans that were begun and not released. Open in a home; in the copy that a
+/// release carries they are what that release is about to answer.
+pub fn unreleased_plans(ledger: &Ledger) -> Vec<String> {
+    ledger
+        .unfinished_plans()
+        .map(|plan| {
+            let signed = ledger.unreleased().filter(|(_, i)| i.plan == Some(*plan)).count();
+            format!("plan {plan} is not released; {signed} of its certificates are signed: `anchorite perform plans/{plan}.json` takes it up again")
+        })
+        .collect()
+}
+
 /// What a ledger leaves open, a sentence each.
 pub fn open_matters(ledger: &Ledger) -> Vec<String> {
     let mut open = Vec::new();
@@ -238,10 +250,6 @@ pub fn open_matters(ledger: &Ledger) -> Vec<String> {
             "journal line {}: a key was about to be generated, the outcome is not on record",
             seq + 1
         ));
-    }
-    for plan in ledger.unfinished_plans() {
-        let signed = ledger.unreleased().filter(|(_, i)| i.plan == Some(*plan)).count();
-        open.push(format!("plan {plan} is not released: {signed} of its certificates are signed"));
     }
     if ledger.key(KeyRole::Journal).is_some() {
         let sealed = ledger.sealed().map_or(0, |(count, _)| count);

@@ -1,4 +1,5 @@
 //! An appliance for a test: a folder, a fresh SoftHSM token, a home, two sticks.
+#![allow(dead_code)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -105,8 +106,18 @@ impl Appliance {
     pub fn create_root(&self, kind: &str, more: &[&str]) -> Ran {
         let pin = self.path("pin");
         let mut args = vec![
-            "root", "create", "--subject", "O=Example,CN=Example Root G1", "--key", kind, "--ttl", "20y",
-            "--yes", "--json", "--pin-file", pin.to_str().unwrap(),
+            "root",
+            "create",
+            "--subject",
+            "O=Example,CN=Example Root G1",
+            "--key",
+            kind,
+            "--ttl",
+            "20y",
+            "--yes",
+            "--json",
+            "--pin-file",
+            pin.to_str().unwrap(),
         ];
         args.extend(more);
         self.run(&args)
@@ -116,7 +127,13 @@ impl Appliance {
     pub fn sign(&self, more: &[&str]) -> Ran {
         let (from, to, pin) = (self.path("in"), self.path("out"), self.path("pin"));
         let mut args = vec![
-            "sign", "--from", from.to_str().unwrap(), "--to", to.to_str().unwrap(), "--yes", "--pin-file",
+            "sign",
+            "--from",
+            from.to_str().unwrap(),
+            "--to",
+            to.to_str().unwrap(),
+            "--yes",
+            "--pin-file",
             pin.to_str().unwrap(),
         ];
         args.extend(more);
@@ -132,15 +149,25 @@ impl Appliance {
         std::fs::create_dir_all(self.path("keys")).unwrap();
         let (key, stick) = (self.path(&format!("keys/{cluster}.key")), self.path("in"));
         self.run(&[
-            "request", "--cluster", cluster, "--profile", profile, "--key", key.to_str().unwrap(), "--to",
-            stick.to_str().unwrap(), "--organisation", if profile == "istio" { "Istio" } else { "Example" },
+            "request",
+            "--cluster",
+            cluster,
+            "--profile",
+            profile,
+            "--key",
+            key.to_str().unwrap(),
+            "--to",
+            stick.to_str().unwrap(),
+            "--organisation",
+            if profile == "istio" { "Istio" } else { "Example" },
         ])
         .code(0);
     }
 
     /// The newest release on the outgoing stick.
     pub fn release(&self) -> PathBuf {
-        let mut found: Vec<PathBuf> = std::fs::read_dir(self.path("out")).unwrap().map(|e| e.unwrap().path()).collect();
+        let mut found: Vec<PathBuf> =
+            std::fs::read_dir(self.path("out")).unwrap().map(|e| e.unwrap().path()).collect();
         found.sort();
         found.pop().expect("a release on the stick")
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::documents::{self, Documents};
 use super::{HEAD, Home};
-use crate::audit::{Certificates, Expectation, Fault, Report, State, audit};
+use crate::audit::{Certificates, Expectation, Fault, Report, State, audit, unreleased_plans};
 use crate::error::{Error, Result};
 use crate::journal::{Head, JOURNAL_FILE, Ledger};
 use crate::media::durable;
@@ -28,6 +28,10 @@ pub fn examine(dir: &Path, expect: &mut Expectation<'_>) -> Result<Report> {
     }
     let (mut report, replayed, certificates) = audit(&bytes, expect);
     if let Some(replayed) = &replayed {
+        report.open.extend(unreleased_plans(&replayed.ledger));
+        if !report.open.is_empty() && report.state == State::Ok {
+            report.state = State::Open;
+        }
         faults.extend(check_documents(dir, &replayed.ledger));
         faults.extend(check_files(dir, &replayed.ledger, &certificates)?);
     }

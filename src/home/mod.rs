@@ -161,6 +161,7 @@ impl Home {
     /// What a crash or an unfinished run left open, a sentence each.
     pub fn open_matters(&self) -> Vec<String> {
         let mut open = crate::audit::open_matters(self.journal.ledger());
+        open.extend(crate::audit::unreleased_plans(self.journal.ledger()));
         if !self.journal.torn().is_empty() {
             open.push(format!("the journal's last line is unfinished ({} bytes)", self.journal.torn().len()));
         }
