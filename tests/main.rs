@@ -8,5 +8,6 @@ mod foreign_path;
 mod generators;
 mod main_path;
 mod pki;
+mod readme;
 mod release;
 mod support;
