@@ -130,6 +130,9 @@ pub struct Inspect {
     /// Judge by this policy instead of the register's
     #[arg(long, value_name = "NAME")]
     pub policy: Option<String>,
+    /// List every rule, also those that found everything in order
+    #[arg(long)]
+    pub all: bool,
     /// Folders and files
     #[arg(required = true)]
     pub paths: Vec<PathBuf>,
