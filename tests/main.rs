@@ -1,5 +1,6 @@
 //! One binary, grouped by capability: each module tries one promise for real.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod appliance;
 mod cluster;
@@ -9,4 +10,5 @@ mod generators;
 mod main_path;
 mod pki;
 mod release;
+mod structure;
 mod support;

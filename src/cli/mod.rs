@@ -24,7 +24,7 @@ mod verify;
 
 use std::process::ExitCode;
 
-use anchorite::{Error, Result};
+use anchorite::Result;
 use clap::Parser as _;
 
 use args::{Cli, Verb};
@@ -78,9 +78,4 @@ pub(crate) fn shown_path(path: &std::path::Path) -> String {
 /// HEX of the command line: a SHA-256 in any case, with or without colons.
 pub(crate) fn parse_digest(text: &str) -> std::result::Result<anchorite::x509::Digest, String> {
     anchorite::x509::Digest::parse(text).ok_or_else(|| "want 64 hexadecimal digits, colons allowed".into())
-}
-
-/// Exit 1 for something that was shown to be refused.
-pub(crate) fn refused(what: impl Into<String>) -> Error {
-    Error::refused("refused", what)
 }
