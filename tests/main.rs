@@ -4,6 +4,7 @@
 
 mod appliance;
 mod cluster;
+mod command_line;
 mod foreign_cms;
 mod foreign_path;
 mod generators;

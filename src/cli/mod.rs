@@ -66,7 +66,7 @@ fn run(cli: Cli) -> Result<u8> {
         Verb::Assemble(a) => assemble::run(globals, &a),
         Verb::Token(a) => token::run(globals, &a),
         Verb::Completions(a) => generate::completions(&a),
-        Verb::Manual(a) => generate::manual(&a),
+        Verb::Manual(a) => generate::manual(globals, &a),
     }
 }
 

@@ -133,7 +133,7 @@ fn unsupported_key(key: &SubjectPublicKeyInfoOwned) -> Option<Finding> {
     }
 }
 
-/// Rule `key.algorithm`.
+/// Rule `key.unsupported`.
 fn other_algorithm(found: &str) -> Finding {
     let wanted = "RSA (rsaEncryption), P-256, P-384, P-521 or Ed25519";
     Finding::new(

@@ -31,7 +31,7 @@ fn verdict(bad: bool) -> Outcome {
     if bad { Outcome::Refused } else { Outcome::Pass }
 }
 
-/// Rule `key.rsa-size`.
+/// Rule `key.rsa-modulus`.
 fn size(modulus: &BigUint) -> Finding {
     let bits = modulus.bits();
     let small = bits < MIN_BITS;

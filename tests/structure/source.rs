@@ -164,7 +164,10 @@ fn blank(text: &str, strings: bool) -> String {
         } else if let Some(length) = string(rest, after_word).or_else(|| character(rest)) {
             (length, strings)
         } else {
-            (rest.chars().next().unwrap().len_utf8(), false)
+            // On to whatever may begin one of these.
+            let first = rest.chars().next().unwrap().len_utf8();
+            let next = rest[first..].find(['/', '"', '\'', 'b', 'c', 'r']);
+            (next.map_or(rest.len(), |next| first + next), false)
         };
         let (piece, after) = rest.split_at(length);
         if gone {
