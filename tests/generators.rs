@@ -145,12 +145,12 @@ fn openssl_requests_with_a_fault_are_refused_by_name() {
         ("md5", RSA, "-md5", &["possession.algorithm"]),
         ("salt", RSA, salt, &["possession.algorithm"]),
         ("ecsha1", &ec("P-256"), "-sha1", &["possession.algorithm"]),
-        ("small", "-algorithm RSA -pkeyopt rsa_keygen_bits:1024", "-sha256", &["key.rsa-size"]),
+        ("small", "-algorithm RSA -pkeyopt rsa_keygen_bits:1024", "-sha256", &["key.rsa-modulus"]),
         (
             "tiny",
             "-algorithm RSA -pkeyopt rsa_keygen_bits:512",
             "",
-            &["key.rsa-size", "possession.signature"],
+            &["key.rsa-modulus", "possession.signature"],
         ),
         ("three", &format!("{RSA} -pkeyopt rsa_keygen_pubexp:3"), "", &["key.rsa-exponent"]),
     ] {
@@ -183,7 +183,7 @@ fn openssl_keys_of_other_kinds_are_unusable() {
         assert_eq!((finding.rule, finding.found.as_str()), ("key.curve", name));
     }
     openssl(dir, "pss", "-algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048", "-sigopt rsa_pss_saltlen:-1");
-    assert_eq!(unusable(dir, "pss.csr").rule, "key.algorithm");
+    assert_eq!(unusable(dir, "pss.csr").rule, "key.unsupported");
     openssl(dir, "ed448", "-algorithm ED448", "");
     assert_eq!(unusable(dir, "ed448.csr").found, "Ed448");
     words(dir, "openssl", "dsaparam -genkey -noout -out dsa.key 1024");
@@ -339,7 +339,7 @@ fn nss_certutil() {
     certutil("-k ec -q nistp256 -a -o plain.pem");
     assert_eq!(sound(dir, "plain.pem").claims.basic_constraints, None);
     certutil("-k rsa -g 2048 --pss -o pss.der");
-    assert_eq!(unusable(dir, "pss.der").rule, "key.algorithm");
+    assert_eq!(unusable(dir, "pss.der").rule, "key.unsupported");
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! One binary, grouped by capability: each module tries one promise for real.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod appliance;
 mod cluster;
+mod command_line;
 mod foreign_cms;
 mod foreign_path;
 mod generators;
@@ -10,4 +12,5 @@ mod main_path;
 mod pki;
 mod readme;
 mod release;
+mod structure;
 mod support;

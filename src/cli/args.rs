@@ -20,9 +20,11 @@ pub struct Cli {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
 pub struct Globals {
     /// The CA home
-    #[arg(long, global = true, env = "ANCHORITE_HOME", default_value = ".", value_name = "DIR")]
+    #[arg(long, global = true, env = "ANCHORITE_HOME", hide_env_values = true, default_value = ".")]
+    #[arg(value_name = "DIR")]
     pub home: PathBuf,
     /// Machine-readable results on stdout
     #[arg(long, global = true)]
@@ -67,7 +69,7 @@ pub struct Pin {
 /// Make a CA home: configuration, policies, register, empty journal
 #[derive(Debug, Args)]
 #[command(
-    after_help = "example:\n  anchorite init /srv/ca --token 'pkcs11:token=ceremony' --module /usr/lib/softhsm/libsofthsm2.so"
+    after_help = "example:\n  anchorite init /srv/ca --token 'pkcs11:token=ceremony' \\\n      --module /usr/lib/softhsm/libsofthsm2.so"
 )]
 pub struct Init {
     /// The folder to make
@@ -88,6 +90,9 @@ pub struct Init {
 
 /// The root key and its certificate
 #[derive(Debug, Args)]
+#[command(
+    after_help = "example:\n  anchorite root create --home /srv/ca --subject 'O=Example,CN=Example Root G1' \\\n      --key p256 --ttl 20y"
+)]
 pub struct Root {
     #[command(subcommand)]
     pub verb: RootVerb,
@@ -101,7 +106,7 @@ pub enum RootVerb {
 /// Generate the root's key in the token and sign its certificate
 #[derive(Debug, Args)]
 #[command(
-    after_help = "example:\n  anchorite root create --home /srv/ca --subject 'O=Example,CN=Example Root G1' --key p256 --ttl 20y\n\nAfter a crash run the same command again: it takes up where it was left."
+    after_help = "example:\n  anchorite root create --home /srv/ca --subject 'O=Example,CN=Example Root G1' \\\n      --key p256 --ttl 20y\n\nAfter a crash run the same command again: it takes up where it was left."
 )]
 pub struct RootCreate {
     /// The subject, the most general attribute first
@@ -130,6 +135,9 @@ pub struct Inspect {
     /// Judge by this policy instead of the register's
     #[arg(long, value_name = "NAME")]
     pub policy: Option<String>,
+    /// List every rule, also those that found everything in order
+    #[arg(long)]
+    pub all: bool,
     /// Folders and files
     #[arg(required = true)]
     pub paths: Vec<PathBuf>,
@@ -191,6 +199,7 @@ pub struct Perform {
 
 /// The journal: verify, show, export, restore
 #[derive(Debug, Args)]
+#[command(after_help = "example:\n  anchorite audit verify --home /srv/ca")]
 pub struct Audit {
     #[command(subcommand)]
     pub verb: AuditVerb,
@@ -207,7 +216,7 @@ pub enum AuditVerb {
 /// Replay the journal and check every hash, sequence and signature
 #[derive(Debug, Args)]
 #[command(
-    after_help = "example:\n  anchorite audit verify --home /srv/ca\n  anchorite audit verify --journal RELEASE/journal --root RELEASE/root-cert.pem --root-sha256 HEX"
+    after_help = "example:\n  anchorite audit verify --home /srv/ca\n  anchorite audit verify --journal RELEASE/journal --root RELEASE/root-cert.pem \\\n      --root-sha256 HEX"
 )]
 pub struct AuditVerify {
     /// A copy of the journal instead of the home's
@@ -245,7 +254,7 @@ pub struct AuditExport {
 /// Take the journal over from an export or a release
 #[derive(Debug, Args)]
 #[command(
-    after_help = "example:\n  anchorite audit restore --home /srv/ca --from /media/audit/journal --root-sha256 HEX"
+    after_help = "example:\n  anchorite audit restore --home /srv/ca --root-sha256 HEX \\\n      --from /media/audit/anchorite-export-000042/journal"
 )]
 pub struct AuditRestore {
     /// The folder that holds the copy (`journal.jsonl`)
@@ -275,6 +284,7 @@ pub struct Verify {
 
 /// Policies: check an edit, put it in force
 #[derive(Debug, Args)]
+#[command(after_help = "example:\n  anchorite policy check --home /srv/ca")]
 pub struct Policy {
     #[command(subcommand)]
     pub verb: PolicyVerb,
@@ -322,7 +332,7 @@ pub struct Request {
 /// On the cluster's side: join a bundle with the key
 #[derive(Debug, Args)]
 #[command(
-    after_help = "example:\n  anchorite assemble --bundle /media/out/anchorite-2026-11-22-0001/east --key east.key --out east-cacerts"
+    after_help = "example:\n  anchorite assemble --bundle /media/out/anchorite-2026-11-22-0001/east \\\n      --root-sha256 HEX --key east.key --out east-cacerts"
 )]
 pub struct Assemble {
     /// The cluster's folder in the release
@@ -347,6 +357,7 @@ pub struct Assemble {
 
 /// The hardware
 #[derive(Debug, Args)]
+#[command(after_help = "example:\n  anchorite token list --home /srv/ca")]
 pub struct Token {
     #[command(subcommand)]
     pub verb: TokenVerb,

@@ -165,6 +165,10 @@ fn restore(globals: &Globals, args: &AuditRestore) -> Result<u8> {
     for (serial, der) in &certificates {
         durable::write_atomic(&folder, &format!("{serial}.pem"), pem::certificate(der).as_bytes(), 0o600)?;
     }
+    if globals.json {
+        output::json(&serde_json::json!({"restored": report.entries, "certificates": certificates.len()}))?;
+        return Ok(0);
+    }
     output::text(&format!(
         "{} {} entries and {} certificates\nnext: `anchorite policy check` compares the documents with those in force; the next session seals the journal\n",
         styled(GOOD, "restored"),

@@ -5,7 +5,7 @@ use std::path::Path;
 use anchorite::{Error, Result};
 use clap::CommandFactory as _;
 
-use super::args::{Cli, Completions, Manual};
+use super::args::{Cli, Completions, Globals, Manual};
 use super::{output, shown_path};
 
 pub fn completions(args: &Completions) -> Result<u8> {
@@ -15,11 +15,14 @@ pub fn completions(args: &Completions) -> Result<u8> {
     Ok(0)
 }
 
-pub fn manual(args: &Manual) -> Result<u8> {
+pub fn manual(globals: &Globals, args: &Manual) -> Result<u8> {
     let failed = |e: std::io::Error| {
         Error::usage("manual.write", format!("{}: cannot be written ({e})", shown_path(&args.dir)))
     };
     std::fs::create_dir_all(&args.dir).map_err(failed)?;
     clap_mangen::generate_to(Cli::command(), Path::new(&args.dir)).map_err(failed)?;
+    if globals.json {
+        output::json(&serde_json::json!({"manual": shown_path(&args.dir)}))?;
+    }
     Ok(0)
 }

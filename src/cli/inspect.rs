@@ -62,7 +62,7 @@ pub fn run(globals: &Globals, args: &Inspect) -> Result<u8> {
     if globals.json {
         output::json(&report)?;
     } else {
-        output::text(&render(&report))?;
+        output::text(&render(&report, args.all))?;
     }
     Ok(u8::from(refused))
 }
@@ -78,7 +78,8 @@ fn judged(decision: &Decision) -> Judged {
     }
 }
 
-fn render(report: &Report) -> String {
+/// For people: what is not simply in order, unless all is wanted.
+fn render(report: &Report, all: bool) -> String {
     let mut out = String::new();
     for request in &report.requests {
         let (style, word) = if request.verdict == "grant" { (GOOD, "GRANT ") } else { (BAD, "REFUSE") };
@@ -90,8 +91,15 @@ fn render(report: &Report) -> String {
             request.file
         ));
         out.push_str(&format!("       SHA-256 {}\n", request.digest));
+        let mut passed = 0;
         for finding in &request.findings {
             let text = |key: &str| finding.get(key).and_then(|v| v.as_str()).unwrap_or_default();
+            if text("outcome") == "pass" {
+                passed += 1;
+                if !all {
+                    continue;
+                }
+            }
             let (mark, style) = match text("outcome") {
                 "refused" => ("no  ", BAD),
                 "warning" => ("note", WARN),
@@ -99,18 +107,20 @@ fn render(report: &Report) -> String {
                 "granted" => ("yes ", GOOD),
                 _ => ("ok  ", GOOD),
             };
-            let source =
-                finding.get("source").and_then(|v| v.as_str()).map(|s| format!(", {s}")).unwrap_or_default();
-            let reference = Some(text("reference"))
-                .filter(|r| !r.is_empty())
-                .map(|r| format!(", {r}"))
-                .unwrap_or_default();
+            let source = Some(text("source")).filter(|s| !s.is_empty()).map(|s| format!(", {s}"));
+            let reference = Some(text("reference")).filter(|r| !r.is_empty()).map(|r| format!(", {r}"));
             out.push_str(&format!(
-                "  {} {} [{}{source}{reference}]\n",
+                "  {} {} [{}{}{}]\n",
                 styled(style, mark),
                 text("message"),
-                text("rule")
+                text("rule"),
+                source.unwrap_or_default(),
+                reference.unwrap_or_default()
             ));
+        }
+        if passed > 0 {
+            let rules = if passed == 1 { "rule" } else { "rules" };
+            out.push_str(&format!("  {} {passed} {rules} in order\n", styled(GOOD, "ok  ")));
         }
     }
     for finding in &report.media {
@@ -126,11 +136,12 @@ fn render(report: &Report) -> String {
     out
 }
 
-/// What the review adds under an item: everything that is not simply in order.
+/// What the review adds under an item: what was cut and what to know. Wishes granted
+/// in full are seen in the certificate's own fields.
 pub fn notes(findings: &[Finding]) -> Vec<String> {
     findings
         .iter()
-        .filter(|f| matches!(f.outcome, Outcome::Narrowed | Outcome::Warning | Outcome::Granted))
+        .filter(|f| matches!(f.outcome, Outcome::Narrowed | Outcome::Warning))
         .map(|f| {
             let source = f.source.as_deref().map(|s| format!(", {s}")).unwrap_or_default();
             format!("{:<8} {} [{}{source}]", format!("{:?}", f.outcome).to_lowercase(), f.message, f.rule)

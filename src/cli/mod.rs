@@ -24,7 +24,7 @@ mod verify;
 
 use std::process::ExitCode;
 
-use anchorite::{Error, Result};
+use anchorite::Result;
 use clap::Parser as _;
 
 use args::{Cli, Verb};
@@ -66,7 +66,7 @@ fn run(cli: Cli) -> Result<u8> {
         Verb::Assemble(a) => assemble::run(globals, &a),
         Verb::Token(a) => token::run(globals, &a),
         Verb::Completions(a) => generate::completions(&a),
-        Verb::Manual(a) => generate::manual(&a),
+        Verb::Manual(a) => generate::manual(globals, &a),
     }
 }
 
@@ -78,9 +78,4 @@ pub(crate) fn shown_path(path: &std::path::Path) -> String {
 /// HEX of the command line: a SHA-256 in any case, with or without colons.
 pub(crate) fn parse_digest(text: &str) -> std::result::Result<anchorite::x509::Digest, String> {
     anchorite::x509::Digest::parse(text).ok_or_else(|| "want 64 hexadecimal digits, colons allowed".into())
-}
-
-/// Exit 1 for something that was shown to be refused.
-pub(crate) fn refused(what: impl Into<String>) -> Error {
-    Error::refused("refused", what)
 }

@@ -62,6 +62,9 @@ fn pin(globals: &Globals, args: &Pin) -> Result<u8> {
     let mut home = unlock::edited_home(globals)?;
     if home.edits().is_empty() {
         output::note("nothing to pin: the documents are those in force");
+        if globals.json {
+            output::json(&serde_json::json!({"pinned": false, "head": home.journal.head()}))?;
+        }
         return Ok(0);
     }
     let list: String = home.edits().iter().map(|e| format!("  {e}\n")).collect();

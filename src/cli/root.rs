@@ -127,7 +127,7 @@ fn render(decision: &RootDecision, resumed: bool) -> Result<String> {
     let key = format!("{}, to be generated in the token", decision.algorithm);
     review::certificate_with_key(&mut out, &description, &key);
     out.push_str(&format!(
-        "   {:<19} '{}' and '{}'\n",
+        "   {:<22} '{}' and '{}'\n",
         "labels",
         anchorite::text::shown(&decision.label),
         anchorite::text::shown(&journal_label(&decision.label))

@@ -14,7 +14,7 @@ use secrecy::SecretString;
 
 use super::args::{Globals, Pin};
 use super::terminal::Terminal;
-use super::{output, pin, process, refused};
+use super::{output, pin, process};
 
 /// Opens the home with its documents as pinned; `--yes` only where it may be.
 pub fn home(globals: &Globals) -> Result<Home> {
@@ -87,7 +87,7 @@ pub fn consent(
         let mut terminal = Terminal::open()?;
         terminal.show(&format!("{text}\n"))?;
         if !terminal.confirm(question)? {
-            return Err(refused("the operator did not say yes; nothing was done"));
+            return Err(Error::refused("consent.declined", "the operator did not say yes; nothing was done"));
         }
         "operator"
     };

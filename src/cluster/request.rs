@@ -42,7 +42,7 @@ pub fn make_key(algorithm: KeyAlgorithm) -> Result<SecretString> {
             .map_err(failed),
         KeyAlgorithm::P521 | KeyAlgorithm::Rsa(_) => {
             return Err(Error::usage(
-                "key.algorithm",
+                "request.key-algorithm",
                 format!("a key of the kind {algorithm} is not made here"),
             )
             .next("choose p256, p384, rsa2048, rsa3072, rsa4096 or ed25519"));
@@ -136,7 +136,7 @@ mod tests {
             assert_eq!(key(algorithm).public_key().algorithm(), algorithm);
         }
         for other in [KeyAlgorithm::P521, KeyAlgorithm::Rsa(1024)] {
-            assert_eq!(make_key(other).unwrap_err().id, "key.algorithm");
+            assert_eq!(make_key(other).unwrap_err().id, "request.key-algorithm");
         }
     }
 

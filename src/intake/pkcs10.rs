@@ -133,11 +133,11 @@ fn unsupported_key(key: &SubjectPublicKeyInfoOwned) -> Option<Finding> {
     }
 }
 
-/// Rule `key.algorithm`.
+/// Rule `key.unsupported`.
 fn other_algorithm(found: &str) -> Finding {
     let wanted = "RSA (rsaEncryption), P-256, P-384, P-521 or Ed25519";
     Finding::new(
-        "key.algorithm",
+        "key.unsupported",
         Outcome::Refused,
         "RFC 5280 §4.1.2.7",
         format!("the key's algorithm is {found}; have the sender make a key of {wanted}"),
@@ -235,7 +235,7 @@ mod tests {
     fn other_key_algorithms_are_named() {
         for (oid, name) in OTHER_ALGORITHMS {
             let finding = finding(&with_key(&spki(&algorithm(oid, &[]), &[1])));
-            assert_eq!((finding.rule, finding.found.as_str()), ("key.algorithm", name));
+            assert_eq!((finding.rule, finding.found.as_str()), ("key.unsupported", name));
         }
         assert_eq!(finding(&with_key(&spki(&algorithm("1.2.3", &[]), &[1]))).found, "1.2.3");
     }

@@ -31,7 +31,7 @@ fn verdict(bad: bool) -> Outcome {
     if bad { Outcome::Refused } else { Outcome::Pass }
 }
 
-/// Rule `key.rsa-size`.
+/// Rule `key.rsa-modulus`.
 fn size(modulus: &BigUint) -> Finding {
     let bits = modulus.bits();
     let small = bits < MIN_BITS;
@@ -42,7 +42,7 @@ fn size(modulus: &BigUint) -> Finding {
         _ => format!("the RSA modulus is too large: {bits} bits; have the sender make a shorter key"),
     };
     let wanted = format!("{MIN_BITS} to {MAX_BITS} bits");
-    Finding::new("key.rsa-size", verdict(bad), "FIPS 186-5 §5.1", message, format!("{bits} bits"), wanted)
+    Finding::new("key.rsa-modulus", verdict(bad), "FIPS 186-5 §5.1", message, format!("{bits} bits"), wanted)
 }
 
 /// Rule `key.rsa-exponent`: odd, and between 2^16 and 2^256.
@@ -204,7 +204,7 @@ mod tests {
             [(0, true), (1, true), (512, true), (2047, true), (2048, false), (8192, false), (8193, true)]
         {
             let modulus = if bits == 0 { BigUint::ZERO } else { one() << (bits - 1) };
-            assert_eq!(refused(size(&modulus), "key.rsa-size"), bad, "{bits}");
+            assert_eq!(refused(size(&modulus), "key.rsa-modulus"), bad, "{bits}");
         }
     }
 
@@ -273,6 +273,6 @@ mod tests {
             exponent: der::asn1::Uint::new(&[1, 0, 1]).unwrap(),
         };
         let rules: Vec<_> = check(&key).iter().map(|f| (f.rule, f.refuses())).collect();
-        assert_eq!(rules, [("key.rsa-size", true), ("key.rsa-exponent", false)]);
+        assert_eq!(rules, [("key.rsa-modulus", true), ("key.rsa-exponent", false)]);
     }
 }

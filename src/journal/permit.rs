@@ -14,6 +14,19 @@ pub enum KeyRole {
 }
 
 /// Permission for one signature over exactly these bytes.
+///
+/// ```compile_fail,E0451
+/// # use anchorite::journal::{KeyRole, Permit};
+/// # use anchorite::x509::SignatureAlgorithm::EcdsaSha256;
+/// Permit { intent: 0, role: KeyRole::Root, algorithm: EcdsaSha256, message: vec![] };
+/// ```
+///
+/// ```compile_fail,E0599
+/// # use anchorite::journal::Permit;
+/// fn twice(permit: Permit) -> (Permit, Permit) {
+///     (permit.clone(), permit)
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Permit {
     pub(in crate::journal) intent: u64,
@@ -42,6 +55,19 @@ impl Permit {
 }
 
 /// Permission to generate one key pair with this label and CKA_ID.
+///
+/// ```compile_fail,E0451
+/// # use anchorite::journal::{KeyPermit, KeyRole};
+/// # use anchorite::x509::KeyAlgorithm::P256;
+/// KeyPermit { intent: 0, role: KeyRole::Root, algorithm: P256, label: String::new(), id: vec![] };
+/// ```
+///
+/// ```compile_fail,E0599
+/// # use anchorite::journal::KeyPermit;
+/// fn twice(permit: KeyPermit) -> (KeyPermit, KeyPermit) {
+///     (permit.clone(), permit)
+/// }
+/// ```
 #[derive(Debug)]
 pub struct KeyPermit {
     pub(in crate::journal) intent: u64,

@@ -41,6 +41,19 @@ pub enum CertificateKind {
 }
 
 /// Proof that all lints passed. Neither made elsewhere nor copied.
+///
+/// ```compile_fail,E0451
+/// # use anchorite::lint::Linted;
+/// Linted { value: "bytes", warnings: vec![] };
+/// ```
+///
+/// ```compile_fail,E0599
+/// # use anchorite::lint::Linted;
+/// # struct Tbs;
+/// fn twice(tbs: Linted<Tbs>) -> (Linted<Tbs>, Linted<Tbs>) {
+///     (tbs.clone(), tbs)
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Linted<T> {
     value: T,

@@ -61,6 +61,7 @@ pub struct MediaFinding {
     pub message: String,
     /// Whether an operator must look before the session goes on: true for
     /// everything whose contents are unknown.
+    #[serde(skip)]
     pub refused: bool,
 }
 

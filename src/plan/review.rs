@@ -30,7 +30,7 @@ pub fn render(plan: &Plan, root: &Issuer, findings: &dyn Fn(&Digest) -> Vec<Stri
             &mut out,
             &format!("{}. SIGN for cluster {} by policy {}", number + 1, item.cluster, item.policy),
         );
-        line(&mut out, &format!("   request             {}  SHA-256 {request}", item.file));
+        line(&mut out, &format!("   request                {}  SHA-256 {request}", item.file));
         certificate(&mut out, &tbs);
         for note in findings(&request) {
             line(&mut out, &format!("   {note}"));
@@ -55,7 +55,7 @@ pub fn certificate(out: &mut String, tbs: &Description) {
 
 /// As [`certificate`], with other words for the key: one that does not exist yet.
 pub fn certificate_with_key(out: &mut String, tbs: &Description, key: &str) {
-    let mut field = |name: &str, value: &str| line(out, &format!("   {name:<19} {value}"));
+    let mut field = |name: &str, value: &str| line(out, &format!("   {name:<22} {value}"));
     field("subject", &tbs.subject);
     field("issuer", &tbs.issuer);
     field("serial", &tbs.serial.to_string());

@@ -23,6 +23,13 @@ use crate::x509::certificate::extension;
 use crate::x509::{CertificateSpec, Digest, Issuer, Name, PublicKey, Serial, Time};
 
 /// A certificate that may be signed. Made only by the decision, when no rule refused.
+///
+/// ```compile_fail,E0451
+/// # use anchorite::policy::Grant;
+/// fn widened(grant: Grant) -> Grant {
+///     Grant { path_len: 9, ..grant }
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Grant {
     cluster: String,

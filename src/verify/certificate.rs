@@ -10,6 +10,19 @@ use crate::text::hex;
 use crate::x509::{Digest, Issuer, Name, Serial, Tbs, Time};
 
 /// Proof of verification. Neither made elsewhere nor copied.
+///
+/// ```compile_fail,E0423
+/// # use anchorite::verify::Verified;
+/// Verified("certificate");
+/// ```
+///
+/// ```compile_fail,E0599
+/// # use anchorite::verify::Verified;
+/// # struct Certificate;
+/// fn twice(it: Verified<Certificate>) -> (Verified<Certificate>, Verified<Certificate>) {
+///     (it.clone(), it)
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Verified<T>(T);
 

@@ -295,6 +295,6 @@ fn a_finding_is_written_as_the_contract_says() {
     let finding = MediaFinding { file: "a".into(), rule: "media.fifo", message: "b".into(), refused: true };
     assert_eq!(
         serde_json::to_value(finding).unwrap(),
-        serde_json::json!({"file": "a", "rule": "media.fifo", "message": "b", "refused": true})
+        serde_json::json!({"file": "a", "rule": "media.fifo", "message": "b"})
     );
 }

@@ -5,8 +5,12 @@ use crate::finding::{Finding, Outcome};
 use crate::policy::decision::Case;
 use crate::text::shown;
 
-pub(super) const DUPLICATE: RuleInfo =
-    RuleInfo::new("batch.duplicate", "a request comes once in a run", "", Check::Always(duplicate));
+pub(super) const DUPLICATE: RuleInfo = RuleInfo::new(
+    "batch.duplicate",
+    "a request comes once in a run",
+    "RFC 3647 §4.4.2",
+    Check::Always(duplicate),
+);
 
 fn duplicate(case: &Case<'_>) -> Finding {
     match case.earlier.digest(&case.request.digest) {
@@ -22,7 +26,7 @@ fn duplicate(case: &Case<'_>) -> Finding {
 pub(super) const CLUSTER_TWICE: RuleInfo = RuleInfo::new(
     "batch.cluster-twice",
     "a cluster gets one certificate in a run",
-    "",
+    "RFC 3647 §4.4.2",
     Check::Always(cluster_twice),
 );
 

@@ -26,8 +26,12 @@ fn id(case: &Case<'_>) -> Finding {
     }
 }
 
-pub(super) const UNKNOWN_POLICY: RuleInfo =
-    RuleInfo::new("policy.unknown", "a policy that is named exists", "", Check::Always(unknown_policy));
+pub(super) const UNKNOWN_POLICY: RuleInfo = RuleInfo::new(
+    "policy.unknown",
+    "a policy that is named exists",
+    "RFC 3647 §4.4.2",
+    Check::Always(unknown_policy),
+);
 
 fn unknown_policy(case: &Case<'_>) -> Finding {
     let profiles = case.context.policies.profiles();
@@ -41,7 +45,7 @@ fn unknown_policy(case: &Case<'_>) -> Finding {
 pub(super) const REGISTERED: RuleInfo = RuleInfo::new(
     "register.unknown-cluster",
     "a cluster is registered, or the operator names its policy",
-    "",
+    "RFC 3647 §4.3.2",
     Check::Always(registered),
 );
 
@@ -64,7 +68,7 @@ fn registered(case: &Case<'_>) -> Finding {
 pub(super) const AMBIGUOUS: RuleInfo = RuleInfo::new(
     "register.ambiguous",
     "a subject answers to one registered cluster at most",
-    "",
+    "RFC 3647 §4.3.1",
     Check::Always(ambiguous),
 );
 
@@ -76,7 +80,7 @@ fn ambiguous(case: &Case<'_>) -> Finding {
 pub(super) const POLICY: RuleInfo = RuleInfo::new(
     "register.policy",
     "a registered cluster gets its registered policy; --policy may only agree",
-    "",
+    "RFC 3647 §4.4.2",
     Check::Always(policy),
 );
 
@@ -92,7 +96,7 @@ fn policy(case: &Case<'_>) -> Finding {
 pub(super) const WISH: RuleInfo = RuleInfo::new(
     "register.wish",
     "a profile that the request wishes for may only agree",
-    "",
+    "RFC 3647 §4.4.1",
     Check::Always(wish),
 );
 

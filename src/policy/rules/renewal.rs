@@ -65,7 +65,7 @@ fn same_subject(case: &Case<'_>, profile: &Profile) -> Finding {
 pub(super) const SPACING: RuleInfo = RuleInfo::new(
     "renewal.spacing",
     "two certificates of one cluster begin no closer than the policy says",
-    "",
+    "RFC 3647 §4.4.7",
     Check::Policy(spacing),
 );
 
