@@ -20,9 +20,15 @@ pub fn run(globals: &Globals, args: &Root) -> Result<u8> {
 
 fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
     let mut home = unlock::home(globals)?;
-    if home.root().is_ok() {
-        return Err(Error::usage("root.exists", format!("{}: has its root already", home.dir().display()))
-            .next("one home, one root: make another home with `anchorite init`"));
+    if let Ok(root) = home.root()
+        && !home.root_unfinished()
+    {
+        let (place, name, sha256) = (home.dir().display(), &root.subject, root.fingerprint());
+        return Err(Error::usage(
+            "root.exists",
+            format!("{place}: has its root already: {name}, SHA-256 {sha256}"),
+        )
+        .next("one home, one root: make another home with `anchorite init`"));
     }
     let spec = RootSpec {
         subject: Name::parse(&args.subject)?,
@@ -31,7 +37,7 @@ fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
         label: args.label.clone(),
         path_len: args.path_len,
     };
-    let mut token = unlock::token(&home)?;
+    let mut token = unlock::token(&home, &args.pin)?;
     token.supports(args.key)?;
     token.supports(KeyAlgorithm::P256)?;
     let (decision, resumed) = decide(&home, &spec, &mut token)?;
