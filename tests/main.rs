@@ -3,6 +3,8 @@
 
 mod appliance;
 mod cluster;
+mod crash;
+mod faults;
 mod foreign_cms;
 mod foreign_path;
 mod generators;

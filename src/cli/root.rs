@@ -6,7 +6,7 @@ use anchorite::perform::{RootSpec, journal_label, preview};
 use anchorite::plan::review;
 use anchorite::token::Token;
 use anchorite::verify::describe::describe_tbs;
-use anchorite::x509::{KeyAlgorithm, Name, Serial};
+use anchorite::x509::{KeyAlgorithm, Name, Serial, Status};
 use anchorite::{Error, Result};
 
 use super::args::{Globals, Root, RootCreate, RootVerb};
@@ -94,14 +94,22 @@ fn decide(home: &Home, spec: &RootSpec, token: &mut dyn Token) -> Result<(RootDe
             )
             .next("run the same command as before to take it up again, or begin anew in another home"));
         }
-        return Ok((recorded.clone(), true));
+        let mut decision = recorded.clone();
+        for serial in [&mut decision.serial, &mut decision.journal_serial] {
+            let status = home.journal.ledger().by_serial(serial).map(|c| c.status);
+            if matches!(status, Some(Status::Open | Status::Burnt)) {
+                *serial = new_serial(token)?;
+            }
+        }
+        return Ok((decision, true));
     }
     refuse_labels(token, &spec.label)?;
-    let mut serial = || -> Result<Serial> {
-        Ok(Serial::from_entropy(&process::entropy()?, &token.random(32)?.unwrap_or_default()))
-    };
-    let serials = (serial()?, serial()?);
+    let serials = (new_serial(token)?, new_serial(token)?);
     Ok((spec.decide(process::now(), serials, rehearsal)?, false))
+}
+
+fn new_serial(token: &mut dyn Token) -> Result<Serial> {
+    Ok(Serial::from_entropy(&process::entropy()?, &token.random(32)?.unwrap_or_default()))
 }
 
 fn refuse_labels(token: &mut dyn Token, label: &str) -> Result<()> {

@@ -172,8 +172,7 @@ impl Ledger {
             | Event::ClockCorrected { .. }
             | Event::Torn { .. }
             | Event::LossAccepted { .. } => {}
-            Event::RootDecided(_) if self.root_key.is_some() => return Err("decides a second root".into()),
-            Event::RootDecided(decision) => self.root_decision = Some(decision.clone()),
+            Event::RootDecided(decision) => self.root_decided(decision)?,
             Event::KeyIntent { role, algorithm, label, id } => {
                 self.key_intent(entry.seq, *role, algorithm, label, id)?;
             }
@@ -206,6 +205,20 @@ impl Ledger {
             }
             Event::Restored { .. } => {}
         }
+        Ok(())
+    }
+
+    /// Once its key is asked for nothing about the root changes, but for a serial
+    /// that a crash burnt.
+    fn root_decided(&mut self, decision: &RootDecision) -> std::result::Result<(), String> {
+        let same = |before: &RootDecision| {
+            let (serial, journal_serial) = (before.serial.clone(), before.journal_serial.clone());
+            RootDecision { serial, journal_serial, ..decision.clone() } == *before
+        };
+        if self.root_key.is_some() && !self.root_decision.as_ref().is_some_and(same) {
+            return Err("decides a second root".into());
+        }
+        self.root_decision = Some(decision.clone());
         Ok(())
     }
 
