@@ -220,13 +220,14 @@ impl Auditor<'_> {
     }
 }
 
-/// Plans that were begun and not released. Open in a home; in the copy that a
+/// Plans that were signed and not released. Open in a home; in the copy that a
 /// release carries they are what that release is about to answer.
 pub fn unreleased_plans(ledger: &Ledger) -> Vec<String> {
     ledger
         .unfinished_plans()
+        .into_iter()
         .map(|plan| {
-            let signed = ledger.unreleased().filter(|(_, i)| i.plan == Some(*plan)).count();
+            let signed = ledger.unreleased().filter(|(_, i)| i.plan == Some(plan)).count();
             format!("plan {plan} is not released; {signed} of its certificates are signed: `anchorite perform plans/{plan}.json` takes it up again")
         })
         .collect()
@@ -251,11 +252,26 @@ pub fn open_matters(ledger: &Ledger) -> Vec<String> {
             seq + 1
         ));
     }
-    if ledger.key(KeyRole::Journal).is_some() {
-        let sealed = ledger.sealed().map_or(0, |(count, _)| count);
-        if sealed < ledger.count() {
-            open.push(format!("the last {} lines are not sealed", ledger.count() - sealed));
-        }
+    if ledger.key(KeyRole::Journal).is_some() && !ledger.unsealed().is_empty() {
+        let kinds = ledger.unsealed();
+        open.push(format!(
+            "the last {} lines are not sealed (from line {}: {}); the next session seals them, and `anchorite policy pin` does nothing else",
+            kinds.len(),
+            ledger.count() - kinds.len() as u64 + 1,
+            counted(kinds)
+        ));
+    }
+    if ledger.pinned_unsealed() {
+        open.push("documents were pinned and not sealed: those of the last seal stay in force; `anchorite policy pin` shows the others".into());
     }
     open
+}
+
+/// `intent, intent, signed` as `2 × intent, signed`.
+fn counted(kinds: &[&str]) -> String {
+    let runs = kinds.chunk_by(|a, b| a == b).map(|run| match run {
+        [one] => (*one).to_string(),
+        several => format!("{} × {}", several.len(), several.first().unwrap_or(&"")),
+    });
+    runs.collect::<Vec<_>>().join(", ")
 }

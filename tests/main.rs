@@ -5,6 +5,8 @@
 mod appliance;
 mod cluster;
 mod command_line;
+mod crash;
+mod faults;
 mod foreign_cms;
 mod foreign_path;
 mod generators;

@@ -64,6 +64,9 @@ pub struct Pin {
     /// Declare that the clock ran ahead in an earlier session; goes on record
     #[arg(long)]
     pub correct_clock: bool,
+    /// Accept that lines which the token knows of are lost after a restore; goes on record
+    #[arg(long)]
+    pub accept_loss: bool,
 }
 
 /// Make a CA home: configuration, policies, register, empty journal
@@ -266,6 +269,9 @@ pub struct AuditRestore {
     /// The newest head known, from the printed sheet (needed where state/head is gone)
     #[arg(long, value_name = "HEX", value_parser = parse_digest)]
     pub expect_head: Option<Digest>,
+    /// Take a copy that lies behind state/head: the lines after it are lost for good
+    #[arg(long)]
+    pub accept_loss: bool,
 }
 
 /// Check a release, or one cluster's folder of it, anywhere

@@ -3,15 +3,14 @@
 use std::path::Path;
 
 use anchorite::audit::{Expectation, Fault, Report, State, audit};
-use anchorite::home::{self, Home};
+use anchorite::home::{self, Home, Told};
 use anchorite::journal::{JOURNAL_FILE, replay};
 use anchorite::media::durable;
-use anchorite::x509::pem;
 use anchorite::{Error, Result};
 
 use super::args::{Audit, AuditExport, AuditRestore, AuditShow, AuditVerb, AuditVerify, Globals};
 use super::output::{BAD, GOOD, WARN, styled};
-use super::{output, shown_path, unlock};
+use super::{output, process, shown_path, unlock};
 
 /// The largest journal that is read.
 const JOURNAL_MAXIMUM: u64 = 8 << 30;
@@ -160,11 +159,8 @@ fn restore(globals: &Globals, args: &AuditRestore) -> Result<u8> {
         )
         .next("restore from another copy; every release holds one"));
     };
-    Home::restore(&globals.home, &copy, &replayed, args.expect_head.is_some(), super::process::now())?;
-    let folder = globals.home.join("issued");
-    for (serial, der) in &certificates {
-        durable::write_atomic(&folder, &format!("{serial}.pem"), pem::certificate(der).as_bytes(), 0o600)?;
-    }
+    let told = Told { head_known: args.expect_head.is_some(), accept_loss: args.accept_loss };
+    Home::restore(&globals.home, &copy, &replayed, &certificates, told, process::now())?;
     if globals.json {
         output::json(&serde_json::json!({"restored": report.entries, "certificates": certificates.len()}))?;
         return Ok(0);

@@ -20,11 +20,13 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
     let plan = Plan::from_bytes(&shown_path(&args.plan), &bytes)?;
     let remaining = Remaining::of(&plan, home.journal.ledger())?;
     let root = home.root()?;
+    // The session settles what is open before it signs.
+    let history = home.journal.ledger().settled();
     let context = Context {
         policies: &home.policies,
         forced: plan.policy.as_deref(),
         issuer: root,
-        history: home.journal.ledger(),
+        history: history.as_ref(),
         now: plan.created,
     };
     // Before the review: a plan that today's policy refuses is not even shown for consent.
@@ -43,7 +45,7 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
             .next("make a new plan; the requests are still good"));
     }
     let out = sign::release_place(&home, &args.to)?;
-    let mut token = unlock::token(&home)?;
+    let mut token = unlock::token(&home, &args.pin)?;
     sign::perform_planned(globals, &args.pin, &mut home, &mut token, Planned { plan, review }, out)
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anchorite::home::Home;
+use anchorite::journal::Ledger;
 use anchorite::media::durable;
 use anchorite::plan::{self, Frame, Plan, review};
 use anchorite::policy::{Context, Decision, decide_all};
@@ -26,8 +27,14 @@ pub struct Planned {
     pub review: String,
 }
 
-/// Reads the stick, decides, and makes the plan. A token lends its randomness.
-pub fn make(home: &Home, wishes: &Wishes<'_>, token: Option<&mut dyn Token>) -> Result<Planned> {
+/// Reads the stick, decides in view of what is on record, and makes the plan. A
+/// token lends its randomness.
+pub fn make(
+    home: &Home,
+    history: &Ledger,
+    wishes: &Wishes<'_>,
+    token: Option<&mut dyn Token>,
+) -> Result<Planned> {
     let paths = [PathBuf::from(wishes.from)];
     let incoming = intake::read(&paths, &home.config)?;
     if incoming.requests.is_empty() && incoming.unusable.is_empty() {
@@ -38,7 +45,7 @@ pub fn make(home: &Home, wishes: &Wishes<'_>, token: Option<&mut dyn Token>) -> 
         policies: &home.policies,
         forced: wishes.policy,
         issuer: root,
-        history: home.journal.ledger(),
+        history,
         now: process::now(),
     };
     let decisions = decide_all(&context, &incoming.requests);
@@ -90,7 +97,7 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8> {
     let home = unlock::home(globals)?;
     home.check_clock(process::now())?;
     let wishes = Wishes { from: &args.from, policy: args.policy.as_deref(), dry_run: false };
-    let planned = make(&home, &wishes, None)?;
+    let planned = make(&home, home.journal.ledger(), &wishes, None)?;
     output::note(&planned.review);
     require_complete(&planned, args.partial)?;
     let (folder, name) = (args.out.parent(), args.out.file_name().and_then(|n| n.to_str()));

@@ -60,25 +60,34 @@ fn check_home(globals: &Globals) -> Result<u8> {
 
 fn pin(globals: &Globals, args: &Pin) -> Result<u8> {
     let mut home = unlock::edited_home(globals)?;
-    if home.edits().is_empty() {
-        output::note("nothing to pin: the documents are those in force");
-        if globals.json {
-            output::json(&serde_json::json!({"pinned": false, "head": home.journal.head()}))?;
-        }
-        return Ok(0);
-    }
     let list: String = home.edits().iter().map(|e| format!("  {e}\n")).collect();
-    let shown = format!("PIN these edits:\n{list}");
-    let consent = unlock::consent(globals, args, &home, "policy pin", &shown, "Put them in force?")?;
+    let (shown, question) = match (list.is_empty(), home.open_matters().is_empty()) {
+        (true, true) => {
+            output::note("nothing to pin: the documents are those in force");
+            if globals.json {
+                output::json(&serde_json::json!({"pinned": false, "head": home.journal.head()}))?;
+            }
+            return Ok(0);
+        }
+        (true, false) => (
+            "nothing to pin: the documents are those in force\n".to_string(),
+            "Settle and seal what is open?",
+        ),
+        (false, _) => (format!("PIN these edits:\n{list}"), "Put them in force?"),
+    };
+    let consent = unlock::consent(globals, args, &home, "policy pin", &shown, question)?;
     if home.root().is_err() {
         // Before the root is made there is no journal key to seal with; its first
         // seal will cover this entry.
         home.pin_unsealed(process::now(), &consent)?;
     } else {
-        let mut token = unlock::token(&home)?;
+        let mut token = unlock::token(&home, args)?;
         unlock::login(&home, &mut token, args)?;
+        let edited = !home.edits().is_empty();
         unlock::session(&mut home, &mut token, consent, |session| {
-            session.pin()?;
+            if edited {
+                session.pin()?;
+            }
             session.seal().map(drop)
         })?;
     }

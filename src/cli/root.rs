@@ -6,7 +6,7 @@ use anchorite::perform::{RootSpec, journal_label, preview};
 use anchorite::plan::review;
 use anchorite::token::Token;
 use anchorite::verify::describe::describe_tbs;
-use anchorite::x509::{KeyAlgorithm, Name, Serial};
+use anchorite::x509::{KeyAlgorithm, Name, Serial, Status};
 use anchorite::{Error, Result};
 
 use super::args::{Globals, Root, RootCreate, RootVerb};
@@ -20,9 +20,15 @@ pub fn run(globals: &Globals, args: &Root) -> Result<u8> {
 
 fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
     let mut home = unlock::home(globals)?;
-    if home.root().is_ok() {
-        return Err(Error::usage("root.exists", format!("{}: has its root already", home.dir().display()))
-            .next("one home, one root: make another home with `anchorite init`"));
+    if let Ok(root) = home.root()
+        && !home.root_unfinished()
+    {
+        let (place, name, sha256) = (home.dir().display(), &root.subject, root.fingerprint());
+        return Err(Error::usage(
+            "root.exists",
+            format!("{place}: has its root already: {name}, SHA-256 {sha256}"),
+        )
+        .next("one home, one root: make another home with `anchorite init`"));
     }
     let spec = RootSpec {
         subject: Name::parse(&args.subject)?,
@@ -31,7 +37,7 @@ fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
         label: args.label.clone(),
         path_len: args.path_len,
     };
-    let mut token = unlock::token(&home)?;
+    let mut token = unlock::token(&home, &args.pin)?;
     token.supports(args.key)?;
     token.supports(KeyAlgorithm::P256)?;
     let (decision, resumed) = decide(&home, &spec, &mut token)?;
@@ -88,14 +94,22 @@ fn decide(home: &Home, spec: &RootSpec, token: &mut dyn Token) -> Result<(RootDe
             )
             .next("run the same command as before to take it up again, or begin anew in another home"));
         }
-        return Ok((recorded.clone(), true));
+        let mut decision = recorded.clone();
+        for serial in [&mut decision.serial, &mut decision.journal_serial] {
+            let status = home.journal.ledger().by_serial(serial).map(|c| c.status);
+            if matches!(status, Some(Status::Open | Status::Burnt)) {
+                *serial = new_serial(token)?;
+            }
+        }
+        return Ok((decision, true));
     }
     refuse_labels(token, &spec.label)?;
-    let mut serial = || -> Result<Serial> {
-        Ok(Serial::from_entropy(&process::entropy()?, &token.random(32)?.unwrap_or_default()))
-    };
-    let serials = (serial()?, serial()?);
+    let serials = (new_serial(token)?, new_serial(token)?);
     Ok((spec.decide(process::now(), serials, rehearsal)?, false))
+}
+
+fn new_serial(token: &mut dyn Token) -> Result<Serial> {
+    Ok(Serial::from_entropy(&process::entropy()?, &token.random(32)?.unwrap_or_default()))
 }
 
 fn refuse_labels(token: &mut dyn Token, label: &str) -> Result<()> {

@@ -25,10 +25,14 @@ pub fn run(globals: &Globals, args: &Sign) -> Result<u8> {
         return dry_run(globals, &home, &wishes, args.partial);
     }
     let out = release_place(&home, &args.to)?;
-    let mut token = unlock::token(&home)?;
-    let planned = make(&home, &wishes, Some(&mut token))?;
+    let mut token = unlock::token(&home, &args.pin)?;
+    // The session settles what is open before it signs; the plan is made in view of that.
+    let planned = make(&home, &home.journal.ledger().settled(), &wishes, Some(&mut token))?;
     if let Err(error) = require_complete(&planned, args.partial) {
         output::note(&planned.review);
+        for matter in home.open_matters() {
+            output::note(&format!("{} {matter}", output::styled(output::WARN, "open:")));
+        }
         return Err(error);
     }
     perform_planned(globals, &args.pin, &mut home, &mut token, planned, out)
@@ -67,7 +71,7 @@ pub fn release_place(home: &Home, to: &std::path::Path) -> Result<Output> {
 }
 
 fn dry_run(globals: &Globals, home: &Home, wishes: &Wishes<'_>, partial: bool) -> Result<u8> {
-    let planned = make(home, wishes, None)?;
+    let planned = make(home, &home.journal.ledger().settled(), wishes, None)?;
     if globals.json {
         output::json(&planned.plan)?;
     } else {

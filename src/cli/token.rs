@@ -28,7 +28,7 @@ pub fn run(globals: &Globals, args: &Token) -> Result<u8> {
         }
     } else {
         let home: Home = unlock::home(globals)?;
-        let mut token = unlock::token(&home)?;
+        let mut token = unlock::token(&home, pin)?;
         if *login {
             unlock::login(&home, &mut token, pin)?;
         }

@@ -45,11 +45,19 @@ pub fn yes_refused() -> Error {
 }
 
 /// Opens the home's token, without login, and compares the head it keeps.
-pub fn token(home: &Home) -> Result<Pkcs11> {
+pub fn token(home: &Home, args: &Pin) -> Result<Pkcs11> {
     let uri = Pkcs11Uri::parse(&home.config.token.uri)?;
     let module = module(&uri, home.config.token.module.clone())?;
     let mut token = Pkcs11::open(&module, home.config.token.module_sha256.as_ref(), &uri)?;
-    check_token_head(home, &mut token)?;
+    match check_token_head(home, &mut token) {
+        Err(lost) if args.accept_loss => {
+            output::note(&format!(
+                "{} {lost}\n  --accept-loss: certificates signed in the lost lines are unknown to this home from now on",
+                output::styled(output::BAD, "accepted:")
+            ));
+        }
+        result => result?,
+    }
     Ok(token)
 }
 
@@ -91,7 +99,13 @@ pub fn consent(
         }
         "operator"
     };
-    Ok(Consent { verb, operator: process::operator(), confirmed, correct_clock: args.correct_clock })
+    Ok(Consent {
+        verb,
+        operator: process::operator(),
+        confirmed,
+        correct_clock: args.correct_clock,
+        accept_loss: args.accept_loss,
+    })
 }
 
 /// Logs in with the PIN of wherever it comes from.

@@ -138,7 +138,7 @@ pub(super) fn write_initial(dir: &Path, new: &NewHome<'_>) -> Result<()> {
 }
 
 pub(super) fn lock(dir: &Path) -> Result<Lock> {
-    if !dir.join("journal").is_dir() {
+    if !dir.join("journal").is_dir() && !dir.join("state").is_dir() {
         return Err(Error::usage("home.missing", format!("{}: is not a CA home (no journal in it)", dir.display()))
             .next("name the home with --home DIR or ANCHORITE_HOME, or make one with `anchorite init DIR --token URI`"));
     }

@@ -82,7 +82,7 @@ fn check_files(dir: &Path, ledger: &Ledger, certificates: &Certificates) -> Resu
     let filed = |name: &String| {
         let serial = crate::x509::Serial::parse(name.trim_end_matches(".pem"));
         let status = serial.and_then(|s| ledger.by_serial(&s).map(|c| c.status));
-        ledger.sealed().is_some() && status == Some(Status::Released)
+        ledger.seal().is_some() && status == Some(Status::Released)
     };
     faults.extend(expected.keys().filter(|n| filed(n)).map(|n| issued(n, "is missing")));
     Ok(faults)
@@ -94,7 +94,11 @@ fn list(folder: &Path) -> Result<Vec<String>> {
     };
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        names.push(shown_bytes(entry.map_err(unreadable)?.file_name().as_encoded_bytes()));
+        let name = shown_bytes(entry.map_err(unreadable)?.file_name().as_encoded_bytes());
+        // What a crash left is no certificate; the next session removes it.
+        if !durable::is_temporary(&name) {
+            names.push(name);
+        }
     }
     names.sort();
     Ok(names)

@@ -17,12 +17,14 @@ use std::path::{Path, PathBuf};
 
 pub use documents::Documents;
 pub use examine::examine;
+pub use restore::Told;
 
 use crate::error::{Error, Result};
-use crate::journal::{Event, Head, Journal, KeyRole, Purpose, Standing};
+use crate::journal::{Event, Head, Journal, KeyRole, Ledger, Purpose, Standing};
 use crate::media::durable::{self, Lock};
 use crate::policy::{Config, PolicySet};
 use crate::text;
+use crate::verify::verify_signature;
 use crate::x509::{Digest, Issuer, Tbs, Time, pem};
 
 /// Folders of a home.
@@ -103,6 +105,7 @@ impl Home {
         let documents = Documents::read(dir)?;
         let (config, policies) = documents.parse()?;
         check_decided_at_init(&config, &journal)?;
+        check_seal(journal.ledger())?;
         let edited = documents.compare(journal.ledger().files());
         let root = read_root(dir, &journal)?;
         Ok(Self {
@@ -139,6 +142,11 @@ impl Home {
             Error::usage("home.no-root", format!("{}: has no root yet", self.dir.display()))
                 .next("make one: `anchorite root create --subject 'O=Example,CN=Example Root G1' --key p256 --ttl 20y`")
         })
+    }
+
+    /// Whether the root is on record, but the run that made it did not come to its end.
+    pub fn root_unfinished(&self) -> bool {
+        self.standing == Standing::Ahead && !self.journal.ledger().issued_any()
     }
 
     /// The journal key's certificate (DER), as recorded.
@@ -203,11 +211,26 @@ fn check_head(dir: &Path, journal: &Journal) -> Result<Standing> {
     journal.compare(&place, Head::from_json(&place, &bytes)?)
 }
 
+/// What is in force hangs on the last seal: its signature must hold. (All others
+/// are the audit's.)
+fn check_seal(ledger: &Ledger) -> Result<()> {
+    let Some(seal) = ledger.seal() else { return Ok(()) };
+    let key = ledger.key(KeyRole::Journal).and_then(|k| k.public_key.as_ref());
+    if key.is_some_and(|k| verify_signature(k, seal.algorithm, &seal.message, &seal.signature).is_ok()) {
+        return Ok(());
+    }
+    Err(Error::integrity(
+        "journal.seal",
+        format!("journal line {}: the seal does not verify under the journal's key", seal.count),
+    )
+    .next("stop the ceremony: the journal was written to by something else; `anchorite audit verify` shows all of it"))
+}
+
 /// The root as the journal has it; `root.pem` must say the same.
 fn read_root(dir: &Path, journal: &Journal) -> Result<Option<Issuer>> {
     let ledger = journal.ledger();
     // Without a first seal the root's creation is not complete.
-    if ledger.sealed().is_none() {
+    if ledger.seal().is_none() {
         return Ok(None);
     }
     let issuer = Issuer::from_der(&own_certificate(journal, Purpose::RootCertificate)?)?;

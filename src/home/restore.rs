@@ -1,30 +1,57 @@
-//! Taking a journal over from a copy, never backwards.
+//! Taking a journal over from a copy, never backwards unless told so.
 
 use std::path::Path;
 
 use super::{HEAD, Home, documents, own_certificate};
+use crate::audit::Certificates;
 use crate::error::{Error, Result};
 use crate::journal::{Event, Head, JOURNAL_FILE, Journal, Purpose, Replay, replay};
 use crate::media::durable;
 use crate::x509::{Time, pem};
 
+/// What the operator says of the copy.
+#[derive(Debug, Clone, Copy)]
+pub struct Told {
+    /// It holds a head that was noted elsewhere.
+    pub head_known: bool,
+    /// Lines that it lacks are lost for good.
+    pub accept_loss: bool,
+}
+
 impl Home {
     /// Replaces the journal in `dir` by an audited copy. A home fresh from `init`
     /// takes any; another one only a copy that goes on from what it knows.
-    /// `head_known`: the copy holds a head that the operator noted elsewhere.
-    pub fn restore(dir: &Path, copy: &[u8], replayed: &Replay, head_known: bool, now: Time) -> Result<()> {
+    /// The heads come last: after a crash the same restore can be run again.
+    pub fn restore(
+        dir: &Path,
+        copy: &[u8],
+        replayed: &Replay,
+        certificates: &Certificates,
+        told: Told,
+        now: Time,
+    ) -> Result<()> {
         let _lock = documents::lock(dir)?;
         let folder = dir.join("journal");
-        if !is_fresh(&folder) {
-            no_step_back(dir, replayed, head_known)?;
+        if !told.accept_loss && !is_fresh(&folder) {
+            no_step_back(dir, replayed, told.head_known)?;
+        }
+        for (serial, der) in certificates {
+            let certificate = pem::certificate(der);
+            durable::write_atomic(
+                &dir.join("issued"),
+                &format!("{serial}.pem"),
+                certificate.as_bytes(),
+                0o600,
+            )?;
+        }
+        let copied = Head { count: replayed.ledger.count(), hash: replayed.ledger.head() };
+        durable::write_atomic(&dir.join("state"), "head", &copied.to_json(), 0o600)?;
+        if !folder.is_dir() {
+            durable::create_dir(&folder, 0o700)?;
         }
         let whole = usize::try_from(replayed.whole).unwrap_or(copy.len());
         durable::write_atomic(&folder, JOURNAL_FILE, copy.get(..whole).unwrap_or(copy), 0o600)?;
         let mut journal = Journal::open(&folder)?;
-        let head = journal.head();
-        let now = journal.ledger().last_time().map_or(now, |last| last.max(now));
-        journal.append(now, vec![Event::Restored { count: head.count, head: head.hash }])?;
-        durable::write_atomic(&dir.join("state"), "head", &journal.head().to_json(), 0o600)?;
         for (name, purpose) in
             [("root.pem", Purpose::RootCertificate), ("journal-cert.pem", Purpose::JournalCertificate)]
         {
@@ -33,7 +60,9 @@ impl Home {
                 durable::write_atomic(dir, name, certificate.as_bytes(), 0o644)?;
             }
         }
-        Ok(())
+        let now = journal.ledger().last_time().map_or(now, |last| last.max(now));
+        journal.append(now, vec![Event::Restored { count: copied.count, head: copied.hash }])?;
+        durable::write_atomic(&dir.join("state"), "head", &journal.head().to_json(), 0o600)
     }
 }
 
@@ -57,7 +86,10 @@ fn no_step_back(dir: &Path, copy: &Replay, head_known: bool) -> Result<()> {
         }
     };
     let head = Head::from_json("state/head", &bytes)?;
-    head.compare("state/head", copy.ledger.count(), copy.hash_at(head.count))
-        .map(drop)
-        .map_err(|e| e.at("the copy").next("find a newer copy: the last release holds one"))
+    head.compare("state/head", copy.ledger.count(), copy.hash_at(head.count)).map(drop).map_err(|e| {
+        e.at("the copy").next(
+            "find a newer copy, such as an export made after the last session (a release's copy ends before the \
+             release itself was put on record); where none exists any more, --accept-loss takes this one",
+        )
+    })
 }

@@ -1,6 +1,6 @@
 //! What a home keeps: certificates, plans, the head.
 
-use super::Home;
+use super::{FOLDERS, Home};
 use crate::error::{Error, Result};
 use crate::journal::{Consent, Event, Standing};
 use crate::media::durable;
@@ -22,7 +22,8 @@ impl Home {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::usage(
                 "home.quarantine",
                 format!("{}: cannot be removed ({e})", quarantined.display()),
-            )),
+            )
+            .next("see to the disk, then run the same command again")),
             _ => Ok(()),
         }
     }
@@ -39,11 +40,42 @@ impl Home {
         Ok(self.dir.join("plans").join(name))
     }
 
+    /// Begins a session on record and settles what an earlier one left open.
+    pub fn begin(&mut self, now: Time, consent: &Consent) -> Result<()> {
+        let ledger = self.journal.ledger();
+        let mut events = Vec::new();
+        if let Some(from) = ledger.last_time().filter(|last| now < *last) {
+            if !consent.correct_clock {
+                return self.check_clock(now);
+            }
+            events.push(Event::ClockCorrected { from });
+        }
+        events.push(consent.event());
+        let open: Vec<u64> = ledger.open_intents().map(|(seq, _)| seq).collect();
+        if !open.is_empty() {
+            events.push(Event::Settled { intents: open });
+        }
+        // The coming seal must not put in force what nobody agreed to.
+        if ledger.pinned_unsealed() {
+            events.push(Event::Pinned { files: ledger.files().clone() });
+        }
+        if !self.open_matters().is_empty() {
+            self.sweep()?;
+        }
+        events.extend(self.journal.cut_torn()?);
+        self.journal.append(now, events).map(drop)
+    }
+
+    fn sweep(&self) -> Result<()> {
+        durable::sweep(&self.dir)?;
+        FOLDERS.iter().try_for_each(|folder| durable::sweep(&self.dir.join(folder)))
+    }
+
     /// Puts edited documents in force before there is a journal key to seal with;
     /// the root's first seal will cover it.
     pub fn pin_unsealed(&mut self, now: Time, consent: &Consent) -> Result<()> {
-        let events = vec![consent.event(), Event::Pinned { files: self.digests() }];
-        self.journal.append(now, events)?;
+        self.begin(now, consent)?;
+        self.journal.append(now, vec![Event::Pinned { files: self.digests() }])?;
         self.keep_head()
     }
 

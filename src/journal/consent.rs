@@ -13,6 +13,8 @@ pub struct Consent {
     pub confirmed: &'static str,
     /// Whether the operator declared that the clock ran ahead before.
     pub correct_clock: bool,
+    /// Whether the operator accepted that lines which the token knows of are lost.
+    pub accept_loss: bool,
 }
 
 impl Consent {

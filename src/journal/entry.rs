@@ -222,6 +222,40 @@ pub enum Event {
         /// The hash of its last line.
         head: Digest,
     },
+    /// The operator accepted that lines known of elsewhere are lost for good.
+    LossAccepted {
+        /// Who knows of them.
+        place: String,
+        /// How many lines are known there.
+        count: u64,
+        /// The hash of the last of them.
+        head: Digest,
+    },
+}
+
+impl Event {
+    /// The name it has in a line.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Event::Opened { .. } => "opened",
+            Event::Session { .. } => "session",
+            Event::Pinned { .. } => "pinned",
+            Event::ClockCorrected { .. } => "clock-corrected",
+            Event::RootDecided(_) => "root-decided",
+            Event::KeyIntent { .. } => "key-intent",
+            Event::KeyMade { .. } => "key-made",
+            Event::Plan { .. } => "plan",
+            Event::Intent { .. } => "intent",
+            Event::Signed { .. } => "signed",
+            Event::Rejected { .. } => "rejected",
+            Event::Withdrawn { .. } => "withdrawn",
+            Event::Settled { .. } => "settled",
+            Event::Torn { .. } => "torn",
+            Event::Released { .. } => "released",
+            Event::Restored { .. } => "restored",
+            Event::LossAccepted { .. } => "loss-accepted",
+        }
+    }
 }
 
 impl Entry {

@@ -86,15 +86,14 @@ impl Journal {
         known.compare(place, self.ledger().count(), self.replayed.hash_at(known.count))
     }
 
-    /// Cuts off a torn line, on record.
-    pub fn mend(&mut self, time: Time) -> Result<()> {
+    /// Cuts off a torn line; the event must go on record.
+    pub fn cut_torn(&mut self) -> Result<Option<Event>> {
         if self.replayed.torn.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
-        let torn = std::mem::take(&mut self.replayed.torn);
         self.file.truncate(self.replayed.whole)?;
-        self.append(time, vec![Event::Torn { bytes: torn.len() as u64, sha256: Digest::of(&torn) }])?;
-        Ok(())
+        let torn = std::mem::take(&mut self.replayed.torn);
+        Ok(Some(Event::Torn { bytes: torn.len() as u64, sha256: Digest::of(&torn) }))
     }
 
     /// Appends events in one write and one fsync; returns the first one's number.

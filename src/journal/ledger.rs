@@ -4,14 +4,16 @@
 //! writing and auditing both go through it, so that no journal can be written
 //! that would not pass its own audit.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
-use super::entry::{Bytes, Entry, Event, GENESIS, Purpose, RootDecision};
+use super::entry::{Bytes, Entry, Event, Purpose, RootDecision};
 use super::{KeyRole, seal_message};
 use crate::error::{Error, Result};
 use crate::text;
 use crate::x509::certificate::Facts;
 use crate::x509::{Digest, Issued, KeyAlgorithm, PublicKey, Serial, SignatureAlgorithm, Status, Time};
+
+mod questions;
 
 /// A key of the home, as recorded.
 #[derive(Debug, Clone)]
@@ -60,6 +62,21 @@ pub enum PlanState {
     Finished,
 }
 
+/// The last seal, with what it vouches for.
+#[derive(Debug, Clone)]
+pub struct Seal {
+    /// Lines covered, its own included.
+    pub count: u64,
+    /// What was signed.
+    pub message: Vec<u8>,
+    /// The journal key's signature.
+    pub signature: Vec<u8>,
+    /// With which algorithm.
+    pub algorithm: SignatureAlgorithm,
+    /// The documents pinned by then.
+    files: BTreeMap<String, Digest>,
+}
+
 /// Everything the journal says, replayed.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
@@ -82,7 +99,8 @@ pub struct Ledger {
     plans: BTreeMap<Digest, PlanState>,
     releases: u64,
     signatures: u64,
-    sealed: Option<(u64, Digest)>,
+    seal: Option<Seal>,
+    unsealed: Vec<&'static str>,
 }
 
 impl Ledger {
@@ -117,13 +135,25 @@ impl Ledger {
         self.count += 1;
         self.head = Some(Digest::of(line));
         self.last_time = Some(entry.time);
-        if let Event::Signed { intent, .. } = entry.event
-            && self.intents.get(&intent).is_some_and(|i| i.purpose == Purpose::Seal)
+        self.unsealed.push(entry.event.kind());
+        if let Event::Signed { intent, signature } = &entry.event
+            && self.intents.get(intent).is_some_and(|i| i.purpose == Purpose::Seal)
+            && let Some(record) = self.intents.remove(intent)
         {
-            self.intents.remove(&intent);
-            self.sealed = Some((self.count, self.head()));
+            self.sealed(record, signature);
         }
         Ok(())
+    }
+
+    fn sealed(&mut self, record: IntentRecord, signature: &Bytes) {
+        self.unsealed.clear();
+        self.seal = Some(Seal {
+            count: self.count,
+            message: record.message,
+            signature: signature.0.clone(),
+            algorithm: record.algorithm,
+            files: self.files.clone(),
+        });
     }
 
     fn event(&mut self, entry: &Entry) -> std::result::Result<(), String> {
@@ -138,9 +168,11 @@ impl Ledger {
             Event::ClockCorrected { from } if Some(*from) != self.last_time => {
                 return Err(format!("corrects the clock from {from}, but the line before says otherwise"));
             }
-            Event::Session { .. } | Event::ClockCorrected { .. } | Event::Torn { .. } => {}
-            Event::RootDecided(_) if self.root_key.is_some() => return Err("decides a second root".into()),
-            Event::RootDecided(decision) => self.root_decision = Some(decision.clone()),
+            Event::Session { .. }
+            | Event::ClockCorrected { .. }
+            | Event::Torn { .. }
+            | Event::LossAccepted { .. } => {}
+            Event::RootDecided(decision) => self.root_decided(decision)?,
             Event::KeyIntent { role, algorithm, label, id } => {
                 self.key_intent(entry.seq, *role, algorithm, label, id)?;
             }
@@ -158,7 +190,8 @@ impl Ledger {
             }
             Event::Withdrawn { intents } => {
                 for intent in intents {
-                    self.close(*intent, "withdraws")?;
+                    let certificate = self.close(*intent, "withdraws")?;
+                    self.forget(certificate);
                 }
             }
             Event::Settled { intents } => {
@@ -172,6 +205,20 @@ impl Ledger {
             }
             Event::Restored { .. } => {}
         }
+        Ok(())
+    }
+
+    /// Once its key is asked for nothing about the root changes, but for a serial
+    /// that a crash burnt.
+    fn root_decided(&mut self, decision: &RootDecision) -> std::result::Result<(), String> {
+        let same = |before: &RootDecision| {
+            let (serial, journal_serial) = (before.serial.clone(), before.journal_serial.clone());
+            RootDecision { serial, journal_serial, ..decision.clone() } == *before
+        };
+        if self.root_key.is_some() && !self.root_decision.as_ref().is_some_and(same) {
+            return Err("decides a second root".into());
+        }
+        self.root_decision = Some(decision.clone());
         Ok(())
     }
 
@@ -237,7 +284,11 @@ impl Ledger {
             Purpose::Seal if message.0 != seal_message(self.count, self.head()) => {
                 return Err("seals something else than the line before it".into());
             }
-            Purpose::Seal | Purpose::Release => None,
+            Purpose::Release => {
+                self.releases += 1;
+                None
+            }
+            Purpose::Seal => None,
         };
         self.intents.insert(
             entry.seq,
@@ -302,14 +353,23 @@ impl Ledger {
         Ok(())
     }
 
-    fn close(&mut self, intent: u64, verb: &str) -> std::result::Result<(), String> {
+    fn close(&mut self, intent: u64, verb: &str) -> std::result::Result<Option<usize>, String> {
         let record = self
             .intents
             .remove(&intent)
             .filter(|i| i.signature.is_none())
             .ok_or_else(|| format!("{verb} intent {intent}, which is not open"))?;
         self.set_status(record.certificate, Status::Burnt);
-        Ok(())
+        Ok(record.certificate)
+    }
+
+    /// A certificate that was certainly not signed stands in nobody's way: its plan
+    /// may ask for it again.
+    fn forget(&mut self, certificate: Option<usize>) {
+        let Some(place) = certificate else { return };
+        self.serials.retain(|_, p| *p != place);
+        let groups = self.by_key.values_mut().chain(self.by_subject.values_mut());
+        groups.chain(self.by_cluster.values_mut()).for_each(|places| places.retain(|p| *p != place));
     }
 
     fn released(&mut self, plan: &Digest) -> std::result::Result<(), String> {
@@ -326,7 +386,6 @@ impl Ledger {
                 return Err(format!("releases plan {plan} while its intent {seq} is open"));
             }
         }
-        self.releases += 1;
         Ok(())
     }
 
@@ -345,116 +404,5 @@ impl Ledger {
 
     fn pick(&self, places: Option<&Vec<usize>>) -> Vec<Issued> {
         places.into_iter().flatten().filter_map(|p| self.certificates.get(*p)).cloned().collect()
-    }
-}
-
-/// Questions.
-impl Ledger {
-    /// Number of lines.
-    pub fn count(&self) -> u64 {
-        self.count
-    }
-    /// SHA-256 of the last line.
-    pub fn head(&self) -> Digest {
-        self.head.unwrap_or(GENESIS)
-    }
-    /// Time of the last line.
-    pub fn last_time(&self) -> Option<Time> {
-        self.last_time
-    }
-    /// The home's random name.
-    pub fn home(&self) -> &str {
-        &self.home
-    }
-    /// Whether `--yes` may answer confirmations.
-    pub fn unattended(&self) -> bool {
-        self.unattended
-    }
-    /// Whether this home is for rehearsals.
-    pub fn rehearsal(&self) -> bool {
-        self.rehearsal
-    }
-    /// The documents in force.
-    pub fn files(&self) -> &BTreeMap<String, Digest> {
-        &self.files
-    }
-    /// The root as decided.
-    pub fn root_decision(&self) -> Option<&RootDecision> {
-        self.root_decision.as_ref()
-    }
-    /// A key of the home.
-    pub fn key(&self, role: KeyRole) -> Option<&KeyRecord> {
-        match role {
-            KeyRole::Root => self.root_key.as_ref(),
-            KeyRole::Journal => self.journal_key.as_ref(),
-        }
-    }
-    /// All certificates in order of issue.
-    pub fn certificates(&self) -> &[Issued] {
-        &self.certificates
-    }
-    /// The certificate with this serial.
-    pub fn by_serial(&self, serial: &Serial) -> Option<&Issued> {
-        self.serials.get(serial).and_then(|p| self.certificates.get(*p))
-    }
-    /// Certificates for a key.
-    pub fn by_key(&self, key: &Digest) -> Vec<Issued> {
-        self.pick(self.by_key.get(key))
-    }
-    /// Certificates under a subject.
-    pub fn by_subject(&self, subject: &[u8]) -> Vec<Issued> {
-        self.pick(self.by_subject.get(subject))
-    }
-    /// Certificates for a cluster.
-    pub fn by_cluster(&self, cluster: &str) -> Vec<Issued> {
-        self.pick(self.by_cluster.get(cluster))
-    }
-    /// Intents without a recorded outcome.
-    pub fn open_intents(&self) -> impl Iterator<Item = (u64, &IntentRecord)> {
-        self.intents.iter().filter(|(_, i)| i.signature.is_none()).map(|(s, i)| (*s, i))
-    }
-    /// Certificates that are signed but not released, in order.
-    pub fn unreleased(&self) -> impl Iterator<Item = (u64, &IntentRecord)> {
-        self.intents
-            .iter()
-            .filter(|(_, i)| i.signature.is_some() && i.purpose == Purpose::Intermediate)
-            .map(|(s, i)| (*s, i))
-    }
-    /// The signed certificate of this purpose (root's or journal's).
-    pub fn own_certificate(&self, purpose: Purpose) -> Option<&IntentRecord> {
-        self.intents.values().rfind(|i| i.purpose == purpose && i.signature.is_some())
-    }
-    /// An intent's certificate.
-    pub fn certificate_of(&self, intent: &IntentRecord) -> Option<&Issued> {
-        intent.certificate.and_then(|p| self.certificates.get(p))
-    }
-    /// Keys that were asked for and not recorded as made.
-    pub fn open_keys(&self) -> BTreeSet<u64> {
-        [&self.root_key, &self.journal_key]
-            .into_iter()
-            .flatten()
-            .filter(|k| k.public_key.is_none())
-            .map(|k| k.intent)
-            .collect()
-    }
-    /// How far a plan came; `None` if it was never begun.
-    pub fn plan(&self, digest: &Digest) -> Option<PlanState> {
-        self.plans.get(digest).copied()
-    }
-    /// Plans that were begun and not released.
-    pub fn unfinished_plans(&self) -> impl Iterator<Item = &Digest> {
-        self.plans.iter().filter(|(_, s)| **s == PlanState::Begun).map(|(d, _)| d)
-    }
-    /// How many releases went out.
-    pub fn releases(&self) -> u64 {
-        self.releases
-    }
-    /// How many signatures are on record, seals included.
-    pub fn signatures(&self) -> u64 {
-        self.signatures
-    }
-    /// Lines covered by the last seal, and the hash of its line.
-    pub fn sealed(&self) -> Option<(u64, Digest)> {
-        self.sealed
     }
 }

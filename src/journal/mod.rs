@@ -16,7 +16,7 @@ pub use consent::Consent;
 pub use entry::{Bytes, Entry, Event, GENESIS, Purpose, RefusedRequest, RootDecision};
 pub use file::{CertificateIntent, FILE as JOURNAL_FILE, Journal};
 pub use head::{Head, Standing};
-pub use ledger::{IntentRecord, KeyRecord, Ledger, PlanState};
+pub use ledger::{IntentRecord, KeyRecord, Ledger, PlanState, Seal};
 #[cfg(test)]
 pub(crate) use permit::testing;
 pub use permit::{KeyPermit, KeyRole, Permit};

@@ -53,6 +53,27 @@ fn write_then(
         .map_err(|e| unwritable(&dir.join(name), &e))
 }
 
+/// Whether a file of this name is what a crash left of [`write_atomic`] or [`write_new`].
+pub fn is_temporary(name: &str) -> bool {
+    let inner = name.strip_prefix('.').and_then(|n| n.strip_suffix(".tmp"));
+    let number = inner.and_then(|n| n.rsplit_once('.'));
+    number.is_some_and(|(name, pid)| !name.is_empty() && pid.parse::<u32>().is_ok())
+}
+
+/// Removes what crashes left in a directory; the caller holds the lock.
+pub fn sweep(dir: &Path) -> Result<()> {
+    let swept = std::fs::read_dir(dir).and_then(|entries| {
+        for entry in entries {
+            let entry = entry?;
+            if entry.file_name().to_str().is_some_and(is_temporary) {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    });
+    swept.map_err(|e| unwritable(dir, &e))
+}
+
 /// Makes a directory that must not exist yet, durably. `mode` is cut by the umask.
 pub fn create_dir(path: &Path, mode: u32) -> Result<()> {
     retry_on_intr(|| fs::mkdir(path, Mode::from_raw_mode(mode)))

@@ -71,6 +71,7 @@ pub fn check_output(to: &Path, folder: &str, bytes_needed: u64) -> Result<Output
     })?;
     let output = Output { dir, path: to.to_owned(), folder: folder.to_owned() };
     output.absent(&output.folder)?;
+    output.clear_probe();
     output.absent(&output.partial())?;
     output.probe().map_err(|e| failure(to, &e))?;
     output.room(bytes_needed)?;
@@ -93,6 +94,13 @@ impl Output {
             Err(e) => Err(failure(&self.path.join(name), &e.into())),
             Ok(_) => Err(failure(&self.path.join(name), &Errno::EXIST.into())),
         }
+    }
+
+    /// Removes a probe that broke off. A folder with anything else in it stays.
+    fn clear_probe(&self) {
+        let partial = self.partial();
+        let _ = fs::unlinkat(&self.dir, format!("{partial}/{TEMPORARY}"), AtFlags::empty());
+        let _ = fs::unlinkat(&self.dir, partial, AtFlags::REMOVEDIR);
     }
 
     /// Does once what writing will do: a directory, a file in it, a flush.

@@ -1,9 +1,9 @@
 //! Signing a plan: in groups, each with one fsync before and one after.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Progress, Session};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::journal::{CertificateIntent, Event, KeyRole, Permit, PlanState, Purpose, RefusedRequest};
 use crate::lint::CertificateKind;
 use crate::media::write::Output;
@@ -87,14 +87,19 @@ impl Session<'_> {
         let root = self.home.root()?.clone();
         let root_key = self.key(KeyRole::Root)?;
         let journal_key = self.key(KeyRole::Journal)?;
-        self.home.keep_plan(&digest, &plan.to_bytes()?)?;
+        let kept = self.home.keep_plan(&digest, &plan.to_bytes()?)?;
         if self.home.journal.ledger().plan(&digest).is_none() {
             self.home.journal.append((self.world.clock)(), vec![plan_event(plan, digest)])?;
         }
-        self.sign_fresh(digest, fresh, &root_key)?;
-        let finished = self.verify_signed(&plan.items, &root)?;
-        let released = finished.iter().map(|f| f.item.clone()).collect();
-        let folder = self.release(plan, digest, &root, finished, &journal_key, output)?;
+        let released = self
+            .sign_fresh(digest, fresh, &root_key)
+            .and_then(|()| self.verify_signed(&plan.items, &root))
+            .and_then(|finished| {
+                let released = finished.iter().map(|f| f.item.clone()).collect();
+                self.release(plan, digest, &root, finished, &journal_key, output)
+                    .map(|folder| (folder, released))
+            });
+        let (folder, released) = released.map_err(|e| take_up_again(e, &kept))?;
         Ok(Outcome { folder, released, burnt: remaining.burnt })
     }
 
@@ -157,6 +162,19 @@ impl Session<'_> {
         }
         Ok(finished)
     }
+}
+
+/// What was signed is on record: a full stick or an interrupt costs nothing.
+fn take_up_again(error: Error, plan: &Path) -> Error {
+    if error.kind == Kind::Integrity {
+        return error;
+    }
+    let again = format!(
+        "what was signed is on record: `anchorite perform {} --to DIR` takes it up again",
+        crate::text::shown(&plan.display().to_string())
+    );
+    let next = if error.next.is_empty() { again } else { format!("{}; {again}", error.next) };
+    error.next(next)
 }
 
 fn plan_event(plan: &Plan, digest: Digest) -> Event {

@@ -8,8 +8,6 @@ mod batch;
 mod release;
 mod root;
 
-use std::collections::BTreeSet;
-
 pub use batch::{Outcome, Remaining};
 pub use root::{RootSpec, journal_label, preview};
 
@@ -59,27 +57,18 @@ impl<'a> Session<'a> {
         world: World<'a>,
         consent: Consent,
     ) -> Result<Self> {
-        let mut session = Self { home, token, world };
-        session.open_record(consent)?;
-        Ok(session)
-    }
-
-    fn open_record(&mut self, consent: Consent) -> Result<()> {
-        let now = (self.world.clock)();
-        let mut events = Vec::new();
-        if let Some(from) = self.home.journal.ledger().last_time().filter(|last| now < *last) {
-            if !consent.correct_clock {
-                return self.home.check_clock(now);
-            }
-            events.push(Event::ClockCorrected { from });
+        let now = (world.clock)();
+        if !consent.accept_loss {
+            check_token_head(home, token)?;
         }
-        events.push(consent.event());
-        let open: Vec<u64> = self.home.journal.ledger().open_intents().map(|(seq, _)| seq).collect();
-        if !open.is_empty() {
-            events.push(Event::Settled { intents: open });
+        let known = token_head(home, token)?;
+        let lost = known.filter(|head| home.journal.compare("the token", *head).is_err());
+        home.begin(now, &consent)?;
+        if let Some(Head { count, hash }) = lost {
+            let event = Event::LossAccepted { place: "the token".into(), count, head: hash };
+            home.journal.append(now, vec![event])?;
         }
-        self.home.journal.mend(now)?;
-        self.home.journal.append(now, events).map(drop)
+        Ok(Self { home, token, world })
     }
 
     /// What is on record by now.
@@ -115,9 +104,10 @@ impl<'a> Session<'a> {
         let permit = self.home.journal.intend_seal((self.world.clock)())?;
         let signed = self.sign(key, permit)?;
         self.home.journal.append((self.world.clock)(), vec![signed])?;
-        self.home.keep_head()?;
         let head = self.home.journal.head();
         self.token.store_data(&head_label(self.home), &head.to_json())?;
+        // Last: where this is there, the session came to its end.
+        self.home.keep_head()?;
         Ok(head)
     }
 
@@ -187,19 +177,22 @@ pub fn head_label(home: &Home) -> String {
     format!("anchorite head {name}")
 }
 
-/// Compares the journal with the head that the token keeps, if it keeps one: an
-/// older copy of the whole home is noticed here. No login needed.
-pub fn check_token_head(home: &Home, token: &mut dyn Token) -> Result<()> {
+/// The newest head that the token keeps, if it keeps one. No login needed.
+pub fn token_head(home: &Home, token: &mut dyn Token) -> Result<Option<Head>> {
     let values = token.load_data(&head_label(home))?;
-    let mut known = BTreeSet::new();
-    for value in &values {
-        let head = Head::from_json("the token", value)?;
-        known.insert((head.count, head.hash));
-    }
-    match known.last() {
-        Some((count, hash)) => {
-            home.journal.compare("the token", Head { count: *count, hash: *hash }).map(drop)
-        }
-        None => Ok(()),
-    }
+    let heads = values.iter().map(|value| Head::from_json("the token", value));
+    Ok(heads.collect::<Result<Vec<_>>>()?.into_iter().max_by_key(|head| head.count))
+}
+
+/// Compares the journal with the head that the token keeps: an older copy of the
+/// whole home is noticed here.
+pub fn check_token_head(home: &Home, token: &mut dyn Token) -> Result<()> {
+    let Some(head) = token_head(home, token)? else { return Ok(()) };
+    home.journal.compare("the token", head).map(drop).map_err(|e| {
+        let next = format!(
+            "{}. Where no newer copy exists any more, --accept-loss goes on from this one, on record",
+            e.next
+        );
+        e.next(next)
+    })
 }

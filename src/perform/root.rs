@@ -74,7 +74,7 @@ pub fn preview(decision: &RootDecision) -> Result<Vec<u8>> {
 impl Session<'_> {
     /// Makes the root, or takes up where a crash left it.
     pub fn create_root(&mut self, decision: RootDecision) -> Result<(Issuer, Head)> {
-        if self.home.journal.ledger().root_decision().is_none() {
+        if self.home.journal.ledger().root_decision() != Some(&decision) {
             self.append(Event::RootDecided(decision.clone()))?;
         }
         let root_key = self.make_key(KeyRole::Root, decision.algorithm()?, &decision.label)?;

@@ -75,7 +75,12 @@ pub fn prepare(
     items: &[Item],
     today: Time,
 ) -> Result<Vec<Prepared>> {
-    fits(context, home, plan, today)?;
+    fits(context, home, plan)?;
+    if items.is_empty() {
+        // What is on record already can be released however late.
+        return Ok(Vec::new());
+    }
+    fresh_enough(plan, today)?;
     let requests = items.iter().map(read_again).collect::<Result<Vec<_>>>()?;
     let decisions = decide_all(context, &requests);
     items
@@ -148,10 +153,11 @@ fn refusal(decision: &Decision) -> Refused {
     }
 }
 
-fn fits(context: &Context<'_>, home: &str, plan: &Plan, today: Time) -> Result<()> {
-    let stale = |what: String| {
-        Error::refused("plan.stale", format!("plan: {what}")).next("make the plan anew with `anchorite plan`")
-    };
+fn stale(what: String) -> Error {
+    Error::refused("plan.stale", format!("plan: {what}")).next("make the plan anew with `anchorite plan`")
+}
+
+fn fits(context: &Context<'_>, home: &str, plan: &Plan) -> Result<()> {
     if plan.dry_run {
         return Err(stale("it comes from a dry run, its serials are placeholders".into()));
     }
@@ -159,6 +165,10 @@ fn fits(context: &Context<'_>, home: &str, plan: &Plan, today: Time) -> Result<(
         return Err(Error::refused("plan.home", "plan: it was made in another CA home or for another root")
             .next("perform it in the home that made it"));
     }
+    Ok(())
+}
+
+fn fresh_enough(plan: &Plan, today: Time) -> Result<()> {
     if plan.created > today {
         return Err(stale(format!("made at {}, which lies ahead of the clock ({today})", plan.created)));
     }

@@ -1,0 +1,138 @@
+//! What can be asked of a ledger.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{IntentRecord, KeyRecord, Ledger, PlanState, Seal};
+use crate::journal::{GENESIS, KeyRole, Purpose, RootDecision};
+use crate::x509::{Digest, Issued, Serial, Status, Time};
+
+impl Ledger {
+    /// Number of lines.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+    /// SHA-256 of the last line.
+    pub fn head(&self) -> Digest {
+        self.head.unwrap_or(GENESIS)
+    }
+    /// Time of the last line.
+    pub fn last_time(&self) -> Option<Time> {
+        self.last_time
+    }
+    /// The home's random name.
+    pub fn home(&self) -> &str {
+        &self.home
+    }
+    /// Whether `--yes` may answer confirmations.
+    pub fn unattended(&self) -> bool {
+        self.unattended
+    }
+    /// Whether this home is for rehearsals.
+    pub fn rehearsal(&self) -> bool {
+        self.rehearsal
+    }
+    /// The documents in force: those of the last seal. What was pinned after it
+    /// counts for nothing, for anyone who can write the file can add a line; before
+    /// the first seal there is no key that could vouch for it.
+    pub fn files(&self) -> &BTreeMap<String, Digest> {
+        self.seal.as_ref().map_or(&self.files, |seal| &seal.files)
+    }
+    /// Whether other documents were pinned after the last seal.
+    pub fn pinned_unsealed(&self) -> bool {
+        self.files() != &self.files
+    }
+    /// The root as decided.
+    pub fn root_decision(&self) -> Option<&RootDecision> {
+        self.root_decision.as_ref()
+    }
+    /// A key of the home.
+    pub fn key(&self, role: KeyRole) -> Option<&KeyRecord> {
+        match role {
+            KeyRole::Root => self.root_key.as_ref(),
+            KeyRole::Journal => self.journal_key.as_ref(),
+        }
+    }
+    /// The certificate with this serial.
+    pub fn by_serial(&self, serial: &Serial) -> Option<&Issued> {
+        self.serials.get(serial).and_then(|p| self.certificates.get(*p))
+    }
+    /// Certificates for a key.
+    pub fn by_key(&self, key: &Digest) -> Vec<Issued> {
+        self.pick(self.by_key.get(key))
+    }
+    /// Certificates under a subject.
+    pub fn by_subject(&self, subject: &[u8]) -> Vec<Issued> {
+        self.pick(self.by_subject.get(subject))
+    }
+    /// Certificates for a cluster.
+    pub fn by_cluster(&self, cluster: &str) -> Vec<Issued> {
+        self.pick(self.by_cluster.get(cluster))
+    }
+    /// Intents without a recorded outcome.
+    pub fn open_intents(&self) -> impl Iterator<Item = (u64, &IntentRecord)> {
+        self.intents.iter().filter(|(_, i)| i.signature.is_none()).map(|(s, i)| (*s, i))
+    }
+    /// Certificates that are signed but not released, in order.
+    pub fn unreleased(&self) -> impl Iterator<Item = (u64, &IntentRecord)> {
+        self.intents
+            .iter()
+            .filter(|(_, i)| i.signature.is_some() && i.purpose == Purpose::Intermediate)
+            .map(|(s, i)| (*s, i))
+    }
+    /// The signed certificate of this purpose (root's or journal's).
+    pub fn own_certificate(&self, purpose: Purpose) -> Option<&IntentRecord> {
+        self.intents.values().rfind(|i| i.purpose == purpose && i.signature.is_some())
+    }
+    /// An intent's certificate.
+    pub fn certificate_of(&self, intent: &IntentRecord) -> Option<&Issued> {
+        intent.certificate.and_then(|p| self.certificates.get(p))
+    }
+    /// Keys that were asked for and not recorded as made.
+    pub fn open_keys(&self) -> BTreeSet<u64> {
+        [&self.root_key, &self.journal_key]
+            .into_iter()
+            .flatten()
+            .filter(|k| k.public_key.is_none())
+            .map(|k| k.intent)
+            .collect()
+    }
+    /// How far a plan came; `None` if it was never begun.
+    pub fn plan(&self, digest: &Digest) -> Option<PlanState> {
+        self.plans.get(digest).copied()
+    }
+    /// Plans with certificates that are signed and not released.
+    pub fn unfinished_plans(&self) -> BTreeSet<Digest> {
+        self.unreleased().filter_map(|(_, intent)| intent.plan).collect()
+    }
+    /// How many releases were begun, those included that never left: each has its
+    /// number for itself, and with that its name on the stick.
+    pub fn releases(&self) -> u64 {
+        self.releases
+    }
+    /// How many signatures are on record, seals included.
+    pub fn signatures(&self) -> u64 {
+        self.signatures
+    }
+    /// The last seal.
+    pub fn seal(&self) -> Option<&Seal> {
+        self.seal.as_ref()
+    }
+    /// The kinds of the lines after the last seal, in order.
+    pub fn unsealed(&self) -> &[&'static str] {
+        &self.unsealed
+    }
+    /// Whether an intermediate was ever asked for.
+    pub fn issued_any(&self) -> bool {
+        self.certificates.iter().any(|c| c.cluster.is_some())
+    }
+    /// The ledger as it will be once the open intents are settled, which a session
+    /// does before anything else.
+    pub fn settled(&self) -> Cow<'_, Self> {
+        let mut settled = Cow::Borrowed(self);
+        for (_, intent) in self.open_intents().filter(|(_, intent)| intent.certificate.is_some()) {
+            settled.to_mut().set_status(intent.certificate, Status::Burnt);
+        }
+        settled
+    }
+}

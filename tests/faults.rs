@@ -1,0 +1,246 @@
+//! Making system calls fail or kill, and counting what the token was asked for.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use anchorite::x509::certificate::Facts;
+use base64ct::{Base64, Encoding as _};
+use serde_json::Value;
+
+use crate::appliance::{self, Appliance, Ran};
+
+/// Where something becomes durable, or is made or removed. (A write that is not
+/// followed by one of these is as good as not made.)
+pub const DURABLE: [&str; 8] =
+    ["fdatasync", "fsync", "syncfs", "renameat", "renameat2", "mkdirat", "unlinkat", "unlink"];
+
+fn real_module() -> &'static str {
+    static MODULE: OnceLock<String> = OnceLock::new();
+    MODULE.get_or_init(appliance::module)
+}
+
+/// OpenSC's module that writes down every call and passes it on.
+fn spy_module() -> String {
+    let out = Command::new("dpkg").args(["-L", "opensc-pkcs11"]).output().unwrap();
+    let list = String::from_utf8(out.stdout).unwrap();
+    list.lines().find(|l| l.ends_with("pkcs11-spy.so")).expect("tests/run installs opensc").to_string()
+}
+
+/// An appliance with a home whose token is watched.
+pub fn watched() -> Appliance {
+    let a = Appliance::bare();
+    let (home, spy) = (a.path("home"), spy_module());
+    let token = ["--token", "pkcs11:token=ceremony", "--module", &spy, "--unattended"];
+    run(&a, &[&["init", home.to_str().unwrap()], &token[..]].concat()).code(0);
+    a
+}
+
+/// The same with a root and three requests on the stick.
+pub fn watched_with_requests() -> Appliance {
+    let mut a = watched();
+    a.root_sha256 = run(&a, &[root_create(&a), vec!["--json".into()]].concat()).code(0).json()["sha256"]
+        .as_str()
+        .unwrap()
+        .into();
+    ["east", "west", "north"].iter().for_each(|cluster| a.request(cluster));
+    a
+}
+
+/// A copy of everything, the token included.
+pub fn copy(of: &Appliance) -> Appliance {
+    let dir = tempfile::tempdir().unwrap();
+    appliance::copy(&of.dir.path().join("."), dir.path());
+    let a = Appliance { dir, root_sha256: of.root_sha256.clone() };
+    let conf = std::fs::read_to_string(a.path("hsm/softhsm2.conf")).unwrap();
+    let (from, to) = (of.dir.path().to_str().unwrap(), a.dir.path().to_str().unwrap());
+    a.write("hsm/softhsm2.conf", conf.replace(from, to));
+    a
+}
+
+fn command(a: &Appliance, program: &str) -> Command {
+    let mut command = a.command(program);
+    command.env("PKCS11SPY", real_module()).env("PKCS11SPY_OUTPUT", a.path("spy"));
+    command
+}
+
+/// Runs the binary, watched.
+pub fn run<S: AsRef<str>>(a: &Appliance, args: &[S]) -> Ran {
+    let args = args.iter().map(AsRef::as_ref);
+    appliance::ran(command(a, env!("CARGO_BIN_EXE_anchorite")).args(args).output().unwrap())
+}
+
+/// Runs the binary with a fault (strace's words) at the `when`th call of this kind.
+/// A killed one has code -1.
+pub fn run_with(a: &Appliance, call: &str, fault: &str, when: usize, args: &[String]) -> Ran {
+    let mut strace = command(a, "strace");
+    strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
+    strace.args(["-e", &format!("inject={call}:{fault}:when={when}")]);
+    appliance::ran(strace.arg(env!("CARGO_BIN_EXE_anchorite")).args(args).output().unwrap())
+}
+
+fn words(a: &Appliance, words: &str, places: &[&str]) -> Vec<String> {
+    let mut args: Vec<String> = words.split(' ').map(Into::into).collect();
+    for (option, place) in places.chunks(2).map(|pair| (pair[0], pair[1])) {
+        args.extend([option.into(), a.path(place).to_str().unwrap().into()]);
+    }
+    args
+}
+
+pub fn root_create(a: &Appliance) -> Vec<String> {
+    let mut args = words(a, "root create --key p256 --ttl 20y --yes", &["--pin-file", "pin"]);
+    args.extend(["--subject".into(), "O=Example,CN=Example Root G1".into()]);
+    args
+}
+
+pub fn sign(a: &Appliance) -> Vec<String> {
+    words(a, "sign --policy istio --yes", &["--from", "in", "--to", "out", "--pin-file", "pin"])
+}
+
+pub fn pin(a: &Appliance) -> Vec<String> {
+    words(a, "policy pin --yes", &["--pin-file", "pin"])
+}
+
+/// `perform` of a plan that the home kept.
+pub fn perform(a: &Appliance, digest: &str, to: &str) -> Vec<String> {
+    let mut args = words(a, "perform --yes", &["--to", to, "--pin-file", "pin"]);
+    args.push(a.path(&format!("home/plans/{digest}.json")).to_str().unwrap().into());
+    args
+}
+
+/// Runs `args` on a fresh copy each, with the fault at the first, second, … call of
+/// each kind (every `step`th), until a run meets it no more. Shows each to `check`,
+/// with words for what was done; returns how many there were.
+pub fn each_step(
+    of: &Appliance,
+    (calls, fault): (&[&str], &str),
+    step: usize,
+    args: fn(&Appliance) -> Vec<String>,
+    check: impl Fn(&str, &Appliance, Ran) + Sync,
+) -> usize {
+    calls.iter().map(|call| each_call(of, (call, fault), step, args, &check)).sum()
+}
+
+fn each_call(
+    of: &Appliance,
+    (call, fault): (&str, &str),
+    step: usize,
+    args: fn(&Appliance) -> Vec<String>,
+    check: &(impl Fn(&str, &Appliance, Ran) + Sync),
+) -> usize {
+    let (next, count, done) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
+    let work = || {
+        while !done.load(Ordering::SeqCst) {
+            let when = 1 + step * next.fetch_add(1, Ordering::SeqCst);
+            let a = copy(of);
+            let ran = run_with(&a, call, fault, when, &args(&a));
+            if ran.code == 0 {
+                done.store(true, Ordering::SeqCst);
+            } else {
+                count.fetch_add(1, Ordering::SeqCst);
+            }
+            check(&format!("{fault} at {call} {when}"), &a, ran);
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(work);
+        scope.spawn(work);
+    });
+    count.into_inner()
+}
+
+/// `audit verify`, which must not find the journal broken.
+pub fn sound(a: &Appliance, context: &str) -> Value {
+    let ran = run(a, &["audit", "verify", "--json"]);
+    let report = ran.json();
+    assert!(ran.code <= 1 && report["state"] != "broken", "{context}: {report}");
+    report
+}
+
+/// `audit verify`, which must find everything settled.
+pub fn settled(a: &Appliance, context: &str) {
+    let report = sound(a, context);
+    assert_eq!(report["state"], "ok", "{context}: {report}");
+}
+
+/// The plan that the audit says can be taken up again.
+pub fn plan_to_take_up(report: &Value) -> Option<String> {
+    let open = report["open"].as_array().unwrap().iter().map(|o| o.as_str().unwrap());
+    let matter = open.into_iter().find(|o| o.contains("is not released"))?;
+    Some(matter.split(' ').nth(1).unwrap().to_string())
+}
+
+/// How often the token made a signature, and a key pair.
+pub fn token_calls(a: &Appliance) -> (usize, usize) {
+    let log = std::fs::read(a.path("spy")).unwrap_or_default();
+    let log = String::from_utf8_lossy(&log);
+    let (mut signed, mut generated) = (0, 0);
+    for call in log.split("\n\n") {
+        let name = call.trim().lines().next().unwrap_or_default();
+        // Asked for the length first, a token makes no signature.
+        if name.ends_with(": C_Sign") && !call.contains("pSignature[*pulSignatureLen] NULL") {
+            signed += 1;
+        }
+        generated += usize::from(name.ends_with(": C_GenerateKeyPair"));
+    }
+    (signed, generated)
+}
+
+/// What the journal says became of its signatures.
+#[derive(Debug, Default)]
+pub struct Record {
+    pub signed: usize,
+    pub rejected: usize,
+    pub settled: usize,
+    pub withdrawn: usize,
+    /// Serials of signed intermediates, in order.
+    pub serials: Vec<String>,
+}
+
+pub fn record(a: &Appliance) -> Record {
+    let entries: Vec<Value> = a.journal().lines().filter_map(|l| serde_json::from_str(l).ok()).collect();
+    let mut record = Record::default();
+    for entry in &entries {
+        let intents = entry["intents"].as_array().map_or(0, Vec::len);
+        match entry["event"].as_str().unwrap() {
+            "signed" => {
+                record.signed += 1;
+                let intent = &entries[usize::try_from(entry["intent"].as_u64().unwrap()).unwrap()];
+                if intent["purpose"] == "intermediate" {
+                    let tbs = Base64::decode_vec(intent["message"].as_str().unwrap()).unwrap();
+                    record.serials.push(Facts::from_tbs(&tbs).unwrap().serial.to_string());
+                }
+            }
+            "rejected" => record.rejected += 1,
+            "settled" => record.settled += intents,
+            "withdrawn" => record.withdrawn += intents,
+            _ => {}
+        }
+    }
+    record
+}
+
+/// Every signature that the token made is accounted for, and none was made twice.
+pub fn accounted_for(a: &Appliance, context: &str) {
+    let (record, (made, _)) = (record(a), token_calls(a));
+    let known = record.signed + record.rejected;
+    assert!(known <= made && made <= known + record.settled, "{context}: {made} made, {record:?}");
+    let different: BTreeSet<_> = record.serials.iter().collect();
+    assert_eq!(different.len(), record.serials.len(), "{context}: a serial was signed twice");
+}
+
+/// Releases on a stick that `verify` accepts: those with a manifest and no others.
+pub fn releases(a: &Appliance, stick: &Path, context: &str) -> usize {
+    let mut count = 0;
+    for entry in std::fs::read_dir(stick).unwrap() {
+        let folder = entry.unwrap().path();
+        let args = ["verify", folder.to_str().unwrap(), "--root-sha256", &a.root_sha256];
+        let whole = folder.join("MANIFEST.toml").exists();
+        let ran = a.run(&args);
+        assert_eq!(ran.code == 0, whole, "{context}: {}: {}{}", folder.display(), ran.stdout, ran.stderr);
+        count += usize::from(whole);
+    }
+    count
+}
