@@ -3,6 +3,7 @@
 
 mod appliance;
 mod cluster;
+mod errors;
 mod foreign_cms;
 mod foreign_path;
 mod generators;

@@ -11,7 +11,7 @@ use anchorite::x509::{Digest, Serial};
 use anchorite::{Error, Result};
 
 use super::args::{Globals, Plan as Args};
-use super::{inspect, intake, output, process, refused, shown_path, unlock};
+use super::{inspect, intake, output, process, shown_path, unlock};
 
 /// How a plan is to be made.
 pub struct Wishes<'a> {
@@ -80,7 +80,8 @@ pub fn require_complete(planned: &Planned, partial: bool) -> Result<()> {
         .next("have them corrected, or give --partial to sign the others"));
     }
     if items == 0 {
-        return Err(refused("every request is refused; there is nothing to sign"));
+        return Err(Error::refused("plan.empty", "every request is refused; there is nothing to sign")
+            .next("have the requests corrected; the review names each rule"));
     }
     Ok(())
 }

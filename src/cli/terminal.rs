@@ -44,9 +44,10 @@ impl Terminal {
     /// Asks for something that must not be seen.
     pub fn secret(&mut self, prompt: &str) -> Result<Zeroizing<Vec<u8>>> {
         let _hold = process::hold();
-        self.show(prompt)?;
         let tty = self.0.try_clone().map_err(|e| Error::usage("terminal.echo", e.to_string()))?;
+        // First silence, then the prompt: whoever types at once must not be seen either.
         let silent = Silent::on(&tty)?;
+        self.show(prompt)?;
         let line = self.line();
         drop(silent);
         self.show("\n")?;

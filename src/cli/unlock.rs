@@ -14,7 +14,7 @@ use secrecy::SecretString;
 
 use super::args::{Globals, Pin};
 use super::terminal::Terminal;
-use super::{output, pin, process, refused};
+use super::{output, pin, process};
 
 /// Opens the home with its documents as pinned; `--yes` only where it may be.
 pub fn home(globals: &Globals) -> Result<Home> {
@@ -62,6 +62,11 @@ pub fn module(uri: &Pkcs11Uri, configured: Option<String>) -> Result<PathBuf> {
     })
 }
 
+/// Refuses a clock behind the journal, unless that is to be corrected on record.
+pub fn check_clock(home: &Home, args: &Pin) -> Result<()> {
+    if args.correct_clock { Ok(()) } else { home.check_clock(process::now()) }
+}
+
 /// Asks for consent, or takes `--yes` for it. What was open is shown first.
 pub fn consent(
     globals: &Globals,
@@ -71,9 +76,7 @@ pub fn consent(
     shown: &str,
     question: &str,
 ) -> Result<Consent> {
-    if !args.correct_clock {
-        home.check_clock(process::now())?;
-    }
+    check_clock(home, args)?;
     let open = home.open_matters();
     let mut text = shown.to_string();
     if !open.is_empty() {
@@ -87,7 +90,11 @@ pub fn consent(
         let mut terminal = Terminal::open()?;
         terminal.show(&format!("{text}\n"))?;
         if !terminal.confirm(question)? {
-            return Err(refused("the operator did not say yes; nothing was done"));
+            return Err(Error::refused(
+                "consent.withheld",
+                "the answer was not the word yes; nothing was done",
+            )
+            .next("run the command again to be asked again"));
         }
         "operator"
     };

@@ -60,8 +60,19 @@ impl<'a> Session<'a> {
         consent: Consent,
     ) -> Result<Self> {
         let mut session = Self { home, token, world };
+        session.check_keys()?;
         session.open_record(consent)?;
         Ok(session)
+    }
+
+    /// The wrong token is found before anything is on record. While the root is
+    /// still being made there may be keys to come.
+    fn check_keys(&mut self) -> Result<()> {
+        if self.home.root().is_ok() {
+            self.key(KeyRole::Root)?;
+            self.key(KeyRole::Journal)?;
+        }
+        Ok(())
     }
 
     fn open_record(&mut self, consent: Consent) -> Result<()> {
