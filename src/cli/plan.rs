@@ -28,6 +28,7 @@ pub struct Planned {
 
 /// Reads the stick, decides, and makes the plan. A token lends its randomness.
 pub fn make(home: &Home, wishes: &Wishes<'_>, token: Option<&mut dyn Token>) -> Result<Planned> {
+    home.policies.check_named(wishes.policy)?;
     let paths = [PathBuf::from(wishes.from)];
     let incoming = intake::read(&paths, &home.config)?;
     if incoming.requests.is_empty() && incoming.unusable.is_empty() {

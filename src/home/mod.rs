@@ -65,7 +65,9 @@ impl Home {
     /// Makes a home in an empty or missing folder and opens its journal.
     pub fn init(dir: &Path, new: &NewHome<'_>, now: Time) -> Result<Self> {
         documents::require_empty(dir)?;
-        durable::create_dir(dir, 0o700)?;
+        if !dir.exists() {
+            durable::create_dir(dir, 0o700)?;
+        }
         for folder in FOLDERS {
             durable::create_dir(&dir.join(folder), 0o700)?;
         }
