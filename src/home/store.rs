@@ -22,7 +22,8 @@ impl Home {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::usage(
                 "home.quarantine",
                 format!("{}: cannot be removed ({e})", quarantined.display()),
-            )),
+            )
+            .next("see that you may write to the home, then perform the plan again")),
             _ => Ok(()),
         }
     }
