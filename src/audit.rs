@@ -62,6 +62,13 @@ pub struct Report {
     pub errors: Vec<Fault>,
 }
 
+impl Report {
+    /// Of a journal that could not be read to its end.
+    pub(crate) fn unread(errors: Vec<Fault>) -> Self {
+        Self { state: State::Broken, entries: 0, head: None, signatures: 0, open: Vec::new(), errors }
+    }
+}
+
 /// Certificates that the journal proves were signed, for comparison with files.
 pub type Certificates = Vec<(crate::x509::Serial, Vec<u8>)>;
 
@@ -89,16 +96,7 @@ pub fn audit(bytes: &[u8], expect: &Expectation<'_>) -> (Report, Option<Replay>,
         }
         Err(error) => {
             auditor.fault(error);
-            let errors = auditor.faults;
-            let report = Report {
-                state: State::Broken,
-                entries: 0,
-                head: None,
-                signatures: 0,
-                open: Vec::new(),
-                errors,
-            };
-            (report, None, auditor.certificates)
+            (Report::unread(auditor.faults), None, auditor.certificates)
         }
     }
 }

@@ -44,16 +44,26 @@ pub struct Error {
     pub id: &'static str,
     /// File, field, what was found and what was wanted.
     pub message: String,
-    /// What to do next; may be empty where nothing can be done.
+    /// What to do next; [`Error::next`] says better than the kind alone can.
     pub next: String,
 }
+
+/// Next steps where nothing better is known.
+const LOOK_AT_TOKEN: &str = "`anchorite token list` shows what is there; look into the module's own log";
+const STOP: &str = "stop the ceremony: find out what was changed, by whom, before anything is signed";
 
 /// The library's result.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     fn new(kind: Kind, id: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, id, message: message.into(), next: String::new() }
+        let next = match kind {
+            Kind::Token => LOOK_AT_TOKEN,
+            Kind::Integrity => STOP,
+            Kind::Interrupted => "run it again when ready; what was begun is on record",
+            Kind::Refused | Kind::Usage => "",
+        };
+        Self { kind, id, message: message.into(), next: next.into() }
     }
     /// Exit 1.
     pub fn refused(id: &'static str, message: impl Into<String>) -> Self {

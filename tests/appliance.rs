@@ -36,8 +36,9 @@ impl Ran {
     #[track_caller]
     pub fn fails(self, wanted: i32, id: &str) -> Self {
         let ran = self.code(wanted);
+        let in_json = format!("\"id\":\"{id}\"");
         assert!(
-            ran.stderr.contains(&format!("[{id}]")),
+            ran.stderr.contains(&format!("[{id}]")) || ran.stderr.contains(&in_json),
             "wanted [{id}]; stdout:\n{}\nstderr:\n{}",
             ran.stdout,
             ran.stderr

@@ -6,6 +6,7 @@ mod appliance;
 mod cluster;
 mod command_line;
 mod crash;
+mod errors;
 mod faults;
 mod foreign_cms;
 mod foreign_path;

@@ -54,7 +54,9 @@ fn root_certificate(path: &Path) -> Result<Vec<u8>> {
     if bytes.first() == Some(&0x30) {
         return Ok(bytes);
     }
-    anchorite::release::pem::single(&shown_path(path), &bytes)
+    anchorite::release::pem::single(&shown_path(path), &bytes).map_err(|e| {
+        Error::usage("audit.root-file", e.message).next("give the root certificate alone, as PEM or DER")
+    })
 }
 
 fn journal_bytes(folder: &Path) -> Result<Vec<u8>> {

@@ -18,6 +18,7 @@ pub fn completions(args: &Completions) -> Result<u8> {
 pub fn manual(globals: &Globals, args: &Manual) -> Result<u8> {
     let failed = |e: std::io::Error| {
         Error::usage("manual.write", format!("{}: cannot be written ({e})", shown_path(&args.dir)))
+            .next("name a folder that you may write to")
     };
     std::fs::create_dir_all(&args.dir).map_err(failed)?;
     clap_mangen::generate_to(Cli::command(), Path::new(&args.dir)).map_err(failed)?;

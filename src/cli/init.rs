@@ -59,14 +59,17 @@ fn module(args: &Init, uri: &Pkcs11Uri) -> Result<Option<String>> {
     if let Some(path) = &args.module {
         let absolute = std::path::absolute(path).map_err(|e| {
             Error::usage("token.module-path", format!("{}: is not a path ({e})", shown_path(path)))
+                .next("give the path of the module's shared object")
         })?;
+        check(&absolute, uri)?;
         return match absolute.to_str() {
             Some(text) => Ok(Some(text.into())),
-            None => Err(Error::usage("token.module-path", format!("{}: is not UTF-8", shown_path(path)))),
+            None => Err(Error::usage("token.module-path", format!("{}: is not UTF-8", shown_path(path)))
+                .next("give the module a path in UTF-8")),
         };
     }
-    if uri.module_path.is_some() {
-        return Ok(None);
+    if let Some(path) = &uri.module_path {
+        return check(path, uri).map(|()| None);
     }
     let found = SOFTHSM
         .iter()
@@ -78,5 +81,17 @@ fn module(args: &Init, uri: &Pkcs11Uri) -> Result<Option<String>> {
             "which PKCS#11 module? None was named, and SoftHSM has no such token",
         )
         .next("give --module PATH, the shared object that came with the HSM")),
+    }
+}
+
+/// A module that cannot be loaded, or a URI that means several tokens, is found now
+/// and not at the root ceremony. The token itself may still be in the safe.
+fn check(module: &Path, uri: &Pkcs11Uri) -> Result<()> {
+    match Pkcs11::open(module, None, uri) {
+        Err(e) if matches!(e.id, "token.absent" | "token.uninitialised") => {
+            output::note(&format!("{} {}", output::styled(output::WARN, "note:"), e.message));
+            Ok(())
+        }
+        result => result.map(drop),
     }
 }

@@ -28,6 +28,7 @@ struct Judged {
 
 pub fn run(globals: &Globals, args: &Inspect) -> Result<u8> {
     let home = unlock::home(globals)?;
+    home.policies.check_named(args.policy.as_deref())?;
     let incoming = intake::look(&args.paths, &home.config)?;
     let context = Context {
         policies: &home.policies,

@@ -24,7 +24,7 @@ mod verify;
 
 use std::process::ExitCode;
 
-use anchorite::Result;
+use anchorite::{Error, Result};
 use clap::Parser as _;
 
 use args::{Cli, Verb};
@@ -34,10 +34,14 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => {
-            // Help and version go to stdout and are no error; the rest is usage: 2.
-            let code = if e.use_stderr() { 2 } else { 0 };
-            let _ = e.print();
-            return ExitCode::from(code);
+            // Help and version go to stdout and are no error.
+            if !e.use_stderr() {
+                let _ = e.print();
+                return ExitCode::SUCCESS;
+            }
+            let error = usage(&e);
+            output::error(&error, std::env::args_os().any(|arg| arg == "--json"));
+            return ExitCode::from(error.kind.exit_code());
         }
     };
     let json = cli.globals.json;
@@ -48,6 +52,17 @@ pub fn main() -> ExitCode {
             ExitCode::from(error.kind.exit_code())
         }
     }
+}
+
+/// What the parser of the command line says, in our form; it repeats arguments, and
+/// a shell's `*` makes the stick's file names arguments.
+fn usage(error: &clap::Error) -> Error {
+    let text = error.to_string();
+    let told = text.strip_prefix("error: ").unwrap_or(&text);
+    let told = told.split("\n\nFor more information").next().unwrap_or(told);
+    let lines: Vec<String> = told.trim_end().lines().map(anchorite::text::shown).collect();
+    Error::usage("usage", lines.join("\n"))
+        .next("`--help` after the command shows how it is used, with an example")
 }
 
 fn run(cli: Cli) -> Result<u8> {

@@ -55,7 +55,8 @@ pub fn error(error: &Error, json: bool) {
 fn written(result: std::io::Result<()>) -> Result<()> {
     match result {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Error::usage("output.stdout", format!("the result cannot be written to stdout ({e})")))
+            Err(Error::usage("output.stdout", format!("the result cannot be written to stdout ({e})"))
+                .next("what was asked for is done; only its report is lost"))
         }
         _ => Ok(()),
     }

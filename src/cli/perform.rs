@@ -31,6 +31,7 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
     };
     // Before the review: a plan that today's policy refuses is not even shown for consent.
     plan::prepare(&context, home.journal.ledger().home(), &plan, &remaining.fresh, process::now())?;
+    check_origin(&home, &plan)?;
     let mut review = review::render(&plan, root, &|_| Vec::new())?;
     if !remaining.signed.is_empty() || !remaining.burnt.is_empty() {
         review.push_str(&format!(
@@ -44,9 +45,19 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
         return Err(Error::refused("plan.burnt", "every serial of this plan was burnt by a crash")
             .next("make a new plan; the requests are still good"));
     }
-    let out = sign::release_place(&home, &args.to)?;
     let mut token = unlock::token(&home, &args.pin)?;
+    let out = sign::release_place(&home, &args.to)?;
     sign::perform_planned(globals, &args.pin, &mut home, &mut token, Planned { plan, review }, out)
+}
+
+/// The plan was made on this very record, not on one that went another way.
+fn check_origin(home: &Home, plan: &Plan) -> Result<()> {
+    home.journal.compare("the plan", plan.head)?;
+    if plan.rehearsal() == home.journal.ledger().rehearsal() {
+        return Ok(());
+    }
+    Err(Error::refused("plan.home", "plan: its mark says rehearsal where this home is none, or the reverse")
+        .next("perform it in the home that made it"))
 }
 
 /// Tells what came of it.

@@ -35,6 +35,7 @@ pub fn make(
     wishes: &Wishes<'_>,
     token: Option<&mut dyn Token>,
 ) -> Result<Planned> {
+    home.policies.check_named(wishes.policy)?;
     let paths = [PathBuf::from(wishes.from)];
     let incoming = intake::read(&paths, &home.config)?;
     if incoming.requests.is_empty() && incoming.unusable.is_empty() {
@@ -102,7 +103,8 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8> {
     require_complete(&planned, args.partial)?;
     let (folder, name) = (args.out.parent(), args.out.file_name().and_then(|n| n.to_str()));
     let (Some(folder), Some(name)) = (folder, name) else {
-        return Err(Error::usage("plan.out", format!("{}: is not a file's path", shown_path(&args.out))));
+        return Err(Error::usage("plan.out", format!("{}: is not a file's path", shown_path(&args.out)))
+            .next("name the plan file to be written"));
     };
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     durable::write_new(folder, name, &planned.plan.to_bytes()?, 0o644)?;

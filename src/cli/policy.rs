@@ -22,8 +22,10 @@ fn check_files(globals: &Globals, files: &[PathBuf]) -> Result<u8> {
     let mut names = Vec::new();
     for path in files {
         let bytes = durable::read_bounded(path, 4 << 20)?;
-        let text = String::from_utf8(bytes)
-            .map_err(|_| Error::usage("file.not-utf8", format!("{}: is not UTF-8 text", shown_path(path))))?;
+        let text = String::from_utf8(bytes).map_err(|_| {
+            Error::usage("file.not-utf8", format!("{}: is not UTF-8 text", shown_path(path)))
+                .next("save it as UTF-8")
+        })?;
         let set = PolicySet::parse([(shown_path(path), text)], ("clusters.toml", ""))?;
         for warning in set.warnings() {
             output::note(&format!(

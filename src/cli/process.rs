@@ -22,7 +22,10 @@ static SIGNALS: OnceLock<Signals> = OnceLock::new();
 /// No core dump may hold a PIN, no other process may read our memory, and a
 /// signal ends the process with 130, or at the next safe place while held.
 pub fn harden() -> Result<()> {
-    let failed = |what: &str, e: std::io::Error| Error::usage("process.harden", format!("{what}: {e}"));
+    let failed = |what: &str, e: std::io::Error| {
+        Error::usage("process.harden", format!("{what}: {e}"))
+            .next("run it where the system allows that; a PIN is not asked for otherwise")
+    };
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })
         .map_err(|e| failed("core dumps cannot be switched off", e.into()))?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable)
@@ -70,8 +73,10 @@ pub fn now() -> Time {
 /// 32 bytes of the operating system's CSPRNG.
 pub fn entropy() -> Result<[u8; 32]> {
     let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)
-        .map_err(|e| Error::usage("process.entropy", format!("the system gives no randomness: {e}")))?;
+    getrandom::fill(&mut bytes).map_err(|e| {
+        Error::usage("process.entropy", format!("the system gives no randomness: {e}"))
+            .next("do not use this machine")
+    })?;
     Ok(bytes)
 }
 

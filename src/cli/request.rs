@@ -71,7 +71,8 @@ fn split(path: &Path) -> Result<(&Path, &str)> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match path.file_name().and_then(|n| n.to_str()) {
         Some(name) => Ok((folder, name)),
-        None => Err(Error::usage("request.key", format!("{}: is not a file's path", shown_path(path)))),
+        None => Err(Error::usage("request.key", format!("{}: is not a file's path", shown_path(path)))
+            .next("name the key's file")),
     }
 }
 

@@ -28,10 +28,10 @@ impl Terminal {
 
     /// Shows text.
     pub fn show(&mut self, text: &str) -> Result<()> {
-        self.0
-            .write_all(text.as_bytes())
-            .and_then(|()| self.0.flush())
-            .map_err(|e| Error::usage("terminal.closed", format!("the terminal cannot be written to ({e})")))
+        self.0.write_all(text.as_bytes()).and_then(|()| self.0.flush()).map_err(|e| {
+            Error::usage("terminal.closed", format!("the terminal cannot be written to ({e})"))
+                .next("run it again in a terminal")
+        })
     }
 
     /// Asks for the exact word `yes`.
@@ -44,9 +44,10 @@ impl Terminal {
     /// Asks for something that must not be seen.
     pub fn secret(&mut self, prompt: &str) -> Result<Zeroizing<Vec<u8>>> {
         let _hold = process::hold();
-        self.show(prompt)?;
-        let tty = self.0.try_clone().map_err(|e| Error::usage("terminal.echo", e.to_string()))?;
+        let tty = self.0.try_clone().map_err(no_silence)?;
+        // First silence, then the prompt: whoever types at once must not be seen either.
         let silent = Silent::on(&tty)?;
+        self.show(prompt)?;
         let line = self.line();
         drop(silent);
         self.show("\n")?;
@@ -75,12 +76,18 @@ impl Terminal {
                 Ok(0) | Err(_) => return Err(closed()),
                 Ok(_) if byte == *b"\n" => return Ok(line),
                 Ok(_) if line.len() == ANSWER_MAXIMUM => {
-                    return Err(Error::usage("terminal.too-long", "the answer is too long"));
+                    return Err(Error::usage("terminal.too-long", "the answer is too long")
+                        .next("run it again and answer in one line"));
                 }
                 Ok(_) => line.extend_from_slice(&byte),
             }
         }
     }
+}
+
+fn no_silence(e: impl std::fmt::Display) -> Error {
+    Error::usage("terminal.echo", format!("the terminal's echo cannot be switched off ({e})"))
+        .next("give the PIN by --pin-file or --pin-fd")
 }
 
 /// No echo while it lives.
@@ -91,12 +98,10 @@ struct Silent<'a> {
 
 impl Silent<'_> {
     fn on(tty: &File) -> Result<Silent<'_>> {
-        let failed =
-            |e| Error::usage("terminal.echo", format!("the terminal's echo cannot be switched off ({e})"));
-        let before = tcgetattr(tty).map_err(failed)?;
+        let before = tcgetattr(tty).map_err(no_silence)?;
         let mut silent = before.clone();
         silent.local_modes.remove(LocalModes::ECHO);
-        tcsetattr(tty, OptionalActions::Flush, &silent).map_err(failed)?;
+        tcsetattr(tty, OptionalActions::Flush, &silent).map_err(no_silence)?;
         Ok(Silent { tty, before })
     }
 }

@@ -70,6 +70,11 @@ pub fn module(uri: &Pkcs11Uri, configured: Option<String>) -> Result<PathBuf> {
     })
 }
 
+/// Refuses a clock behind the journal, unless that is to be corrected on record.
+pub fn check_clock(home: &Home, args: &Pin) -> Result<()> {
+    if args.correct_clock { Ok(()) } else { home.check_clock(process::now()) }
+}
+
 /// Asks for consent, or takes `--yes` for it. What was open is shown first.
 pub fn consent(
     globals: &Globals,
@@ -79,9 +84,7 @@ pub fn consent(
     shown: &str,
     question: &str,
 ) -> Result<Consent> {
-    if !args.correct_clock {
-        home.check_clock(process::now())?;
-    }
+    check_clock(home, args)?;
     let open = home.open_matters();
     let mut text = shown.to_string();
     if !open.is_empty() {
@@ -95,7 +98,11 @@ pub fn consent(
         let mut terminal = Terminal::open()?;
         terminal.show(&format!("{text}\n"))?;
         if !terminal.confirm(question)? {
-            return Err(Error::refused("consent.declined", "the operator did not say yes; nothing was done"));
+            return Err(Error::refused(
+                "consent.declined",
+                "the answer was not the word yes; nothing was done",
+            )
+            .next("run the command again to be asked again"));
         }
         "operator"
     };

@@ -1,5 +1,7 @@
 //! `verify`: a release, anywhere.
 
+use std::collections::BTreeSet;
+
 use anchorite::Result;
 use anchorite::release::{self, RECEIPT, Report, Verifier};
 
@@ -46,9 +48,10 @@ fn render(report: &Report, place: &str) -> String {
     }
     for error in &report.errors {
         out.push_str(&format!("  {} {error}\n", styled(BAD, "no")));
-        if !error.next.is_empty() {
-            out.push_str(&format!("     next: {}\n", error.next));
-        }
+    }
+    let steps: BTreeSet<&str> = report.errors.iter().map(|e| e.next.as_str()).collect();
+    for step in steps.into_iter().filter(|step| !step.is_empty()) {
+        out.push_str(&format!("  next: {step}\n"));
     }
     if report.errors.is_empty() {
         out.push_str(&format!("{} {place}\n", styled(GOOD, "verified")));

@@ -25,7 +25,8 @@ impl Documents {
     pub fn read(dir: &Path) -> Result<Self> {
         let mut files = BTreeMap::new();
         for name in [CONFIG, REGISTER] {
-            files.insert(name.to_string(), durable::read_bounded(&dir.join(name), LIMIT)?);
+            let bytes = durable::read_bounded(&dir.join(name), LIMIT).map_err(gone)?;
+            files.insert(name.to_string(), bytes);
         }
         if dir.join(SIGNERS).exists() {
             files.insert(SIGNERS.into(), durable::read_bounded(&dir.join(SIGNERS), LIMIT)?);
@@ -86,10 +87,20 @@ impl Documents {
     }
 }
 
+/// A document without which nothing can be decided; the journal knows that it was there.
+fn gone(error: Error) -> Error {
+    match error.id {
+        "file.missing" => Error::integrity("home.edited", error.message)
+            .next("put it back from a backup or an export; its SHA-256 is on record"),
+        _ => error,
+    }
+}
+
 fn policy_names(dir: &Path) -> Result<Vec<String>> {
     let folder = dir.join("policies");
     let unreadable = |e: std::io::Error| {
         Error::usage("home.policies", format!("{}: cannot be read ({e})", folder.display()))
+            .next("put the folder back from a backup or an export")
     };
     let mut names = Vec::new();
     for entry in std::fs::read_dir(&folder).map_err(unreadable)? {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::documents::{self, Documents};
-use super::{HEAD, Home};
+use super::{HEAD, Home, check_certificates};
 use crate::audit::{Certificates, Expectation, Fault, Report, State, audit, unreleased_plans};
 use crate::error::{Error, Result};
 use crate::journal::{Head, JOURNAL_FILE, Ledger};
@@ -21,7 +21,10 @@ pub fn examine(dir: &Path, expect: &mut Expectation<'_>) -> Result<Report> {
     let _lock = documents::lock(dir)?;
     let mut faults = Vec::new();
     let journal = durable::read_bounded(&dir.join("journal").join(JOURNAL_FILE), JOURNAL_MAXIMUM);
-    let bytes = journal.map_err(|e| Error::integrity("journal.missing", e.message))?;
+    let bytes = match journal {
+        Ok(bytes) => bytes,
+        Err(e) => return Ok(Report::unread(vec![Fault { id: "journal.missing", message: e.message }])),
+    };
     match known_head(dir) {
         Ok(head) => expect.heads.push(("state/head".into(), head)),
         Err(error) => faults.push(fault(error)),
@@ -33,6 +36,10 @@ pub fn examine(dir: &Path, expect: &mut Expectation<'_>) -> Result<Report> {
             report.state = State::Open;
         }
         faults.extend(check_documents(dir, &replayed.ledger));
+        // Before the first seal the root is not made yet, nor are all its files.
+        if replayed.ledger.seal().is_some() {
+            faults.extend(check_certificates(dir, &replayed.ledger).err().map(fault));
+        }
         faults.extend(check_files(dir, &replayed.ledger, &certificates)?);
     }
     if !faults.is_empty() {
@@ -91,6 +98,7 @@ fn check_files(dir: &Path, ledger: &Ledger, certificates: &Certificates) -> Resu
 fn list(folder: &Path) -> Result<Vec<String>> {
     let unreadable = |e: std::io::Error| {
         Error::usage("home.unreadable", format!("{}: cannot be read ({e})", folder.display()))
+            .next("see that the folder is there and that you may read it")
     };
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {

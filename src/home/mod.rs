@@ -67,7 +67,9 @@ impl Home {
     /// Makes a home in an empty or missing folder and opens its journal.
     pub fn init(dir: &Path, new: &NewHome<'_>, now: Time) -> Result<Self> {
         documents::require_empty(dir)?;
-        durable::create_dir(dir, 0o700)?;
+        if !dir.exists() {
+            durable::create_dir(dir, 0o700)?;
+        }
         for folder in FOLDERS {
             durable::create_dir(&dir.join(folder), 0o700)?;
         }
@@ -151,7 +153,7 @@ impl Home {
 
     /// The journal key's certificate (DER), as recorded.
     pub fn journal_certificate(&self) -> Result<Vec<u8>> {
-        own_certificate(&self.journal, Purpose::JournalCertificate)
+        own_certificate(self.journal.ledger(), Purpose::JournalCertificate)
     }
 
     /// Refuses a clock that lies behind the journal.
@@ -233,12 +235,8 @@ fn read_root(dir: &Path, journal: &Journal) -> Result<Option<Issuer>> {
     if ledger.seal().is_none() {
         return Ok(None);
     }
-    let issuer = Issuer::from_der(&own_certificate(journal, Purpose::RootCertificate)?)?;
-    for (name, purpose) in
-        [("root.pem", Purpose::RootCertificate), ("journal-cert.pem", Purpose::JournalCertificate)]
-    {
-        check_certificate_file(dir, name, &own_certificate(journal, purpose)?)?;
-    }
+    let issuer = Issuer::from_der(&own_certificate(ledger, Purpose::RootCertificate)?)?;
+    check_certificates(dir, ledger)?;
     if ledger.key(KeyRole::Root).and_then(|k| k.public_key.as_ref()) != Some(&issuer.public_key) {
         return Err(Error::integrity(
             "root.key",
@@ -249,11 +247,21 @@ fn read_root(dir: &Path, journal: &Journal) -> Result<Option<Issuer>> {
 }
 
 /// A certificate of the home's own, joined from the bytes and the signature on record.
-fn own_certificate(journal: &Journal, purpose: Purpose) -> Result<Vec<u8>> {
-    let own = journal.ledger().own_certificate(purpose).ok_or_else(|| {
+fn own_certificate(ledger: &Ledger, purpose: Purpose) -> Result<Vec<u8>> {
+    let own = ledger.own_certificate(purpose).ok_or_else(|| {
         Error::integrity("journal.own-certificate", format!("the journal holds no {purpose:?}"))
     })?;
     Tbs::recorded(own.message.clone(), own.algorithm).assemble(own.signature.as_deref().unwrap_or_default())
+}
+
+/// `root.pem` and `journal-cert.pem` are the certificates on record.
+fn check_certificates(dir: &Path, ledger: &Ledger) -> Result<()> {
+    for (name, purpose) in
+        [("root.pem", Purpose::RootCertificate), ("journal-cert.pem", Purpose::JournalCertificate)]
+    {
+        check_certificate_file(dir, name, &own_certificate(ledger, purpose)?)?;
+    }
+    Ok(())
 }
 
 fn check_certificate_file(dir: &Path, name: &str, recorded: &[u8]) -> Result<()> {

@@ -23,7 +23,7 @@ impl Home {
                 "home.quarantine",
                 format!("{}: cannot be removed ({e})", quarantined.display()),
             )
-            .next("see to the disk, then run the same command again")),
+            .next("see that you may write to the home, then perform the plan again")),
             _ => Ok(()),
         }
     }

@@ -63,7 +63,8 @@ impl Remaining {
                     return Err(Error::refused(
                         "plan.spent",
                         format!("serial {} was released before", item.serial),
-                    ));
+                    )
+                    .next("make a new plan: a serial is used once"));
                 }
             };
             place.push(item.clone());

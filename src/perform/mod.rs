@@ -63,12 +63,25 @@ impl<'a> Session<'a> {
         }
         let known = token_head(home, token)?;
         let lost = known.filter(|head| home.journal.compare("the token", *head).is_err());
+        let mut session = Self { home, token, world };
+        session.check_keys()?;
+        let home = &mut *session.home;
         home.begin(now, &consent)?;
         if let Some(Head { count, hash }) = lost {
             let event = Event::LossAccepted { place: "the token".into(), count, head: hash };
             home.journal.append(now, vec![event])?;
         }
-        Ok(Self { home, token, world })
+        Ok(session)
+    }
+
+    /// The wrong token is found before anything is on record. While the root is
+    /// still being made there may be keys to come.
+    fn check_keys(&mut self) -> Result<()> {
+        if self.home.root().is_ok() {
+            self.key(KeyRole::Root)?;
+            self.key(KeyRole::Journal)?;
+        }
+        Ok(())
     }
 
     /// What is on record by now.

@@ -73,6 +73,7 @@ impl Session<'_> {
         let item = &finished.item;
         let profile = self.home.policies.profiles().get(&item.policy).ok_or_else(|| {
             Error::usage("policy.missing", format!("policy {} is not there any more", item.policy))
+                .next("put it back with `policy pin`, then perform the plan again")
         })?;
         let consumer = match *profile.release.consumer {
             policy::Consumer::Istio => Consumer::Istio,

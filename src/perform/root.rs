@@ -13,6 +13,7 @@ use super::Session;
 use crate::error::{Error, Result};
 use crate::journal::{Bytes, CertificateIntent, Event, Head, KeyRole, Purpose, RootDecision};
 use crate::lint::{CertificateKind, Linted, lint};
+use crate::text;
 use crate::token::Key;
 use crate::verify;
 use crate::x509::certificate::extension;
@@ -26,6 +27,8 @@ const DOCUMENT_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1
 const BACKDATE: Seconds = Seconds(300);
 /// ub-common-name of RFC 5280 appendix A.
 const COMMON_NAME_MAXIMUM: usize = 64;
+/// The longest CKA_LABEL that is given.
+const LABEL_MAXIMUM: usize = 64;
 
 /// What is asked for on the command line.
 #[derive(Debug, Clone)]
@@ -48,6 +51,8 @@ impl RootSpec {
     pub fn decide(&self, now: Time, serials: (Serial, Serial), rehearsal: bool) -> Result<RootDecision> {
         let subject = if rehearsal { rehearsal_name(&self.subject)? } else { self.subject.clone() };
         let (serial, journal_serial) = serials;
+        check_label(&self.label)?;
+        check_ttl(now, self.ttl)?;
         let decision = RootDecision {
             subject: Bytes(subject.as_der().to_vec()),
             algorithm: self.algorithm.to_string(),
@@ -59,11 +64,41 @@ impl RootSpec {
             journal_serial,
         };
         let placeholder = placeholder(self.algorithm)?;
-        root_tbs(&decision, &placeholder)?;
+        root_tbs(&decision, &placeholder).map_err(unfit)?;
         let issuer = preview_issuer(&decision, &placeholder)?;
-        journal_tbs(&decision, &issuer, &journal_placeholder()?)?;
+        journal_tbs(&decision, &issuer, &journal_placeholder()?).map_err(unfit)?;
         Ok(decision)
     }
+}
+
+/// What a lint finds here was asked for on the command line; nothing is broken.
+fn unfit(error: Error) -> Error {
+    match error.id {
+        "lint.failed" => {
+            Error::usage("root.unfit", error.message).next("ask for another --subject, --ttl or --path-len")
+        }
+        _ => error,
+    }
+}
+
+/// PKCS#11 takes any label; people and other tools take fewer.
+fn check_label(label: &str) -> Result<()> {
+    let found = text::shown(label);
+    if found == label && !label.trim().is_empty() && label.chars().count() <= LABEL_MAXIMUM {
+        return Ok(());
+    }
+    Err(Error::usage("root.label", format!("--label '{found}': cannot be a key's label"))
+        .next("use 1 to 64 printable Latin characters without a backslash"))
+}
+
+/// A certificate cannot end later than the year 9999 (RFC 5280 §4.1.2.5).
+fn check_ttl(now: Time, ttl: Seconds) -> Result<()> {
+    let longest = Time::from_unix(u64::MAX) - now;
+    if ttl <= longest {
+        return Ok(());
+    }
+    Err(Error::usage("root.ttl", format!("--ttl {ttl}: want at most {longest}, which ends in the year 9999"))
+        .next("20y is usual for a root"))
 }
 
 /// The root's bytes as they will be but for the key, for the review.

@@ -102,7 +102,8 @@ pub(super) fn fault(
 
 /// The known word nearest to a mistyped one, if any is near.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let close = (word.chars().count() / 3).max(1);
+    // Two letters swapped are a distance of two, even in a short word.
+    let close = word.chars().count().div_ceil(3);
     known
         .into_iter()
         .map(|k| (distance(word, k), k))

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::document::nearest;
 use super::profile::Profile;
 use super::register::Register;
 use super::rules;
@@ -41,6 +42,19 @@ impl PolicySet {
     /// The policies by name.
     pub fn profiles(&self) -> &BTreeMap<String, Profile> {
         &self.profiles
+    }
+
+    /// Refuses the name of a policy that is not there: a slip of the operator's, not
+    /// a request's fault.
+    pub fn check_named(&self, name: Option<&str>) -> Result<()> {
+        let Some(name) = name.filter(|name| !self.profiles.contains_key(*name)) else { return Ok(()) };
+        let known = || self.profiles.keys().map(String::as_str);
+        let next = match nearest(name, known()) {
+            Some(near) => format!("did you mean '{near}'?"),
+            None => format!("there are: {}", known().collect::<Vec<_>>().join(", ")),
+        };
+        Err(Error::usage("policy.unknown", format!("--policy {}: there is no such policy", shown(name)))
+            .next(next))
     }
 
     /// The fleet register.

@@ -201,8 +201,6 @@ fn disagrees(what: &str) -> Error {
 }
 
 /// A name that could not have been written here was put there by someone else.
-fn as_integrity(mut error: Error) -> Error {
-    error.kind = Kind::Integrity;
-    error.next.clear();
-    error.at(MANIFEST)
+fn as_integrity(error: Error) -> Error {
+    Error::integrity(error.id, error.message).at(MANIFEST)
 }

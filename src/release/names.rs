@@ -29,7 +29,10 @@ pub fn cluster(name: &str) -> Result<()> {
 /// Refuses a release name that is not a plain file name, or that does not tell
 /// a rehearsal from a ceremony.
 pub fn release(name: &str, rehearsal: bool) -> Result<()> {
-    let bad = |what: &str| Error::usage("release.name", format!("release name '{}' {what}", shown(name)));
+    let bad = |what: &str| {
+        Error::usage("release.name", format!("release name '{}' {what}", shown(name)))
+            .next("leave the release its name")
+    };
     if !is_file_name(name) {
         return Err(bad("is not made of letters, digits, dots, hyphens and underscores alone"));
     }
@@ -45,7 +48,8 @@ pub fn path(path: &str) -> Result<()> {
     if path.split('/').all(is_file_name) {
         return Ok(());
     }
-    Err(Error::usage("release.name", format!("'{}' cannot be a path in a release", shown(path))))
+    Err(Error::usage("release.name", format!("'{}' cannot be a path in a release", shown(path)))
+        .next("use letters, digits, dots, hyphens and underscores"))
 }
 
 fn is_file_name(name: &str) -> bool {

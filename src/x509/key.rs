@@ -73,16 +73,15 @@ pub struct PublicKey {
 impl PublicKey {
     /// Reads a SubjectPublicKeyInfo; strict DER, named curves only, exact parameters.
     pub fn from_der(bytes: &[u8]) -> Result<Self> {
-        let bad = |what: String| Error::refused("key.encoding", format!("public key: {what}"));
         let spki = SubjectPublicKeyInfoOwned::from_der(bytes)
-            .map_err(|e| bad(format!("not a DER SubjectPublicKeyInfo ({e})")))?;
+            .map_err(|e| malformed(format!("not a DER SubjectPublicKeyInfo ({e})")))?;
         if spki.to_der().ok().as_deref() != Some(bytes) {
-            return Err(bad("not canonical DER".into()));
+            return Err(malformed("not canonical DER".into()));
         }
         let key_bits = spki
             .subject_public_key
             .as_bytes()
-            .ok_or_else(|| bad("the key's BIT STRING does not end at a byte".into()))?
+            .ok_or_else(|| malformed("the key's BIT STRING does not end at a byte".into()))?
             .to_vec();
         let algorithm = algorithm_of(&spki, &key_bits)?;
         Ok(Self { der: bytes.to_vec(), key_bits, algorithm })
@@ -159,16 +158,20 @@ impl PublicKey {
     }
 }
 
+fn malformed(what: String) -> Error {
+    Error::refused("key.encoding", format!("public key: {what}"))
+        .next("make the key and its request again with another tool")
+}
+
 fn algorithm_of(spki: &SubjectPublicKeyInfoOwned, bits: &[u8]) -> Result<KeyAlgorithm> {
-    let bad = |what: String| Error::refused("key.encoding", format!("public key: {what}"));
     let parameters = spki.algorithm.parameters.as_ref();
     match spki.algorithm.oid {
         rfc5912::RSA_ENCRYPTION => {
             if !parameters.is_some_and(der::asn1::Any::is_null) {
-                return Err(bad("rsaEncryption needs NULL parameters (RFC 3279 §2.3.1)".into()));
+                return Err(malformed("rsaEncryption needs NULL parameters (RFC 3279 §2.3.1)".into()));
             }
-            let key =
-                RsaPublicKey::from_der(bits).map_err(|e| bad(format!("not a DER RSAPublicKey ({e})")))?;
+            let key = RsaPublicKey::from_der(bits)
+                .map_err(|e| malformed(format!("not a DER RSAPublicKey ({e})")))?;
             let n = key.modulus.as_bytes();
             let leading = n.first().map_or(0, |b| b.leading_zeros());
             let length = u32::try_from(n.len() * 8).unwrap_or(u32::MAX);
@@ -177,21 +180,21 @@ fn algorithm_of(spki: &SubjectPublicKeyInfoOwned, bits: &[u8]) -> Result<KeyAlgo
         rfc5912::ID_EC_PUBLIC_KEY => {
             let curve: ObjectIdentifier = parameters
                 .and_then(|p| p.decode_as().ok())
-                .ok_or_else(|| bad("EC parameters must name a curve (RFC 5480 §2.1.1)".into()))?;
+                .ok_or_else(|| malformed("EC parameters must name a curve (RFC 5480 §2.1.1)".into()))?;
             match curve {
                 rfc5912::SECP_256_R_1 => Ok(KeyAlgorithm::P256),
                 rfc5912::SECP_384_R_1 => Ok(KeyAlgorithm::P384),
                 rfc5912::SECP_521_R_1 => Ok(KeyAlgorithm::P521),
-                other => Err(bad(format!("curve {other} is not P-256, P-384 or P-521"))),
+                other => Err(malformed(format!("curve {other} is not P-256, P-384 or P-521"))),
             }
         }
         rfc8410::ID_ED_25519 if parameters.is_some() => {
-            Err(bad("Ed25519 takes no parameters (RFC 8410 §3)".into()))
+            Err(malformed("Ed25519 takes no parameters (RFC 8410 §3)".into()))
         }
         rfc8410::ID_ED_25519 if bits.len() != 32 => {
-            Err(bad(format!("an Ed25519 key has 32 bytes, found {}", bits.len())))
+            Err(malformed(format!("an Ed25519 key has 32 bytes, found {}", bits.len())))
         }
         rfc8410::ID_ED_25519 => Ok(KeyAlgorithm::Ed25519),
-        other => Err(bad(format!("algorithm {other} is not RSA, EC or Ed25519"))),
+        other => Err(malformed(format!("algorithm {other} is not RSA, EC or Ed25519"))),
     }
 }
