@@ -22,9 +22,22 @@ pub fn run(globals: &Globals, args: &Request) -> Result<u8> {
         return Err(Error::usage("request.exists", format!("{}: exists", shown_path(&args.to.join(&name))))
             .next("take the old request off the stick; nothing is overwritten"));
     }
+    if !args.to.is_dir() {
+        return Err(Error::usage("output.missing", format!("{}: is not a directory", shown_path(&args.to)))
+            .next("plug in and mount the stick, then give its directory"));
+    }
     let made = !args.key.exists();
-    let key = if made { new_key(args)? } else { read_key(&args.key)? };
+    let fresh = if made { Some(make_key(args.algorithm)?) } else { None };
+    let key = match &fresh {
+        Some(pem) => PrivateKey::from_pem(pem.expose_secret().as_bytes())?,
+        None => read_key(&args.key)?,
+    };
     let request = make_request(&key, &args.cluster, &args.profile, args.organisation.as_deref())?;
+    // The key is written once nothing is left to be refused, and before the request that needs it.
+    if let Some(pem) = &fresh {
+        let (folder, name) = split(&args.key)?;
+        durable::write_new(folder, name, pem.expose_secret().as_bytes(), 0o600)?;
+    }
     durable::write_new(&args.to, &name, &request, 0o644)?;
 
     let (place, digest) = (args.to.join(&name), digest_of(&request));
@@ -52,13 +65,6 @@ fn digest_of(pem: &[u8]) -> Digest {
         Some(anchorite::intake::Arrival::Request(request)) => request.digest,
         _ => Digest::of(pem),
     }
-}
-
-fn new_key(args: &Request) -> Result<PrivateKey> {
-    let pem = make_key(args.algorithm)?;
-    let (folder, name) = split(&args.key)?;
-    durable::write_new(folder, name, pem.expose_secret().as_bytes(), 0o600)?;
-    PrivateKey::from_pem(pem.expose_secret().as_bytes())
 }
 
 /// Reads the cluster's private key.

@@ -97,7 +97,8 @@ fn check_ttl(now: Time, ttl: Seconds) -> Result<()> {
     if ttl <= longest {
         return Ok(());
     }
-    Err(Error::usage("root.ttl", format!("--ttl {ttl}: want at most {longest}, which ends in the year 9999"))
+    let days = longest.0 / Seconds::DAY.0;
+    Err(Error::usage("root.ttl", format!("--ttl {ttl}: want at most {days}d, the end of the year 9999"))
         .next("20y is usual for a root"))
 }
 

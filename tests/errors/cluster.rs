@@ -1,1 +1,164 @@
+//! The cluster's side: keys, requests and bundles that do not fit.
 
+use super::refused;
+use crate::appliance::{Appliance, Ran};
+
+fn names(a: &Appliance, folder: &str) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(a.path(folder)) else { return Vec::new() };
+    let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn request(a: &Appliance, cluster: &str, key: &str, more: &[&str]) -> Ran {
+    let (key, stick) = (a.arg(key), a.arg("in"));
+    a.run(
+        &[&["request", "--cluster", cluster, "--profile", "istio", "--key", &key, "--to", &stick], more]
+            .concat(),
+    )
+}
+
+#[test]
+fn a_request_that_cannot_be_made_leaves_neither_key_nor_file() {
+    let a = Appliance::bare();
+    std::fs::create_dir(a.path("keys")).unwrap();
+    std::fs::create_dir(a.path("in/deep")).unwrap();
+    let long = "x".repeat(64);
+    for cluster in ["", "East", "east_1", "east-", "../east", "a.b", "east\u{1b}[31m", &long] {
+        let wanted = (2, "release.cluster", &["cluster id", "DNS label"][..]);
+        refused(request(&a, cluster, "keys/new.key", &[]), wanted);
+    }
+    let organisation = ["--organisation", " x "];
+    refused(
+        request(&a, "east", "keys/new.key", &organisation),
+        (2, "request.organisation", &["organisation ' x '"]),
+    );
+    for key in ["in/east.key", "in/deep/east.key", "out/../in/east.key"] {
+        refused(request(&a, "east", key, &[]), (1, "request.key-on-stick", &["east.key: lies on the stick"]));
+    }
+    refused(
+        request(&a, "east", "none/east.key", &[]),
+        (2, "file.unwritable", &["/none/east.key: No such file"]),
+    );
+    refused(
+        request(&a, "east", "keys/new.key", &["--algorithm", "p521"]),
+        (2, "usage", &["--algorithm", "p256, p384"]),
+    );
+    let nowhere = a.arg("nowhere");
+    let key = a.arg("keys/new.key");
+    let away = ["request", "--cluster", "east", "--profile", "istio", "--key", &key, "--to", &nowhere];
+    refused(a.run(&away), (2, "output.missing", &["/nowhere: is not a directory"]));
+    assert_eq!((names(&a, "keys"), names(&a, "in")), (vec![], vec!["deep".to_string()]));
+
+    request(&a, "east", "keys/east.key", &[]).code(0);
+    let key = std::fs::read(a.path("keys/east.key")).unwrap();
+    refused(request(&a, "east", "keys/east.key", &[]), (2, "request.exists", &["/in/east.csr: exists"]));
+    refused(request(&a, "east", "keys/other.key", &[]), (2, "request.exists", &["/in/east.csr: exists"]));
+    assert_eq!(
+        (names(&a, "keys"), std::fs::read(a.path("keys/east.key")).unwrap()),
+        (vec!["east.key".into()], key)
+    );
+}
+
+#[test]
+fn a_key_file_that_holds_no_usable_key_is_named() {
+    let a = Appliance::bare();
+    a.openssl(&["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "good.pem"]);
+    a.openssl(&["pkcs8", "-topk8", "-in", "good.pem", "-passout", "pass:x", "-out", "encrypted"]);
+    a.openssl(&["pkey", "-in", "good.pem", "-outform", "DER", "-out", "der"]);
+    a.openssl(&["ecparam", "-name", "secp256k1", "-genkey", "-noout", "-out", "curve"]);
+    let good = std::fs::read_to_string(a.path("good.pem")).unwrap();
+    a.write("empty", "");
+    a.write("two", good.repeat(2));
+    a.write("cut", &good[..good.len() - 60]);
+    a.write("huge", "x".repeat(70_000));
+    for (key, id) in [
+        ("empty", "key.none"),
+        ("der", "key.none"),
+        ("two", "key.several"),
+        ("encrypted", "key.encrypted"),
+        ("curve", "key.unreadable"),
+        ("cut", "key.none"),
+        ("huge", "file.too-large"),
+        ("in", "file.not-regular"),
+    ] {
+        let before = std::fs::read(a.path(key)).ok();
+        refused(request(&a, "east", key, &[]), (2, id, &[&format!("/{key}: ")]));
+        assert_eq!(std::fs::read(a.path(key)).ok(), before, "a key is never written over");
+    }
+    assert_eq!(names(&a, "in"), Vec::<String>::new());
+}
+
+#[test]
+fn a_bundle_that_does_not_fit_makes_no_secret() {
+    let a = Appliance::with_root("p256");
+    a.request("east");
+    a.request("west");
+    a.sign(&["--policy", "istio"]).code(0);
+    let release = a.release();
+    let (east, out) = (release.join("east"), a.arg("secret"));
+    let (key, other) = (a.arg("keys/east.key"), a.arg("keys/west.key"));
+    let assemble = |bundle: &str, key: &str, more: &[&str]| {
+        a.run(&[&["assemble", "--bundle", bundle, "--key", key, "--out", &out], more].concat())
+    };
+    let bundle = east.to_str().unwrap();
+    let wrong_root = "0".repeat(64);
+    refused(assemble(bundle, &other, &[]), (1, "assemble.key-mismatch", &["ca-cert.pem", "key id"]));
+    refused(assemble(bundle, &key, &["--crl"]), (1, "assemble.no-crl", &["ca-crl.pem"]));
+    refused(
+        assemble(bundle, &key, &["--root-sha256", &wrong_root]),
+        (4, "release.root", &["root-cert.pem", &a.root_sha256]),
+    );
+    refused(assemble(bundle, &a.arg("none"), &[]), (2, "file.missing", &["/none: No such file"]));
+    refused(assemble(&a.arg("none"), &key, &[]), (2, "folder.missing", &["/none: is not a folder"]));
+    refused(assemble(release.to_str().unwrap(), &key, &[]), (4, "release.missing", &["ca-cert.pem"]));
+    refused(assemble(&a.arg("out"), &key, &[]), (4, "release.missing", &["ca-cert.pem"]));
+    crate::appliance::copy(&east, &a.path("touched"));
+    std::fs::copy(release.join("west/ca-cert.pem"), a.path("touched/ca-cert.pem")).unwrap();
+    let touched = a.arg("touched");
+    assemble(&touched, &other, &[]).code(4);
+    assert!(!a.path("secret").exists(), "nothing is left half done");
+    // What is there already is never written over.
+    assemble(bundle, &key, &["--root-sha256", &a.root_sha256]).code(0);
+    let made = names(&a, "secret");
+    refused(assemble(bundle, &key, &[]), (2, "assemble.exists", &["/secret: exists"]));
+    assert_eq!(names(&a, "secret"), made);
+}
+
+#[test]
+fn a_rehearsals_release_is_for_rehearsals() {
+    let a = Appliance::bare();
+    let home = a.arg("home");
+    let module = crate::appliance::module();
+    let init = [
+        "init",
+        &home,
+        "--token",
+        "pkcs11:token=ceremony",
+        "--module",
+        &module,
+        "--unattended",
+        "--rehearsal",
+    ];
+    a.run(&init).code(0);
+    let root = a.create_root("p256", &[]).code(0).json();
+    let sha256 = root["sha256"].as_str().unwrap();
+    a.request("east");
+    a.sign(&["--policy", "istio"]).code(0);
+    let release = a.release();
+    let (east, key, out) = (release.join("east"), a.arg("keys/east.key"), a.arg("secret"));
+    for bundle in [&release, &east] {
+        let verify = ["verify", bundle.to_str().unwrap(), "--root-sha256", sha256];
+        let ran = a.run(&verify).code(1);
+        assert!(
+            ran.stdout.contains("[release.rehearsal]") && ran.stdout.contains("REHEARSAL"),
+            "{}",
+            ran.stdout
+        );
+        a.run(&[&verify[..], &["--rehearsal"]].concat()).code(0);
+    }
+    let assemble = ["assemble", "--bundle", east.to_str().unwrap(), "--key", &key, "--out", &out];
+    refused(a.run(&assemble), (1, "release.rehearsal", &["made in a rehearsal", "--rehearsal"]));
+    assert!(!a.path("secret").exists());
+    a.run(&[&assemble[..], &["--rehearsal"]].concat()).code(0);
+}
