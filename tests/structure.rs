@@ -39,7 +39,7 @@ const HOUSES: &[(&str, &[&str], &str)] = &[
     ("release/verifier.rs", &["verify"], "the judge of releases; all else there takes any judge"),
     ("cluster", &["x509", "release"], "the cluster's side knows releases, nothing of the CA"),
     ("audit", &["x509", "journal", "lint", "verify"], "checks the record without the token"),
-    ("home", &["x509", "journal", "media", "policy", "audit"], "the folder that holds a CA"),
+    ("home", &["x509", "journal", "media", "policy", "audit", "verify"], "the folder that holds a CA"),
     ("perform", &["x509", "home", "journal", "lint", "media", "plan", "policy", "release", "token", "verify"],
         "the one place where everything meets, and the token signs"),
 ];
@@ -69,7 +69,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
 const WORLD: &[(&str, &[&str], &str)] = &[
     ("std::fs", &["media/", "home/", "token/pkcs11/module.rs", "cli/"], "sticks, the home, the module's digest, the terminal"),
     (".exists()", &["home/", "cli/"], "asks the disk"),
-    (".is_dir()", &["home/", "cli/folder.rs"], "asks the disk"),
+    (".is_dir()", &["home/", "cli/folder.rs", "cli/request.rs"], "asks the disk"),
     (".is_file()", &["token/pkcs11/module.rs"], "asks the disk"),
     (".canonicalize()", &["token/pkcs11/module.rs", "cli/request.rs"], "asks the disk"),
     (".metadata()", &["token/pkcs11/module.rs"], "asks the disk"),

@@ -40,7 +40,7 @@ pub fn main() -> ExitCode {
                 return ExitCode::SUCCESS;
             }
             let error = usage(&e);
-            output::error(&error, std::env::args_os().any(|arg| arg == "--json"));
+            output::error(&error, process::asks_for_json());
             return ExitCode::from(error.kind.exit_code());
         }
     };
@@ -61,7 +61,7 @@ fn usage(error: &clap::Error) -> Error {
     let told = text.strip_prefix("error: ").unwrap_or(&text);
     let told = told.split("\n\nFor more information").next().unwrap_or(told);
     let lines: Vec<String> = told.trim_end().lines().map(anchorite::text::shown).collect();
-    Error::usage("usage", lines.join("\n"))
+    Error::usage("command-line.usage", lines.join("\n"))
         .next("`--help` after the command shows how it is used, with an example")
 }
 

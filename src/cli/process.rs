@@ -89,3 +89,8 @@ pub fn operator() -> String {
         None => format!("uid {uid}"),
     }
 }
+
+/// Whether `--json` stands on a command line that could not be parsed.
+pub fn asks_for_json() -> bool {
+    std::env::args_os().any(|argument| argument == "--json")
+}

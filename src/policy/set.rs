@@ -53,7 +53,7 @@ impl PolicySet {
             Some(near) => format!("did you mean '{near}'?"),
             None => format!("there are: {}", known().collect::<Vec<_>>().join(", ")),
         };
-        Err(Error::usage("policy.unknown", format!("--policy {}: there is no such policy", shown(name)))
+        Err(Error::usage("policy.no-such", format!("--policy {}: there is no such policy", shown(name)))
             .next(next))
     }
 

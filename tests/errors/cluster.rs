@@ -42,7 +42,7 @@ fn a_request_that_cannot_be_made_leaves_neither_key_nor_file() {
     );
     refused(
         request(&a, "east", "keys/new.key", &["--algorithm", "p521"]),
-        (2, "usage", &["--algorithm", "p256, p384"]),
+        (2, "command-line.usage", &["--algorithm", "p256, p384"]),
     );
     let nowhere = a.arg("nowhere");
     let key = a.arg("keys/new.key");

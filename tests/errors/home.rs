@@ -258,15 +258,15 @@ fn a_cluster_needs_a_policy_that_exists() {
     let ran = refused_without_trace(
         &a,
         || a.sign(&none),
-        (2, "policy.unknown", &["--policy isti", "did you mean 'istio'?"]),
+        (2, "policy.no-such", &["--policy isti", "did you mean 'istio'?"]),
     );
     assert!(!ran.stderr.contains("REFUSED"), "a mistyped name is no request's fault");
     let inspect = ["inspect", &a.arg("in"), "--policy", "isti"];
-    refused_without_trace(&a, || a.run(&inspect), (2, "policy.unknown", &["isti"]));
+    refused_without_trace(&a, || a.run(&inspect), (2, "policy.no-such", &["isti"]));
     let all = ["--partial", "--policy", "issuing-ca"];
     a.edit("home/clusters.toml", "", "[clusters.east]\npolicy = \"istio\"\n");
     pin(&a).code(0);
-    let ran = refused_without_trace(&a, || a.sign(&all), (1, "plan.empty", &["every request is refused"]));
+    let ran = refused_without_trace(&a, || a.sign(&all), (1, "plan.nothing", &["every request is refused"]));
     assert!(ran.stderr.contains("[register.policy]"), "{}", ran.stderr);
     a.sign(&[]).code(0);
 }

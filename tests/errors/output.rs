@@ -35,9 +35,9 @@ fn with_json_an_error_is_json_too() {
         ),
         (&["sign", "--from", "/none", "--to", &to, "--json", "--yes"], 2, "media.missing"),
         (&["audit", "verify", "--json", "--home", "/none"], 2, "home.missing"),
-        (&["sign", "--json"], 2, "usage"),
-        (&["nonsense", "--json"], 2, "usage"),
-        (&["audit", "verify", "--json", "--root-sha256", "\u{1b}[31m"], 2, "usage"),
+        (&["sign", "--json"], 2, "command-line.usage"),
+        (&["nonsense", "--json"], 2, "command-line.usage"),
+        (&["audit", "verify", "--json", "--root-sha256", "\u{1b}[31m"], 2, "command-line.usage"),
     ];
     for (args, code, id) in cases {
         let ran = a.run(args).code(code);

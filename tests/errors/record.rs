@@ -43,7 +43,7 @@ fn the_audit_knows_its_root_and_its_head() {
     for hex in ["", "00", "zz", &"0".repeat(63), &"0".repeat(65)] {
         refused(
             a.run(&["audit", "verify", "--root-sha256", hex]),
-            (2, "usage", &["--root-sha256", "64 hexadecimal digits"]),
+            (2, "command-line.usage", &["--root-sha256", "64 hexadecimal digits"]),
         );
     }
     // In any case, with colons or without.
@@ -56,7 +56,7 @@ fn the_audit_knows_its_root_and_its_head() {
         .collect();
     a.audit(&["--root-sha256", &colons.join(":")]).code(0);
     let (journal, root) = (a.arg("in"), a.arg("home/root.pem"));
-    refused(a.run(&["audit", "verify", "--journal", &journal]), (2, "usage", &["--root"]));
+    refused(a.run(&["audit", "verify", "--journal", &journal]), (2, "command-line.usage", &["--root"]));
     refused(
         a.run(&["audit", "verify", "--journal", &journal, "--root", &root]),
         (2, "file.missing", &["journal.jsonl"]),

@@ -89,7 +89,7 @@ fn each_defect_is_refused_by_its_rule_and_nothing_is_signed() {
             refused_without_trace(&a, || a.sign(&["--policy", "istio"]), (1, "plan.refusals", &["1 of 1"]));
         assert!(refused.stderr.contains(&format!("[{rule}]")), "{what}: {}", refused.stderr);
         let none = || a.sign(&["--policy", "istio", "--partial"]);
-        refused_without_trace(&a, none, (1, "plan.empty", &["nothing to sign"]));
+        refused_without_trace(&a, none, (1, "plan.nothing", &["nothing to sign"]));
     }
     assert_eq!(wrong, Vec::<String>::new());
     a.write("in/east.csr", good);

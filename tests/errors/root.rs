@@ -30,16 +30,16 @@ fn what_cannot_be_a_root_is_refused_before_its_key_is_made() {
         refused_without_trace(&a, || create(&a, subject, "p256", "20y", &[]), (2, id, words));
     }
     for key in ["p521", "rsa2048", "rsa8192", "secp256k1", "P256", ""] {
-        let wanted = (2, "usage", &["--key", "p256, p384, rsa3072, rsa4096 or ed25519"][..]);
+        let wanted = (2, "command-line.usage", &["--key", "p256, p384, rsa3072, rsa4096 or ed25519"][..]);
         refused_without_trace(&a, || create(&a, "CN=x", key, "20y", &[]), wanted);
     }
     for ttl in ["", "y", "20", "0y", "1.5y", "20Y", "99999999999999999999y"] {
-        let wanted = (2, "usage", &["--ttl", "e.g. 20y"][..]);
+        let wanted = (2, "command-line.usage", &["--ttl", "e.g. 20y"][..]);
         refused_without_trace(&a, || create(&a, "CN=x", "p256", ttl, &[]), wanted);
     }
     let wanted = (2, "root.ttl", &["--ttl 3649635d", "the year 9999"][..]);
     refused_without_trace(&a, || create(&a, "CN=x", "p256", "9999y", &[]), wanted);
-    let wanted = (2, "usage", &["--path-len"][..]);
+    let wanted = (2, "command-line.usage", &["--path-len"][..]);
     refused_without_trace(&a, || create(&a, "CN=x", "p256", "20y", &["--path-len", "300"]), wanted);
     for label in ["", "a\u{1b}b", "a\nb", &"x".repeat(300)] {
         let wanted = (2, "root.label", &["--label"][..]);
@@ -73,5 +73,5 @@ fn one_home_has_one_root_and_existing_keys_are_never_touched() {
     for home in ["first", "home"] {
         a.run(&["audit", "verify", "--home", &a.arg(home)]).code(0);
     }
-    refused(a.run(&["root"]), (2, "usage", &["create"]));
+    refused(a.run(&["root"]), (2, "command-line.usage", &["create"]));
 }

@@ -114,7 +114,7 @@ fn anything_but_yes_stops_and_leaves_no_trace() {
     for answer in ["no\n", "y\n", "YES\n", " yes\n", "yes \n", "yess\n", "\n", "\u{1b}[Ayes\n"] {
         let before = trace(&a);
         let session = sign_at(&a, &[(QUESTION, answer)]);
-        session.ran().fails(1, "consent.withheld");
+        session.ran().fails(1, "consent.declined");
         assert_eq!((session.value("after"), trace(&a)), ("shown", before), "{answer:?}");
     }
     let before = trace(&a);
