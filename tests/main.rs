@@ -11,4 +11,5 @@ mod generators;
 mod main_path;
 mod pki;
 mod release;
+mod restore;
 mod support;

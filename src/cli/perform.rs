@@ -44,8 +44,8 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
         return Err(Error::refused("plan.burnt", "every serial of this plan was burnt by a crash")
             .next("make a new plan; the requests are still good"));
     }
-    let out = sign::release_place(&home, &args.to)?;
     let mut token = unlock::token(&home, &args.pin)?;
+    let out = sign::release_place(&home, &args.to)?;
     sign::perform_planned(globals, &args.pin, &mut home, &mut token, Planned { plan, review }, out)
 }
 

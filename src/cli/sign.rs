@@ -24,8 +24,9 @@ pub fn run(globals: &Globals, args: &Sign) -> Result<u8> {
     if args.dry_run {
         return dry_run(globals, &home, &wishes, args.partial);
     }
-    let out = release_place(&home, &args.to)?;
+    // First: an older copy of the home weighs more than what lies on the stick.
     let mut token = unlock::token(&home, &args.pin)?;
+    let out = release_place(&home, &args.to)?;
     // The session settles what is open before it signs; the plan is made in view of that.
     let planned = make(&home, &home.journal.ledger().settled(), &wishes, Some(&mut token))?;
     if let Err(error) = require_complete(&planned, args.partial) {
