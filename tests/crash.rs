@@ -45,7 +45,6 @@ fn root_is_taken_up(a: &Appliance, context: &str) {
     }
     settled(a, context);
     accounted_for(a, context);
-    assert_eq!(token_calls(a).1, 2, "{context}: key pairs generated");
 }
 
 /// The same command again signs anew where nothing was signed; else the plan is
@@ -85,8 +84,18 @@ fn root_create_survives_a_kill_at_every_step() {
             tear(a);
         }
         root_is_taken_up(a, context);
+        assert_eq!(token_calls(a).1, 2, "{context}: key pairs generated");
     });
     assert!(kills > 25, "only {kills} steps");
+}
+
+#[test]
+fn a_key_pair_that_the_token_half_made_is_made_anew() {
+    // SoftHSM writes a pair's two objects one attribute after the other.
+    let kills = each_step(&watched(), (&["write"], "signal=SIGKILL"), 19, root_create, |context, a, _| {
+        root_is_taken_up(a, context);
+    });
+    assert!(kills > 8, "only {kills} steps");
 }
 
 #[test]
@@ -128,11 +137,11 @@ fn a_disk_that_fails_is_told_of_and_gone_on_from() {
     let calls = [&DURABLE[..], &["write"]].concat();
     for error in ["ENOSPC", "EIO", "EROFS"] {
         let fault = format!("error={error}");
-        each_step(&bare, (&calls, &fault), 29, root_create, |context, a, ran| {
+        each_step(&bare, (&calls, &fault), 37, root_create, |context, a, ran| {
             well_failed(&ran, context);
             root_is_taken_up(a, context);
         });
-        each_step(&ready, (&calls, &fault), 13, sign, |context, a, ran| {
+        each_step(&ready, (&calls, &fault), 23, sign, |context, a, ran| {
             well_failed(&ran, context);
             signing_is_taken_up(a, context);
         });
@@ -143,7 +152,7 @@ fn a_disk_that_fails_is_told_of_and_gone_on_from() {
 fn an_interrupt_stops_between_signatures_and_the_plan_is_taken_up() {
     let of = watched_with_requests();
     let between = AtomicUsize::new(0);
-    each_step(&of, (&["write"], "signal=SIGINT"), 2, sign, |context, a, ran| {
+    each_step(&of, (&["write"], "signal=SIGINT"), 5, sign, |context, a, ran| {
         assert!(matches!(ran.code, 0 | 130), "{context}: {} {}", ran.code, ran.stderr);
         let report = sound(a, context);
         if let (130, Some(plan)) = (ran.code, plan_to_take_up(&report)) {

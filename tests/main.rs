@@ -15,5 +15,6 @@ mod main_path;
 mod pki;
 mod readme;
 mod release;
+mod restore;
 mod structure;
 mod support;

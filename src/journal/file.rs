@@ -197,11 +197,11 @@ impl Journal {
                 id: text::hex(id),
             }],
         )?;
-        Ok(KeyPermit { intent, role, algorithm, label: label.into(), id: id.to_vec() })
+        Ok(KeyPermit { intent, role, algorithm, label: label.into(), id: id.to_vec(), again: false })
     }
 
-    /// A permit again for a key that was put on record but is not in the token:
-    /// the crash came before it was made. The caller has looked.
+    /// A permit again for a key that was put on record, and that a crash may have
+    /// left made, half made or not at all.
     pub fn resume_key(&self, role: KeyRole) -> Option<KeyPermit> {
         let record = self.ledger().key(role).filter(|k| k.public_key.is_none())?;
         Some(KeyPermit {
@@ -210,6 +210,7 @@ impl Journal {
             algorithm: record.algorithm,
             label: record.label.clone(),
             id: record.id.clone(),
+            again: true,
         })
     }
 

@@ -75,6 +75,7 @@ pub struct KeyPermit {
     pub(in crate::journal) algorithm: KeyAlgorithm,
     pub(in crate::journal) label: String,
     pub(in crate::journal) id: Vec<u8>,
+    pub(in crate::journal) again: bool,
 }
 
 impl KeyPermit {
@@ -98,6 +99,11 @@ impl KeyPermit {
     pub fn id(&self) -> &[u8] {
         &self.id
     }
+    /// Whether an earlier run was broken off while it generated this very pair:
+    /// half of it may be in the token.
+    pub fn again(&self) -> bool {
+        self.again
+    }
 }
 
 /// Permits without a journal, for the tests of what takes them.
@@ -112,6 +118,6 @@ pub(crate) mod testing {
 
     /// Permission to generate a key pair.
     pub(crate) fn key_permit(role: KeyRole, algorithm: KeyAlgorithm, label: &str, id: &[u8]) -> KeyPermit {
-        KeyPermit { intent: 0, role, algorithm, label: label.to_owned(), id: id.to_vec() }
+        KeyPermit { intent: 0, role, algorithm, label: label.to_owned(), id: id.to_vec(), again: false }
     }
 }

@@ -141,27 +141,19 @@ impl Session<'_> {
         if self.home.journal.ledger().key(role).is_some_and(|k| k.public_key.is_some()) {
             return self.key(role);
         }
-        let permit = match self.home.journal.ledger().key(role).cloned() {
+        let permit = match self.home.journal.ledger().key(role) {
             None => {
                 let id = self.new_id()?;
                 self.home.journal.intend_key((self.world.clock)(), role, algorithm, label, &id)?
             }
-            Some(record) => {
-                if let Some(key) = self.token.find_key(&record.id)? {
-                    return self.record_key(record.intent, key);
-                }
-                self.home
-                    .journal
-                    .resume_key(role)
-                    .ok_or_else(|| Error::integrity("journal.key", "the key intent is not open"))?
-            }
+            Some(_) => self
+                .home
+                .journal
+                .resume_key(role)
+                .ok_or_else(|| Error::integrity("journal.key", "the key intent is not open"))?,
         };
         let intent = permit.intent();
         let key = self.token.generate(permit)?;
-        self.record_key(intent, key)
-    }
-
-    fn record_key(&mut self, intent: u64, key: Key) -> Result<Key> {
         self.append(Event::KeyMade { intent, public_key: Bytes(key.public_key.as_der().to_vec()) })?;
         Ok(key)
     }

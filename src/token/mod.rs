@@ -103,7 +103,8 @@ pub trait Token {
     fn label_in_use(&mut self, label: &str) -> Result<bool>;
     /// The one private key with this CKA_ID, after login; `None` where there is none.
     fn find_key(&mut self, id: &[u8]) -> Result<Option<Key>>;
-    /// Generates the key pair: private, sensitive, non-extractable, sign-only.
+    /// Generates the key pair: private, sensitive, non-extractable, sign-only; or
+    /// takes the one that a run which was broken off made against the same intent.
     fn generate(&mut self, permit: KeyPermit) -> Result<Key>;
     /// Signs the permit's bytes. ECDSA signatures come back as DER (RFC 3279 §2.2.3).
     fn sign(&mut self, key: &Key, permit: Permit) -> Result<Vec<u8>>;

@@ -96,3 +96,20 @@ fn what_is_no_readable_regular_file_is_refused_without_waiting() {
     // Its first page is mapped in no process: the read itself fails, for root as well.
     assert_eq!(id(Path::new("/proc/self/mem")), "file.unreadable");
 }
+
+#[test]
+fn what_a_crash_left_is_known_by_its_name_and_swept() {
+    for name in [".head.12.tmp", ".a.pem.4194304.tmp"] {
+        assert!(is_temporary(name), "{name}");
+    }
+    for name in ["head", ".head.tmp", "head.12.tmp", ".12.tmp", ".head.x.tmp", ".head.12.tmp2"] {
+        assert!(!is_temporary(name), "{name}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    for name in [".head.12.tmp", "head"] {
+        std::fs::write(dir.path().join(name), name).unwrap();
+    }
+    sweep(dir.path()).unwrap();
+    let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left, ["head"]);
+}

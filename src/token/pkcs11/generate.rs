@@ -17,6 +17,12 @@ use crate::x509::KeyAlgorithm;
 impl Pkcs11 {
     pub(super) fn generate_pair(&mut self, permit: &KeyPermit) -> Result<Key> {
         self.check_mechanisms(permit.algorithm())?;
+        if permit.again() {
+            if let Some(key) = self.private_key(permit.id())? {
+                return self.fit(permit, key);
+            }
+            self.discard_half(permit)?;
+        }
         self.check_free(permit)?;
         let (mechanism, mut public) = kind(permit.algorithm())?;
         public.extend(public_template(permit));
@@ -25,6 +31,15 @@ impl Pkcs11 {
             .generate_key_pair(&mechanism, &public, &private_template(permit))
             .map_err(explained)?;
         self.read_back(permit, public, private)
+    }
+
+    /// Removes what a crash left of this very pair: its public half under the random
+    /// CKA_ID that is on record; there is no private one.
+    fn discard_half(&mut self, permit: &KeyPermit) -> Result<()> {
+        for object in self.find(ObjectClass::PUBLIC_KEY, Attribute::Id(permit.id().to_vec()))? {
+            self.writable()?.destroy_object(object).map_err(explained)?;
+        }
+        Ok(())
     }
 
     /// Neither label nor CKA_ID may be another key's: it could not be told apart later.
@@ -52,30 +67,39 @@ impl Pkcs11 {
 
     /// What was asked for is not believed until the token says it.
     fn read_back(&mut self, permit: &KeyPermit, public: ObjectHandle, private: ObjectHandle) -> Result<Key> {
-        let unfit = |what: String| {
-            let name = format!("the new key `{}` with CKA_ID {}", shown(permit.label()), hex(permit.id()));
-            Error::token("token.key-unfit", format!("{name} is not as wanted: {what}"))
-                .next("delete this key with the token's own tool; this token is not fit for a root")
-        };
+        let unfit = |what: String| at_token(&self.info, unfit(permit, &what));
         let public_key = public_key::of(&self.session, public)?
-            .ok_or_else(|| at_token(&self.info, unfit("the token does not tell its public key".into())))?;
-        if public_key.algorithm() != permit.algorithm() {
-            let what = format!("it is {}, wanted {}", public_key.algorithm(), permit.algorithm());
-            return Err(at_token(&self.info, unfit(what)));
-        }
+            .ok_or_else(|| unfit("the token does not tell its public key".into()))?;
         for object in [public, private] {
             for (kind, wanted) in
                 [(AttributeType::Label, permit.label().as_bytes()), (AttributeType::Id, permit.id())]
             {
                 if attributes::bytes(&self.session, object, kind)?.as_deref() != Some(wanted) {
-                    return Err(at_token(&self.info, unfit(format!("{kind} was not kept"))));
+                    return Err(unfit(format!("{kind} was not kept")));
                 }
             }
         }
         let key = self.known_key(private, permit.id(), public_key)?;
-        let faults = faults(&key.attributes);
-        if faults.is_empty() { Ok(key) } else { Err(at_token(&self.info, unfit(faults.join(", ")))) }
+        self.fit(permit, key)
     }
+
+    fn fit(&self, permit: &KeyPermit, key: Key) -> Result<Key> {
+        let mut faults = faults(&key.attributes);
+        if key.public_key.algorithm() != permit.algorithm() {
+            faults.push(format!("it is {}, wanted {}", key.public_key.algorithm(), permit.algorithm()));
+        }
+        if faults.is_empty() {
+            return Ok(key);
+        }
+        Err(at_token(&self.info, unfit(permit, &faults.join(", "))))
+    }
+}
+
+fn unfit(permit: &KeyPermit, what: &str) -> Error {
+    let name = format!("the new key `{}` with CKA_ID {}", shown(permit.label()), hex(permit.id()));
+    Error::token("token.key-unfit", format!("{name} is not as wanted: {what}")).next(
+        "delete this key with the token's own tool; unless a crash left it half made, this token is not fit for a root",
+    )
 }
 
 /// Every attribute that is not as a root's key needs it; what the token does not say counts as wrong.
