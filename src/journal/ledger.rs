@@ -4,6 +4,8 @@
 //! writing and auditing both go through it, so that no journal can be written
 //! that would not pass its own audit.
 
+mod rules;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::entry::{Bytes, Entry, Event, GENESIS, Purpose, RootDecision};
@@ -70,6 +72,8 @@ pub struct Ledger {
     unattended: bool,
     rehearsal: bool,
     files: BTreeMap<String, Digest>,
+    /// Pinned, but not yet sealed.
+    pinned: Option<BTreeMap<String, Digest>>,
     root_decision: Option<RootDecision>,
     root_key: Option<KeyRecord>,
     journal_key: Option<KeyRecord>,
@@ -79,10 +83,12 @@ pub struct Ledger {
     by_subject: HashMap<Vec<u8>, Vec<usize>>,
     by_cluster: HashMap<String, Vec<usize>>,
     serials: HashMap<Serial, usize>,
-    plans: BTreeMap<Digest, PlanState>,
+    /// Each with the number of its certificates that were not asked for yet.
+    plans: BTreeMap<Digest, (PlanState, u64)>,
     releases: u64,
     signatures: u64,
     sealed: Option<(u64, Digest)>,
+    seal: Option<IntentRecord>,
 }
 
 impl Ledger {
@@ -120,8 +126,11 @@ impl Ledger {
         if let Event::Signed { intent, .. } = entry.event
             && self.intents.get(&intent).is_some_and(|i| i.purpose == Purpose::Seal)
         {
-            self.intents.remove(&intent);
+            self.seal = self.intents.remove(&intent);
             self.sealed = Some((self.count, self.head()));
+            if let Some(pinned) = self.pinned.take() {
+                self.files = pinned;
+            }
         }
         Ok(())
     }
@@ -134,6 +143,8 @@ impl Ledger {
                 self.rehearsal = *rehearsal;
                 self.files.clone_from(files);
             }
+            // Whoever can write to the disk can write a line, but cannot seal it.
+            Event::Pinned { files } if self.sealed.is_some() => self.pinned = Some(files.clone()),
             Event::Pinned { files } => self.files.clone_from(files),
             Event::ClockCorrected { from } if Some(*from) != self.last_time => {
                 return Err(format!("corrects the clock from {from}, but the line before says otherwise"));
@@ -145,13 +156,13 @@ impl Ledger {
                 self.key_intent(entry.seq, *role, algorithm, label, id)?;
             }
             Event::KeyMade { intent, public_key } => self.key_made(*intent, public_key)?,
-            Event::Plan { digest, .. } => {
-                if self.plans.insert(*digest, PlanState::Begun) == Some(PlanState::Finished) {
-                    return Err(format!("plan {digest} was spent before"));
+            Event::Plan { digest, grants, .. } => {
+                if self.plans.insert(*digest, (PlanState::Begun, *grants)).is_some() {
+                    return Err(format!("plan {digest} was begun before"));
                 }
             }
             Event::Intent { .. } => self.intent(entry)?,
-            Event::Signed { intent, signature } => self.signed(*intent, signature)?,
+            Event::Signed { intent, signature } => self.signed(entry, *intent, signature)?,
             Event::Rejected { intent, .. } => {
                 self.close(*intent, "rejects")?;
                 self.signatures += 1;
@@ -190,6 +201,7 @@ impl Ledger {
             intent: seq,
             public_key: None,
         };
+        self.may_make(role, record.algorithm, label)?;
         let place = self.key_mut(role);
         if place.is_some() {
             return Err("asks for a key that is already there".into());
@@ -222,23 +234,21 @@ impl Ledger {
         else {
             return Ok(());
         };
-        if self.key(*role).is_none_or(|k| k.public_key.is_none()) {
-            return Err("asks for a signature by a key that does not exist".into());
-        }
-        if let Some(plan) = plan
-            && self.plans.get(plan) != Some(&PlanState::Begun)
-        {
-            return Err(format!("belongs to plan {plan}, which is not being performed"));
-        }
+        self.may_intend(&entry.event)?;
         let certificate = match purpose {
             Purpose::RootCertificate | Purpose::JournalCertificate | Purpose::Intermediate => {
-                Some(self.certificate(&message.0, cluster.clone())?)
+                Some(self.certificate(*purpose, &message.0, cluster.clone())?)
             }
-            Purpose::Seal if message.0 != seal_message(self.count, self.head()) => {
+            Purpose::Seal if message.0 != seal_message(self.count, self.head(), entry.time) => {
                 return Err("seals something else than the line before it".into());
             }
             Purpose::Seal | Purpose::Release => None,
         };
+        if let (Purpose::Intermediate, Some(plan)) = (purpose, plan)
+            && let Some((_, left)) = self.plans.get_mut(plan)
+        {
+            *left = left.saturating_sub(1);
+        }
         self.intents.insert(
             entry.seq,
             IntentRecord {
@@ -256,8 +266,14 @@ impl Ledger {
         Ok(())
     }
 
-    fn certificate(&mut self, tbs: &[u8], cluster: Option<String>) -> std::result::Result<usize, String> {
+    fn certificate(
+        &mut self,
+        purpose: Purpose,
+        tbs: &[u8],
+        cluster: Option<String>,
+    ) -> std::result::Result<usize, String> {
         let facts = Facts::from_tbs(tbs).map_err(|e| e.message)?;
+        self.may_certify(purpose, &facts)?;
         let place = self.certificates.len();
         if self.serials.insert(facts.serial.clone(), place).is_some() {
             return Err(format!("uses serial {} a second time", facts.serial));
@@ -279,7 +295,7 @@ impl Ledger {
         Ok(place)
     }
 
-    fn signed(&mut self, intent: u64, signature: &Bytes) -> std::result::Result<(), String> {
+    fn signed(&mut self, entry: &Entry, intent: u64, signature: &Bytes) -> std::result::Result<(), String> {
         let record = self
             .intents
             .get_mut(&intent)
@@ -296,7 +312,11 @@ impl Ledger {
             Purpose::Release => {
                 self.intents.remove(&intent);
             }
-            // A seal is taken off by `apply`, which knows the line's hash.
+            // So that nothing in this line but the signature is free.
+            Purpose::Seal if (entry.seq, Some(entry.time)) != (intent + 1, self.last_time) => {
+                return Err("seals at another time than was asked".into());
+            }
+            // It is taken off by `apply`, which knows the line's hash.
             Purpose::Seal => {}
         }
         Ok(())
@@ -313,8 +333,9 @@ impl Ledger {
     }
 
     fn released(&mut self, plan: &Digest) -> std::result::Result<(), String> {
-        if self.plans.insert(*plan, PlanState::Finished) != Some(PlanState::Begun) {
-            return Err(format!("releases plan {plan}, which is not being performed"));
+        match self.plans.get_mut(plan) {
+            Some((state @ PlanState::Begun, _)) => *state = PlanState::Finished,
+            _ => return Err(format!("releases plan {plan}, which is not being performed")),
         }
         let done: Vec<u64> =
             self.intents.iter().filter(|(_, i)| i.plan == Some(*plan)).map(|(seq, _)| *seq).collect();
@@ -374,7 +395,7 @@ impl Ledger {
     pub fn rehearsal(&self) -> bool {
         self.rehearsal
     }
-    /// The documents in force.
+    /// The documents in force: from the first seal on, those that a seal covers.
     pub fn files(&self) -> &BTreeMap<String, Digest> {
         &self.files
     }
@@ -409,6 +430,10 @@ impl Ledger {
     pub fn by_cluster(&self, cluster: &str) -> Vec<Issued> {
         self.pick(self.by_cluster.get(cluster))
     }
+    /// An intent that is open, or signed and not released.
+    pub fn intent_at(&self, seq: u64) -> Option<&IntentRecord> {
+        self.intents.get(&seq)
+    }
     /// Intents without a recorded outcome.
     pub fn open_intents(&self) -> impl Iterator<Item = (u64, &IntentRecord)> {
         self.intents.iter().filter(|(_, i)| i.signature.is_none()).map(|(s, i)| (*s, i))
@@ -439,11 +464,11 @@ impl Ledger {
     }
     /// How far a plan came; `None` if it was never begun.
     pub fn plan(&self, digest: &Digest) -> Option<PlanState> {
-        self.plans.get(digest).copied()
+        self.plans.get(digest).map(|(state, _)| *state)
     }
     /// Plans that were begun and not released.
     pub fn unfinished_plans(&self) -> impl Iterator<Item = &Digest> {
-        self.plans.iter().filter(|(_, s)| **s == PlanState::Begun).map(|(d, _)| d)
+        self.plans.iter().filter(|(_, (s, _))| *s == PlanState::Begun).map(|(d, _)| d)
     }
     /// How many releases went out.
     pub fn releases(&self) -> u64 {
@@ -456,5 +481,9 @@ impl Ledger {
     /// Lines covered by the last seal, and the hash of its line.
     pub fn sealed(&self) -> Option<(u64, Digest)> {
         self.sealed
+    }
+    /// The last seal, signed.
+    pub fn seal(&self) -> Option<&IntentRecord> {
+        self.seal.as_ref()
     }
 }

@@ -89,7 +89,7 @@ impl Session<'_> {
         let journal_key = self.key(KeyRole::Journal)?;
         self.home.keep_plan(&digest, &plan.to_bytes()?)?;
         if self.home.journal.ledger().plan(&digest).is_none() {
-            self.home.journal.append((self.world.clock)(), vec![plan_event(plan, digest)])?;
+            self.home.journal.append(self.now(), vec![plan_event(plan, digest)])?;
         }
         self.sign_fresh(digest, fresh, &root_key)?;
         let finished = self.verify_signed(&plan.items, &root)?;
@@ -104,7 +104,7 @@ impl Session<'_> {
         let mut fresh = fresh.into_iter().peekable();
         while fresh.peek().is_some() {
             let intents = fresh.by_ref().take(GROUP).map(|p| intent(plan, p)).collect();
-            let permits = self.home.journal.intend((self.world.clock)(), intents)?;
+            let permits = self.home.journal.intend(self.now(), intents)?;
             self.sign_group(permits, key, &mut done, total)?;
         }
         Ok(())
@@ -131,7 +131,7 @@ impl Session<'_> {
                 Err(error) => result = Err(error),
             }
         }
-        let now = (self.world.clock)();
+        let now = self.now();
         if !signed.is_empty() {
             self.home.journal.append(now, signed)?;
         }
@@ -141,7 +141,7 @@ impl Session<'_> {
 
     /// Every signed item of the plan, joined from the record and verified.
     fn verify_signed(&mut self, items: &[Item], root: &Issuer) -> Result<Vec<Finished>> {
-        let now = (self.world.clock)();
+        let now = self.now();
         let mut finished = Vec::new();
         for item in items {
             let ledger = self.home.journal.ledger();

@@ -65,7 +65,14 @@ impl<'a> Session<'a> {
     }
 
     fn open_record(&mut self, consent: Consent) -> Result<()> {
+        // Not yet `self.now()`: a clock that went back is to be seen here.
         let now = (self.world.clock)();
+        if consent.confirmed == "--yes" && !self.ledger().unattended() {
+            return Err(Error::refused(
+                "consent.yes",
+                "--yes is not accepted: this home was not made with --unattended",
+            ));
+        }
         let mut events = Vec::new();
         if let Some(from) = self.home.journal.ledger().last_time().filter(|last| now < *last) {
             if !consent.correct_clock {
@@ -73,13 +80,20 @@ impl<'a> Session<'a> {
             }
             events.push(Event::ClockCorrected { from });
         }
+        events.extend(self.home.journal.mend()?);
         events.push(consent.event());
         let open: Vec<u64> = self.home.journal.ledger().open_intents().map(|(seq, _)| seq).collect();
         if !open.is_empty() {
             events.push(Event::Settled { intents: open });
         }
-        self.home.journal.mend(now)?;
         self.home.journal.append(now, events).map(drop)
+    }
+
+    /// The clock, which never goes back within a session: a signature must not be
+    /// lost because the system's clock was set meanwhile.
+    fn now(&self) -> Time {
+        let now = (self.world.clock)();
+        self.ledger().last_time().map_or(now, |last| last.max(now))
     }
 
     /// What is on record by now.
@@ -102,7 +116,7 @@ impl<'a> Session<'a> {
     /// Puts edited documents in force.
     pub fn pin(&mut self) -> Result<()> {
         let files = self.home.digests();
-        self.home.journal.append((self.world.clock)(), vec![Event::Pinned { files }]).map(drop)
+        self.home.journal.append(self.now(), vec![Event::Pinned { files }]).map(drop)
     }
 
     /// Seals the journal and notes its head in the home and, where it can, in the token.
@@ -112,9 +126,11 @@ impl<'a> Session<'a> {
     }
 
     fn seal_with(&mut self, key: &Key) -> Result<Head> {
-        let permit = self.home.journal.intend_seal((self.world.clock)())?;
+        // One time for both lines: the seal covers it.
+        let now = self.now();
+        let permit = self.home.journal.intend_seal(now)?;
         let signed = self.sign(key, permit)?;
-        self.home.journal.append((self.world.clock)(), vec![signed])?;
+        self.home.journal.append(now, vec![signed])?;
         self.home.keep_head()?;
         let head = self.home.journal.head();
         self.token.store_data(&head_label(self.home), &head.to_json())?;
@@ -153,7 +169,7 @@ impl<'a> Session<'a> {
         }
         let reason = "does not verify under the key's public key".to_string();
         let rejected = Event::Rejected { intent, signature: Bytes(signature), reason };
-        self.home.journal.append((self.world.clock)(), vec![rejected])?;
+        self.home.journal.append(self.now(), vec![rejected])?;
         Err(Error::integrity(
             "token.wrong-signature",
             format!(

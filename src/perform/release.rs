@@ -28,7 +28,7 @@ impl Session<'_> {
         output: Output,
     ) -> Result<PathBuf> {
         self.seal_with(journal_key)?;
-        let now = (self.world.clock)();
+        let now = self.now();
         let journal_certificate = self.home.journal_certificate()?;
         let members = finished.iter().map(|f| self.member(f)).collect::<Result<Vec<_>>>()?;
         let name = output.name().to_string();
@@ -51,7 +51,7 @@ impl Session<'_> {
             Event::Signed { signature, .. } => signature.0.clone(),
             _ => Vec::new(),
         };
-        self.home.journal.append((self.world.clock)(), vec![event])?;
+        self.home.journal.append(self.now(), vec![event])?;
         let p7s = cms::assemble(&attributes, &signature, &journal_certificate)?;
         verify_detached(&p7s, &sums, &journal_certificate, &root.der)?;
 
@@ -62,9 +62,7 @@ impl Session<'_> {
             self.home.file_issued(&f.item.serial, &f.certificate.get().der)?;
         }
         let sums = Digest::of(&sums);
-        self.home
-            .journal
-            .append((self.world.clock)(), vec![Event::Released { plan: digest, folder: name, sums }])?;
+        self.home.journal.append(self.now(), vec![Event::Released { plan: digest, folder: name, sums }])?;
         self.seal_with(journal_key)?;
         Ok(folder)
     }
@@ -90,7 +88,7 @@ impl Session<'_> {
     /// The very check that `anchorite verify` makes, before anything is written.
     fn check_as_anybody(&self, files: &[(String, Vec<u8>)], root: &Issuer, rehearsal: bool) -> Result<()> {
         let files: BTreeMap<String, Vec<u8>> = files.iter().cloned().collect();
-        let now = (self.world.clock)();
+        let now = self.now();
         let report = release::check(&files, root.fingerprint(), rehearsal, now, &Verifier);
         match report.worst() {
             Some(error) => Err(Error::integrity(

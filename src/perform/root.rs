@@ -108,7 +108,7 @@ impl Session<'_> {
         let permit = match self.home.journal.ledger().key(role).cloned() {
             None => {
                 let id = self.new_id()?;
-                self.home.journal.intend_key((self.world.clock)(), role, algorithm, label, &id)?
+                self.home.journal.intend_key(self.now(), role, algorithm, label, &id)?
             }
             Some(record) => {
                 if let Some(key) = self.token.find_key(&record.id)? {
@@ -143,7 +143,7 @@ impl Session<'_> {
         if self.home.journal.ledger().own_certificate(purpose).is_none() {
             let intent =
                 CertificateIntent { purpose, tbs, plan: None, request: None, cluster: None, policy: None };
-            let permits = self.home.journal.intend((self.world.clock)(), vec![intent])?;
+            let permits = self.home.journal.intend(self.now(), vec![intent])?;
             for permit in permits {
                 let signed = self.sign(key, permit)?;
                 self.append(signed)?;
@@ -160,7 +160,7 @@ impl Session<'_> {
                 &itself
             }
         };
-        let now = (self.world.clock)();
+        let now = self.now();
         let verified = verify::verify(&planned, &der, kind, issuer, now)?;
         self.home.file_issued(&verified.get().serial, &der)?;
         Ok(der)
@@ -173,7 +173,7 @@ impl Session<'_> {
     }
 
     fn append(&mut self, event: Event) -> Result<()> {
-        self.home.journal.append((self.world.clock)(), vec![event]).map(drop)
+        self.home.journal.append(self.now(), vec![event]).map(drop)
     }
 }
 

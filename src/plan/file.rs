@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::journal::{Bytes, Head};
+use crate::text::shown;
 use crate::x509::{Digest, Seconds, Serial, Time};
 
 /// The only format there is so far.
@@ -109,9 +110,10 @@ impl Plan {
             Error::usage("plan.unreadable", format!("{place}: {what}"))
                 .next("make the plan anew with `anchorite plan`")
         };
-        let plan: Self = serde_json::from_slice(bytes).map_err(|e| bad(format!("not a plan file ({e})")))?;
+        let plan: Self = serde_json::from_slice(bytes)
+            .map_err(|e| bad(format!("not a plan file ({})", shown(&e.to_string()))))?;
         if plan.format != FORMAT {
-            return Err(bad(format!("format '{}', wanted '{FORMAT}'", crate::text::shown(&plan.format))));
+            return Err(bad(format!("format '{}', wanted '{FORMAT}'", shown(&plan.format))));
         }
         if plan.to_bytes()? != bytes {
             return Err(bad("was changed after it was written (not in canonical form)".into()));
