@@ -91,7 +91,13 @@ pub fn consent(
         }
         "operator"
     };
-    Ok(Consent { verb, operator: process::operator(), confirmed, correct_clock: args.correct_clock })
+    Ok(Consent {
+        verb,
+        operator: process::operator(),
+        confirmed,
+        correct_clock: args.correct_clock,
+        plan: None,
+    })
 }
 
 /// Logs in with the PIN of wherever it comes from.

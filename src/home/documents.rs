@@ -7,7 +7,7 @@ use super::NewHome;
 use crate::error::{Error, Result};
 use crate::media::durable::{self, Lock};
 use crate::policy::{Config, DEFAULT_REGISTER, PolicySet, SHIPPED, render_default};
-use crate::text::{shown, shown_bytes};
+use crate::text::{shown, shown_bytes, shown_path};
 use crate::x509::Digest;
 
 /// No document is larger.
@@ -89,7 +89,7 @@ impl Documents {
 fn policy_names(dir: &Path) -> Result<Vec<String>> {
     let folder = dir.join("policies");
     let unreadable = |e: std::io::Error| {
-        Error::usage("home.policies", format!("{}: cannot be read ({e})", folder.display()))
+        Error::usage("home.policies", format!("{}: cannot be read ({e})", shown_path(&folder)))
     };
     let mut names = Vec::new();
     for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
@@ -97,7 +97,7 @@ fn policy_names(dir: &Path) -> Result<Vec<String>> {
         let Some(text) = name.to_str().filter(|n| shown(n) == *n) else {
             return Err(Error::usage(
                 "home.policies",
-                format!("{}: odd file name {}", folder.display(), shown_bytes(name.as_encoded_bytes())),
+                format!("{}: odd file name {}", shown_path(&folder), shown_bytes(name.as_encoded_bytes())),
             )
             .next("name policies with letters, digits and hyphens, ending in .toml"));
         };
@@ -113,12 +113,12 @@ fn policy_names(dir: &Path) -> Result<Vec<String>> {
 pub(super) fn require_empty(dir: &Path) -> Result<()> {
     match std::fs::read_dir(dir) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(e) => Err(Error::usage("home.unreadable", format!("{}: cannot be read ({e})", dir.display()))
+        Err(e) => Err(Error::usage("home.unreadable", format!("{}: cannot be read ({e})", shown_path(dir)))
             .next("give a folder that does not exist yet")),
         Ok(mut entries) => match entries.next() {
             None => Ok(()),
             Some(_) => {
-                Err(Error::usage("home.not-empty", format!("{}: exists and is not empty", dir.display()))
+                Err(Error::usage("home.not-empty", format!("{}: exists and is not empty", shown_path(dir)))
                     .next("give a folder that does not exist yet; a home is never overwritten"))
             }
         },
@@ -138,8 +138,9 @@ pub(super) fn write_initial(dir: &Path, new: &NewHome<'_>) -> Result<()> {
 }
 
 pub(super) fn lock(dir: &Path) -> Result<Lock> {
-    if !dir.join("journal").is_dir() {
-        return Err(Error::usage("home.missing", format!("{}: is not a CA home (no journal in it)", dir.display()))
+    // A release has a journal/ too, and nothing may be written into it.
+    if !dir.join("journal").is_dir() || !dir.join("state").is_dir() {
+        return Err(Error::usage("home.missing", format!("{}: is not a CA home (no journal/ and state/ in it)", shown_path(dir)))
             .next("name the home with --home DIR or ANCHORITE_HOME, or make one with `anchorite init DIR --token URI`"));
     }
     durable::lock_exclusive(&dir.join("lock"))

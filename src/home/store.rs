@@ -21,7 +21,7 @@ impl Home {
         match std::fs::remove_file(&quarantined) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::usage(
                 "home.quarantine",
-                format!("{}: cannot be removed ({e})", quarantined.display()),
+                format!("{}: cannot be removed ({e})", crate::text::shown_path(&quarantined)),
             )),
             _ => Ok(()),
         }

@@ -1,6 +1,7 @@
 //! Who ran a session and how they agreed.
 
 use super::Event;
+use crate::x509::Digest;
 
 /// Who runs it and how they agreed: for the record.
 #[derive(Debug, Clone)]
@@ -13,6 +14,8 @@ pub struct Consent {
     pub confirmed: &'static str,
     /// Whether the operator declared that the clock ran ahead before.
     pub correct_clock: bool,
+    /// The plan that was shown, where it is consent to one: no other can be performed.
+    pub plan: Option<Digest>,
 }
 
 impl Consent {

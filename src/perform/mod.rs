@@ -20,7 +20,7 @@ use crate::plan::{self, Item, Plan, Prepared};
 use crate::policy::Context;
 use crate::token::{Key, Token};
 use crate::verify::verify_signature;
-use crate::x509::{PublicKey, Time};
+use crate::x509::{Digest, PublicKey, Time};
 
 /// What a session tells while it works.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +48,8 @@ pub struct Session<'a> {
     home: &'a mut Home,
     token: &'a mut dyn Token,
     world: World<'a>,
+    /// The plan that was shown and confirmed.
+    confirmed: Option<Digest>,
 }
 
 impl<'a> Session<'a> {
@@ -59,7 +61,7 @@ impl<'a> Session<'a> {
         world: World<'a>,
         consent: Consent,
     ) -> Result<Self> {
-        let mut session = Self { home, token, world };
+        let mut session = Self { home, token, world, confirmed: consent.plan };
         session.open_record(consent)?;
         Ok(session)
     }
@@ -103,14 +105,7 @@ impl<'a> Session<'a> {
 
     /// Decides again on today's policy and journal: see [`plan::prepare`].
     pub fn prepare(&self, plan: &Plan, items: &[Item], today: Time) -> Result<Vec<Prepared>> {
-        let context = Context {
-            policies: &self.home.policies,
-            forced: plan.policy.as_deref(),
-            issuer: self.home.root()?,
-            history: self.home.journal.ledger(),
-            now: plan.created,
-        };
-        plan::prepare(&context, self.home.journal.ledger().home(), plan, items, today)
+        prepare(self.home, plan, items, today)
     }
 
     /// Puts edited documents in force.
@@ -179,6 +174,21 @@ impl<'a> Session<'a> {
         )
         .next("stop the ceremony: the token is broken, or it is not the token it claims to be"))
     }
+}
+
+/// Decides a plan's items again on today's policy and journal: see [`plan::prepare`].
+/// A journal that does not hold the head the plan was made on was set back since.
+pub fn prepare(home: &Home, plan: &Plan, items: &[Item], today: Time) -> Result<Vec<Prepared>> {
+    let context = Context {
+        policies: &home.policies,
+        forced: plan.policy.as_deref(),
+        issuer: home.root()?,
+        history: home.journal.ledger(),
+        now: plan.created,
+    };
+    let prepared = plan::prepare(&context, home.journal.ledger(), plan, items, today)?;
+    home.journal.compare("the plan", plan.head)?;
+    Ok(prepared)
 }
 
 fn check_key(key: &Key, recorded: Option<&PublicKey>) -> Result<()> {

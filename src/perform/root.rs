@@ -24,6 +24,8 @@ use crate::x509::{
 const DOCUMENT_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.36");
 /// notBefore lies a little back, for clocks that lag.
 const BACKDATE: Seconds = Seconds(300);
+/// A root must outlive the session that makes it, or its key is orphaned.
+const SHORTEST: Seconds = Seconds(3600);
 /// ub-common-name of RFC 5280 appendix A.
 const COMMON_NAME_MAXIMUM: usize = 64;
 
@@ -46,6 +48,17 @@ impl RootSpec {
     /// Decides everything, with a placeholder for the key that does not exist yet,
     /// and lints both certificates. `rehearsal` marks the subject.
     pub fn decide(&self, now: Time, serials: (Serial, Serial), rehearsal: bool) -> Result<RootDecision> {
+        let not_after = now + self.ttl;
+        if not_after - now != self.ttl || self.ttl < SHORTEST {
+            return Err(Error::usage(
+                "root.ttl",
+                format!(
+                    "a root of {} from {now} on: want at least {SHORTEST}, and an end before the year 10000",
+                    self.ttl
+                ),
+            )
+            .next("give --ttl as a number and s, m, h, d, w or y (365 days), e.g. 20y"));
+        }
         let subject = if rehearsal { rehearsal_name(&self.subject)? } else { self.subject.clone() };
         let (serial, journal_serial) = serials;
         let decision = RootDecision {
@@ -53,7 +66,7 @@ impl RootSpec {
             algorithm: self.algorithm.to_string(),
             label: self.label.clone(),
             not_before: now.earlier(BACKDATE),
-            not_after: now + self.ttl,
+            not_after,
             path_len: self.path_len,
             serial,
             journal_serial,
@@ -63,6 +76,12 @@ impl RootSpec {
         let issuer = preview_issuer(&decision, &placeholder)?;
         journal_tbs(&decision, &issuer, &journal_placeholder()?)?;
         Ok(decision)
+    }
+
+    /// Whether a decision on record, which a crash interrupted, is what is asked for again.
+    pub fn agrees(&self, recorded: &RootDecision, rehearsal: bool) -> Result<bool> {
+        let serials = (recorded.serial.clone(), recorded.journal_serial.clone());
+        Ok(self.decide(recorded.not_before + BACKDATE, serials, rehearsal)? == *recorded)
     }
 }
 

@@ -4,10 +4,11 @@
 use super::file::{MAXIMUM_AGE, Plan};
 use super::{Item, Refused, RefusedBy};
 use crate::error::{Error, Result};
+use crate::finding::Finding;
 use crate::intake::{self, Arrival, Request};
-use crate::journal::{Bytes, Head};
+use crate::journal::{Bytes, Head, Ledger};
 use crate::lint::{CertificateKind, Linted, lint};
-use crate::policy::{Context, Decision, decide_all};
+use crate::policy::{Context, Decision, decide_all, serial_unique};
 use crate::x509::{Serial, Tbs, Time};
 
 /// An item with its bytes linted: all that `perform` needs to put it on record.
@@ -19,6 +20,8 @@ pub struct Prepared {
     pub request: Request,
     /// Its bytes, recomputed, equal to the item's, and linted.
     pub tbs: Linted<Tbs>,
+    /// What the rules found today.
+    pub findings: Vec<Finding>,
 }
 
 /// What a plan is made of beside the requests.
@@ -52,7 +55,7 @@ pub fn make(
             None => refused.push(refusal(decision)),
         }
     }
-    Ok(Plan::new(
+    let plan = Plan::new(
         frame.rehearsal,
         frame.dry_run,
         frame.home,
@@ -62,7 +65,9 @@ pub fn make(
         context.forced.map(Into::into),
         items,
         refused,
-    ))
+    );
+    plan.check("plan")?;
+    Ok(plan)
 }
 
 /// Checks a plan against today: it belongs to this home and root, it is neither
@@ -70,12 +75,12 @@ pub fn make(
 /// byte for byte. `context.now` must be the plan's own time, `today` the clock.
 pub fn prepare(
     context: &Context<'_>,
-    home: &str,
+    ledger: &Ledger,
     plan: &Plan,
     items: &[Item],
     today: Time,
 ) -> Result<Vec<Prepared>> {
-    fits(context, home, plan, today)?;
+    fits(context, ledger, plan, today)?;
     let requests = items.iter().map(read_again).collect::<Result<Vec<_>>>()?;
     let decisions = decide_all(context, &requests);
     items
@@ -92,8 +97,11 @@ pub fn prepare(
                 )
                 .next("make the plan anew and have it reviewed again; bytes are never changed in a plan"));
             }
+            if decision.grant.as_ref().is_none_or(|grant| grant.not_after() <= today) {
+                return Err(stale(format!("{}: its certificate would be expired by now", item.file)));
+            }
             let tbs = linted(context, &request, decision, &item.serial)?;
-            Ok(Prepared { item: item.clone(), request, tbs })
+            Ok(Prepared { item: item.clone(), request, tbs, findings: decision.findings.clone() })
         })
         .collect()
 }
@@ -108,6 +116,11 @@ fn planned(
     else {
         return Ok(None);
     };
+    let unique = serial_unique(context.history, &serial);
+    if unique.refuses() {
+        return Err(Error::refused(unique.rule, format!("{}: {}", request.file, unique.message))
+            .next("make the plan anew: each draws its own serial numbers"));
+    }
     let tbs = linted(context, request, decision, &serial)?;
     Ok(Some(Item {
         file: request.file.clone(),
@@ -148,14 +161,22 @@ fn refusal(decision: &Decision) -> Refused {
     }
 }
 
-fn fits(context: &Context<'_>, home: &str, plan: &Plan, today: Time) -> Result<()> {
-    let stale = |what: String| {
-        Error::refused("plan.stale", format!("plan: {what}")).next("make the plan anew with `anchorite plan`")
-    };
+fn stale(what: String) -> Error {
+    Error::refused("plan.stale", format!("plan: {what}")).next("make the plan anew with `anchorite plan`")
+}
+
+fn fits(context: &Context<'_>, ledger: &Ledger, plan: &Plan, today: Time) -> Result<()> {
     if plan.dry_run {
         return Err(stale("it comes from a dry run, its serials are placeholders".into()));
     }
-    if plan.home != home || plan.root != context.issuer.fingerprint() {
+    if plan.rehearsal() != ledger.rehearsal() {
+        return Err(Error::refused(
+            "plan.rehearsal",
+            "plan: a rehearsal's plan and a real home do not go together",
+        )
+        .next("perform it in the home that made it"));
+    }
+    if plan.home != ledger.home() || plan.root != context.issuer.fingerprint() {
         return Err(Error::refused("plan.home", "plan: it was made in another CA home or for another root")
             .next("perform it in the home that made it"));
     }
