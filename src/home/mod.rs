@@ -273,3 +273,6 @@ fn check_certificate_file(dir: &Path, name: &str, recorded: &[u8]) -> Result<()>
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
