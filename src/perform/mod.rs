@@ -229,3 +229,6 @@ pub fn check_token_head(home: &Home, token: &mut dyn Token) -> Result<()> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;
