@@ -160,6 +160,10 @@ fn restore(globals: &Globals, args: &AuditRestore) -> Result<u8> {
         )
         .next("restore from another copy; every release holds one"));
     };
+    if report.state == State::Open {
+        // Beyond the last seal a copy may hold anybody's lines.
+        output::note(&render(&report));
+    }
     Home::restore(&globals.home, &copy, &replayed, args.expect_head.is_some(), super::process::now())?;
     let folder = globals.home.join("issued");
     for (serial, der) in &certificates {

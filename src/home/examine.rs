@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::documents::{self, Documents};
-use super::{HEAD, Home, gone};
+use super::{HEAD, Home, check_certificate_files, gone};
 use crate::audit::{Certificates, Expectation, Fault, Report, State, audit, unreleased_plans};
 use crate::error::{Error, Result};
 use crate::journal::{Head, JOURNAL_FILE, Ledger};
@@ -33,6 +33,10 @@ pub fn examine(dir: &Path, expect: &mut Expectation<'_>) -> Result<Report> {
             report.state = State::Open;
         }
         faults.extend(check_documents(dir, &replayed.ledger));
+        // Before the first seal the root's creation is not complete.
+        if replayed.ledger.sealed().is_some() {
+            faults.extend(check_certificate_files(dir, &replayed.ledger).err().map(fault));
+        }
         faults.extend(check_files(dir, &replayed.ledger, &certificates)?);
     }
     if !faults.is_empty() {

@@ -19,7 +19,7 @@ pub use documents::Documents;
 pub use examine::examine;
 
 use crate::error::{Error, Result};
-use crate::journal::{Event, Head, Journal, KeyRole, Purpose, Standing};
+use crate::journal::{Event, Head, Journal, KeyRole, Ledger, Purpose, Standing};
 use crate::media::durable::{self, Lock};
 use crate::policy::{Config, PolicySet};
 use crate::text::{self, shown_path};
@@ -146,7 +146,7 @@ impl Home {
 
     /// The journal key's certificate (DER), as recorded.
     pub fn journal_certificate(&self) -> Result<Vec<u8>> {
-        own_certificate(&self.journal, Purpose::JournalCertificate)
+        own_certificate(self.journal.ledger(), Purpose::JournalCertificate)
     }
 
     /// Refuses a clock that lies behind the journal.
@@ -211,12 +211,8 @@ fn read_root(dir: &Path, journal: &Journal) -> Result<Option<Issuer>> {
     if ledger.sealed().is_none() {
         return Ok(None);
     }
-    let issuer = Issuer::from_der(&own_certificate(journal, Purpose::RootCertificate)?)?;
-    for (name, purpose) in
-        [("root.pem", Purpose::RootCertificate), ("journal-cert.pem", Purpose::JournalCertificate)]
-    {
-        check_certificate_file(dir, name, &own_certificate(journal, purpose)?)?;
-    }
+    let issuer = Issuer::from_der(&own_certificate(ledger, Purpose::RootCertificate)?)?;
+    check_certificate_files(dir, ledger)?;
     if ledger.key(KeyRole::Root).and_then(|k| k.public_key.as_ref()) != Some(&issuer.public_key) {
         return Err(Error::integrity(
             "root.key",
@@ -232,7 +228,7 @@ fn read_root(dir: &Path, journal: &Journal) -> Result<Option<Issuer>> {
 /// What lies before the last seal is the audit's.
 fn check_seal(journal: &Journal, root: &Issuer) -> Result<()> {
     let ledger = journal.ledger();
-    verify::check_journal_certificate(&own_certificate(journal, Purpose::JournalCertificate)?, &root.der)?;
+    verify::check_journal_certificate(&own_certificate(ledger, Purpose::JournalCertificate)?, &root.der)?;
     let key = ledger.key(KeyRole::Journal).and_then(|k| k.public_key.as_ref());
     let (Some(key), Some(seal)) = (key, ledger.seal()) else { return Ok(()) };
     let signature = seal.signature.as_deref().unwrap_or_default();
@@ -252,11 +248,18 @@ fn gone(error: Error, id: &'static str, next: &str) -> Error {
 }
 
 /// A certificate of the home's own, joined from the bytes and the signature on record.
-fn own_certificate(journal: &Journal, purpose: Purpose) -> Result<Vec<u8>> {
-    let own = journal.ledger().own_certificate(purpose).ok_or_else(|| {
+fn own_certificate(ledger: &Ledger, purpose: Purpose) -> Result<Vec<u8>> {
+    let own = ledger.own_certificate(purpose).ok_or_else(|| {
         Error::integrity("journal.own-certificate", format!("the journal holds no {purpose:?}"))
     })?;
     Tbs::recorded(own.message.clone(), own.algorithm).assemble(own.signature.as_deref().unwrap_or_default())
+}
+
+/// `root.pem` and `journal-cert.pem` must be the certificates on record.
+fn check_certificate_files(dir: &Path, ledger: &Ledger) -> Result<()> {
+    [("root.pem", Purpose::RootCertificate), ("journal-cert.pem", Purpose::JournalCertificate)]
+        .into_iter()
+        .try_for_each(|(name, purpose)| check_certificate_file(dir, name, &own_certificate(ledger, purpose)?))
 }
 
 fn check_certificate_file(dir: &Path, name: &str, recorded: &[u8]) -> Result<()> {

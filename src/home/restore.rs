@@ -29,7 +29,7 @@ impl Home {
             [("root.pem", Purpose::RootCertificate), ("journal-cert.pem", Purpose::JournalCertificate)]
         {
             if journal.ledger().own_certificate(purpose).is_some() {
-                let certificate = pem::certificate(&own_certificate(&journal, purpose)?);
+                let certificate = pem::certificate(&own_certificate(journal.ledger(), purpose)?);
                 durable::write_atomic(dir, name, certificate.as_bytes(), 0o644)?;
             }
         }

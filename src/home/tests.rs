@@ -149,6 +149,18 @@ fn a_release_is_no_home_and_nothing_is_written_into_it() {
 }
 
 #[test]
+fn an_audit_looks_at_the_homes_own_certificates_too() {
+    let dir = home(&Script::with_root());
+    let faults = |dir: &Path| {
+        let report = examine(dir, &mut Default::default()).unwrap();
+        report.errors.iter().filter(|f| f.id == "home.certificate").count()
+    };
+    assert_eq!(faults(dir.path()), 0);
+    std::fs::copy(dir.path().join("journal-cert.pem"), dir.path().join("root.pem")).unwrap();
+    assert_eq!(faults(dir.path()), 1);
+}
+
+#[test]
 fn odd_things_among_the_certificates_are_faults_and_hide_no_others() {
     use std::os::unix::ffi::OsStrExt as _;
     let dir = home(&Script::with_root());
