@@ -3,12 +3,14 @@
 //! With the root certificate's fingerprint alone: every line's hash and sequence,
 //! every signature over the bytes on record, every certificate against its issuer.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::journal::{Entry, Event, Head, IntentRecord, KeyRole, Ledger, Purpose, Replay, Standing, replay};
 use crate::lint::CertificateKind;
-use crate::verify::{self, verify_signature};
+use crate::verify::{self, signed_digest, verify_signature};
 use crate::x509::{Digest, Issuer, Tbs};
 
 /// What the auditor knows beforehand.
@@ -74,7 +76,8 @@ pub type Certificates = Vec<(crate::x509::Serial, Vec<u8>)>;
 
 /// Audits a journal's bytes.
 pub fn audit(bytes: &[u8], expect: &Expectation<'_>) -> (Report, Option<Replay>, Certificates) {
-    let mut auditor = Auditor { expect, root: None, certificates: Vec::new(), faults: Vec::new() };
+    let mut auditor =
+        Auditor { expect, root: None, certificates: Vec::new(), sums: HashMap::new(), faults: Vec::new() };
     match replay(bytes, |entry, ledger| auditor.entry(entry, ledger)) {
         Ok(replayed) => {
             auditor.end(&replayed);
@@ -105,6 +108,8 @@ struct Auditor<'a> {
     expect: &'a Expectation<'a>,
     root: Option<Issuer>,
     certificates: Certificates,
+    /// What the journal's key signed last for each plan that is not released yet.
+    sums: HashMap<Digest, Vec<u8>>,
     faults: Vec<Fault>,
 }
 
@@ -112,13 +117,31 @@ impl Auditor<'_> {
     /// Structure faults end the replay; a signature that does not hold is noted
     /// and the replay goes on, so that all of them are seen.
     fn entry(&mut self, entry: &Entry, ledger: &Ledger) -> Result<()> {
-        if let Event::Signed { intent, signature } = &entry.event
-            && let Some((_, record)) = ledger.open_intents().find(|(seq, _)| seq == intent)
-            && let Err(error) = self.signed(record, &signature.0, entry, ledger)
-        {
+        let verdict = match &entry.event {
+            Event::Signed { intent, signature } => ledger
+                .intent_at(*intent)
+                .map_or(Ok(()), |record| self.signed(record, &signature.0, entry, ledger)),
+            Event::Rejected { intent, signature, .. } => {
+                ledger.intent_at(*intent).map_or(Ok(()), |record| rejected(record, &signature.0, ledger))
+            }
+            Event::Released { plan, sums, .. } => self.released(plan, sums),
+            _ => Ok(()),
+        };
+        if let Err(error) = verdict {
             self.fault(error.at(format!("journal line {}", entry.seq + 1)));
         }
         Ok(())
+    }
+
+    /// A release left only with a signature over the very sums on record.
+    fn released(&mut self, plan: &Digest, sums: &Digest) -> Result<()> {
+        if self.sums.remove(plan).is_some_and(|signed| signed == sums.0) {
+            return Ok(());
+        }
+        Err(Error::integrity(
+            "audit.release",
+            format!("a release of plan {plan} is on record, but no signature over its SHA256SUMS ({sums})"),
+        ))
     }
 
     fn signed(
@@ -128,8 +151,7 @@ impl Auditor<'_> {
         entry: &Entry,
         ledger: &Ledger,
     ) -> Result<()> {
-        let key = ledger.key(intent.role).and_then(|k| k.public_key.as_ref());
-        if key.is_none_or(|k| verify_signature(k, intent.algorithm, &intent.message, signature).is_err()) {
+        if !verifies(intent, signature, ledger) {
             return Err(Error::integrity(
                 "audit.signature",
                 format!(
@@ -142,7 +164,12 @@ impl Auditor<'_> {
             Purpose::RootCertificate => CertificateKind::Root,
             Purpose::JournalCertificate => CertificateKind::Journal,
             Purpose::Intermediate => CertificateKind::Intermediate,
-            Purpose::Release | Purpose::Seal => return Ok(()),
+            Purpose::Seal => return Ok(()),
+            Purpose::Release => {
+                let sums = signed_digest(&intent.message)?;
+                self.sums.extend(intent.plan.map(|plan| (plan, sums)));
+                return Ok(());
+            }
         };
         let tbs = Tbs::recorded(intent.message.clone(), intent.algorithm);
         let der = tbs.assemble(signature)?;
@@ -218,6 +245,19 @@ impl Auditor<'_> {
     }
 }
 
+fn verifies(intent: &IntentRecord, signature: &[u8], ledger: &Ledger) -> bool {
+    let key = ledger.key(intent.role).and_then(|k| k.public_key.as_ref());
+    key.is_some_and(|k| verify_signature(k, intent.algorithm, &intent.message, signature).is_ok())
+}
+
+/// What is on record as rejected must be: a certificate could hide there.
+fn rejected(intent: &IntentRecord, signature: &[u8], ledger: &Ledger) -> Result<()> {
+    if !verifies(intent, signature, ledger) {
+        return Ok(());
+    }
+    Err(Error::integrity("audit.rejected", "a signature is on record as rejected, but it verifies"))
+}
+
 /// Plans that were signed and not released. Open in a home; in the copy that a
 /// release carries they are what that release is about to answer.
 pub fn unreleased_plans(ledger: &Ledger) -> Vec<String> {
@@ -250,7 +290,8 @@ pub fn open_matters(ledger: &Ledger) -> Vec<String> {
             seq + 1
         ));
     }
-    if ledger.key(KeyRole::Journal).is_some() && !ledger.unsealed().is_empty() {
+    // From the root's key on: a journal without any seal could be anybody's.
+    if ledger.key(KeyRole::Root).is_some() && !ledger.unsealed().is_empty() {
         let kinds = ledger.unsealed();
         open.push(format!(
             "the last {} lines are not sealed (from line {}: {}); the next session seals them, and `anchorite policy pin` does nothing else",
@@ -273,3 +314,6 @@ fn counted(kinds: &[&str]) -> String {
     });
     runs.collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests;

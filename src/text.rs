@@ -31,6 +31,17 @@ pub fn shown_bytes(bytes: &[u8]) -> String {
     out
 }
 
+/// As [`shown`], for a path.
+pub fn shown_path(path: &std::path::Path) -> String {
+    shown_bytes(path.as_os_str().as_encoded_bytes())
+}
+
+/// Whether text from a document is what [`shown`] lets pass: nothing in it steers
+/// a terminal or begins a line of its own.
+pub fn is_shown(text: &str) -> bool {
+    text.chars().all(|c| matches!(c, ' '..='~' | '\u{c0}'..='\u{24f}'))
+}
+
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut s, b| {
@@ -61,6 +72,16 @@ mod tests {
         assert_eq!(shown("a\u{1b}[31mb\n\u{202e}c"), "a\\u{1b}[31mb\\u{a}\\u{202e}c");
         assert_eq!(shown_bytes(b"ok\xff\xc3\xa9"), "ok\\xff\u{e9}");
         assert_eq!(shown("\\u{41}"), "\\\\u{41}");
+    }
+
+    #[test]
+    fn what_is_shown_is_one_line_that_steers_nothing() {
+        for text in ["", "east/req.csr#2", "caf\u{e9} \\u{1b}", &shown("\u{1b}\n\u{202e}\\")] {
+            assert!(is_shown(text), "{text:?}");
+        }
+        for text in ["a\nb", "\t", "\u{1b}[2J", "\u{7f}", "\u{9b}", "\u{202e}", "\u{430}"] {
+            assert!(!is_shown(text), "{text:?}");
+        }
     }
 
     #[test]

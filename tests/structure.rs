@@ -26,7 +26,7 @@ const HOUSES: &[(&str, &[&str], &str)] = &[
     ("verify", &["x509", "lint"], "reads with the linter's parser, and lints again what was signed"),
     ("journal", &["x509"], "entries and what they add up to"),
     ("journal/file.rs", &["lint::Linted", "media::durable"], "the intent takes linted bytes; the one file"),
-    ("plan", &["x509", "intake", "policy", "lint"], "what the policy grants, as linted bytes"),
+    ("plan", &["x509", "intake", "journal", "policy", "lint"], "what the policy grants, as linted bytes"),
     ("plan/file.rs", &["journal::Bytes", "journal::Head"], "the record that a plan continues"),
     ("plan/make.rs", &["journal::Bytes", "journal::Head"], "the record that a plan continues"),
     ("plan/review.rs", &["verify::describe"], "people read what another parser than the builder's reads"),

@@ -161,6 +161,10 @@ fn restore(globals: &Globals, args: &AuditRestore) -> Result<u8> {
         )
         .next("restore from another copy; every release holds one"));
     };
+    if report.state == State::Open {
+        // Beyond the last seal a copy may hold anybody's lines.
+        output::note(&render(&report));
+    }
     let told = Told { head_known: args.expect_head.is_some(), accept_loss: args.accept_loss };
     Home::restore(&globals.home, &copy, &replayed, &certificates, told, process::now())?;
     if globals.json {

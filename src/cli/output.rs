@@ -28,7 +28,20 @@ pub fn json(value: &impl Serialize) -> Result<()> {
     let mut text = serde_json::to_string_pretty(value)
         .map_err(|e| Error::usage("output.json", format!("the result cannot be written as JSON ({e})")))?;
     text.push('\n');
-    written(anstream::stdout().lock().write_all(text.as_bytes()))
+    written(anstream::stdout().lock().write_all(ascii(&text).as_bytes()))
+}
+
+/// The same JSON in ASCII: beyond it JSON has only the characters of strings,
+/// some of which steer a terminal.
+fn ascii(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            '\n' | ' '..='~' => out.push(c),
+            _ => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}"))),
+        }
+    }
+    out
 }
 
 /// Something said on the way.
@@ -42,7 +55,7 @@ pub fn error(error: &Error, json: bool) {
         let value = serde_json::json!({"error": {
             "id": error.id, "message": error.message, "next": error.next, "exit": error.kind.exit_code(),
         }});
-        note(&value.to_string());
+        note(&ascii(&value.to_string()));
         return;
     }
     note(&format!("{} {error}", styled(BAD, "error:")));
@@ -59,5 +72,18 @@ fn written(result: std::io::Result<()>) -> Result<()> {
                 .next("what was asked for is done; only its report is lost"))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ascii;
+
+    #[test]
+    fn json_stays_the_same_json_and_steers_nothing() {
+        let value = serde_json::json!({"a": "\u{9b}\u{202e}\u{7f}\u{1b}é\u{1f600}\\"});
+        let text = ascii(&value.to_string());
+        assert!(text.bytes().all(|b| b.is_ascii_graphic()), "{text}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
     }
 }

@@ -2,14 +2,14 @@
 
 use anchorite::home::Home;
 use anchorite::media::durable;
-use anchorite::perform::{Outcome, Remaining};
-use anchorite::plan::{self, Plan, review};
-use anchorite::policy::Context;
+use anchorite::perform::{Outcome, Remaining, prepare};
+use anchorite::plan::{self, Plan, Prepared, review};
+use anchorite::x509::Digest;
 use anchorite::{Error, Result};
 
 use super::args::{Globals, Perform};
 use super::plan::Planned;
-use super::{output, process, shown_path, sign, unlock};
+use super::{inspect, output, process, shown_path, sign, unlock};
 
 /// No plan is larger: a thousand requests take about four megabytes.
 const PLAN_MAXIMUM: u64 = 256 << 20;
@@ -20,19 +20,13 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
     let plan = Plan::from_bytes(&shown_path(&args.plan), &bytes)?;
     let remaining = Remaining::of(&plan, home.journal.ledger())?;
     let root = home.root()?;
-    // The session settles what is open before it signs.
-    let history = home.journal.ledger().settled();
-    let context = Context {
-        policies: &home.policies,
-        forced: plan.policy.as_deref(),
-        issuer: root,
-        history: history.as_ref(),
-        now: plan.created,
-    };
     // Before the review: a plan that today's policy refuses is not even shown for consent.
-    plan::prepare(&context, home.journal.ledger().home(), &plan, &remaining.fresh, process::now())?;
-    check_origin(&home, &plan)?;
-    let mut review = review::render(&plan, root, &|_| Vec::new())?;
+    let prepared = prepare(&home, &plan, &remaining.fresh, process::now())?;
+    let notes = |digest: &Digest| {
+        let of = |p: &&Prepared| p.request.digest == *digest;
+        prepared.iter().find(of).map_or_else(Vec::new, |p| inspect::notes(&p.findings))
+    };
+    let mut review = review::render(&plan, root, &notes)?;
     if !remaining.signed.is_empty() || !remaining.burnt.is_empty() {
         review.push_str(&format!(
             "\ntaken up again: {} signed before, {} to sign, {} burnt by a crash (need a new plan)\n",
@@ -47,17 +41,8 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
     }
     let mut token = unlock::token(&home, &args.pin)?;
     let out = sign::release_place(&home, &args.to)?;
-    sign::perform_planned(globals, &args.pin, &mut home, &mut token, Planned { plan, review }, out)
-}
-
-/// The plan was made on this very record, not on one that went another way.
-fn check_origin(home: &Home, plan: &Plan) -> Result<()> {
-    home.journal.compare("the plan", plan.head)?;
-    if plan.rehearsal() == home.journal.ledger().rehearsal() {
-        return Ok(());
-    }
-    Err(Error::refused("plan.home", "plan: its mark says rehearsal where this home is none, or the reverse")
-        .next("perform it in the home that made it"))
+    let planned = Planned { plan, review };
+    sign::perform_planned(globals, &args.pin, "perform", &mut home, &mut token, planned, out)
 }
 
 /// Tells what came of it.

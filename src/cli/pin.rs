@@ -19,15 +19,15 @@ const MAXIMUM: usize = 1024;
 /// the terminal (in as many parts as the configuration wants).
 pub fn read(args: &Pin, config: &Config, token: &str) -> Result<SecretString> {
     if let Some(path) = &args.pin_file {
-        return normalise(durable::read_bounded(path, MAXIMUM as u64)?);
+        return normalise(durable::read_secret(path, MAXIMUM)?);
     }
     if let Some(fd) = args.pin_fd {
         return from_descriptor(fd);
     }
     if let Some(variable) = &config.token.pin_env {
-        return match std::env::var(variable) {
-            Ok(pin) => normalise(pin.into_bytes()),
-            Err(_) => Err(Error::usage(
+        return match std::env::var_os(variable) {
+            Some(pin) => normalise(pin.into_encoded_bytes().into()),
+            None => Err(Error::usage(
                 "pin.variable",
                 format!("anchorite.toml: pin-env names {variable}, which is not set"),
             )
@@ -39,12 +39,12 @@ pub fn read(args: &Pin, config: &Config, token: &str) -> Result<SecretString> {
 
 fn from_terminal(parts: u8, token: &str) -> Result<SecretString> {
     let mut terminal = Terminal::open()?;
-    let mut pin = Zeroizing::new(Vec::with_capacity(MAXIMUM));
+    let mut pin = Zeroizing::new(Vec::with_capacity(MAXIMUM * usize::from(parts)));
     for part in 1..=parts {
         let which = if parts > 1 { format!(", part {part} of {parts}") } else { String::new() };
         pin.extend_from_slice(&terminal.secret(&format!("PIN of {token}{which}: "))?);
     }
-    normalise(std::mem::take(&mut *pin))
+    normalise(pin)
 }
 
 /// Opened through /proc, so that no descriptor number has to be trusted (and no
@@ -55,7 +55,13 @@ fn from_descriptor(fd: i32) -> Result<SecretString> {
             .next("open it in the shell, e.g. --pin-fd 3 3< FILE")
     };
     let file = std::fs::File::open(format!("/proc/self/fd/{fd}")).map_err(unreadable)?;
-    let mut pin = Zeroizing::new(Vec::with_capacity(MAXIMUM));
-    file.take(MAXIMUM as u64).read_to_end(&mut pin).map_err(unreadable)?;
-    normalise(std::mem::take(&mut *pin))
+    let mut pin = Zeroizing::new(Vec::with_capacity(MAXIMUM + 64));
+    file.take(MAXIMUM as u64 + 1).read_to_end(&mut pin).map_err(unreadable)?;
+    if pin.len() > MAXIMUM {
+        return Err(Error::usage(
+            "pin.descriptor",
+            format!("--pin-fd {fd}: longer than any PIN ({MAXIMUM} bytes)"),
+        ));
+    }
+    normalise(pin)
 }

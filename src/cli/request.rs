@@ -7,13 +7,12 @@ use anchorite::media::durable;
 use anchorite::x509::Digest;
 use anchorite::{Error, Result};
 use secrecy::ExposeSecret as _;
-use zeroize::Zeroizing;
 
 use super::args::{Globals, Request};
 use super::{output, shown_path};
 
 /// No private key in PEM is larger.
-const KEY_MAXIMUM: u64 = 64 << 10;
+const KEY_MAXIMUM: usize = 64 << 10;
 
 pub fn run(globals: &Globals, args: &Request) -> Result<u8> {
     refuse_key_on_stick(&args.key, &args.to)?;
@@ -69,7 +68,7 @@ fn digest_of(pem: &[u8]) -> Digest {
 
 /// Reads the cluster's private key.
 pub fn read_key(path: &Path) -> Result<PrivateKey> {
-    let bytes = Zeroizing::new(durable::read_bounded(path, KEY_MAXIMUM)?);
+    let bytes = durable::read_secret(path, KEY_MAXIMUM)?;
     PrivateKey::from_pem(&bytes).map_err(|e| e.at(shown_path(path)))
 }
 

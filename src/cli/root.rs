@@ -10,7 +10,7 @@ use anchorite::x509::{KeyAlgorithm, Name, Serial, Status};
 use anchorite::{Error, Result};
 
 use super::args::{Globals, Root, RootCreate, RootVerb};
-use super::{output, process, unlock};
+use super::{output, process, shown_path, unlock};
 
 pub fn run(globals: &Globals, args: &Root) -> Result<u8> {
     match &args.verb {
@@ -23,7 +23,7 @@ fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
     if let Ok(root) = home.root()
         && !home.root_unfinished()
     {
-        let (place, name, sha256) = (home.dir().display(), &root.subject, root.fingerprint());
+        let (place, name, sha256) = (shown_path(home.dir()), &root.subject, root.fingerprint());
         return Err(Error::usage(
             "root.exists",
             format!("{place}: has its root already: {name}, SHA-256 {sha256}"),
@@ -54,7 +54,7 @@ fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
     if globals.json {
         output::json(&serde_json::json!({
             "subject": root.subject.to_string(), "serial": root.serial, "sha256": fingerprint,
-            "words": fingerprint.words(), "certificate": home.dir().join("root.pem").display().to_string(), "head": head,
+            "words": fingerprint.words(), "certificate": shown_path(&home.dir().join("root.pem")), "head": head,
         }))?;
         return Ok(0);
     }
@@ -64,7 +64,7 @@ fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
         "{} {}\n  SHA-256 {fingerprint}\n{words}  file    {}\njournal head, for the sheet: {} lines, {}\nnote the SHA-256 on paper: everything else can be checked with it\n",
         output::styled(output::GOOD, "made root"),
         root.subject,
-        home.dir().join("root.pem").display(),
+        shown_path(&home.dir().join("root.pem")),
         head.count,
         head.hash,
     ))?;
@@ -75,20 +75,14 @@ fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
 fn decide(home: &Home, spec: &RootSpec, token: &mut dyn Token) -> Result<(RootDecision, bool)> {
     let rehearsal = home.journal.ledger().rehearsal();
     if let Some(recorded) = home.journal.ledger().root_decision() {
-        let again = spec.decide(
-            recorded.not_before,
-            (recorded.serial.clone(), recorded.journal_serial.clone()),
-            rehearsal,
-        )?;
-        let same = (&again.subject, &again.algorithm, &again.label, again.path_len)
-            == (&recorded.subject, &recorded.algorithm, &recorded.label, recorded.path_len);
-        if !same {
+        if !spec.agrees(recorded, rehearsal)? {
             return Err(Error::usage(
                 "root.resume",
                 format!(
-                    "an unfinished root is on record: {}, {}, label '{}'; the command line asks for another",
+                    "an unfinished root is on record: {}, {}, until {}, label '{}'; the command line asks for another",
                     recorded.subject()?,
-                    recorded.algorithm,
+                    recorded.algorithm()?,
+                    recorded.not_after,
                     anchorite::text::shown(&recorded.label)
                 ),
             )

@@ -1,7 +1,7 @@
 //! `sign`: plan, confirm, perform, release, in one go.
 
 use anchorite::home::Home;
-use anchorite::media::write::{Output, check_output, same_place};
+use anchorite::media::write::{Output, check_output, footprint, same_place};
 use anchorite::perform::Remaining;
 use anchorite::token::Token;
 use anchorite::{Error, Result};
@@ -37,13 +37,14 @@ pub fn run(globals: &Globals, args: &Sign) -> Result<u8> {
         }
         return Err(error);
     }
-    perform_planned(globals, &args.pin, &mut home, &mut token, planned, out)
+    perform_planned(globals, &args.pin, "sign", &mut home, &mut token, planned, out)
 }
 
 /// Everything from the review to the release, for `sign` and `perform`.
 pub fn perform_planned(
     globals: &Globals,
     pin: &Pin,
+    verb: &'static str,
     home: &mut Home,
     token: &mut dyn Token,
     planned: Planned,
@@ -51,7 +52,11 @@ pub fn perform_planned(
 ) -> Result<u8> {
     let plan = &planned.plan;
     let question = format!("Sign these {} certificates?", plan.items.len());
-    let consent = unlock::consent(globals, pin, home, "sign", &planned.review, &question)?;
+    // Four files for each of the plan's clusters, and the journal's copy, which still grows.
+    let files = plan.items.len() as u64 * 4 + 16;
+    out.room(footprint(files, home.journal.size() + plan.to_bytes()?.len() as u64 * 4))?;
+    let mut consent = unlock::consent(globals, pin, home, verb, &planned.review, &question)?;
+    consent.plan = Some(plan.digest()?);
     unlock::login(home, token, pin)?;
     let outcome = unlock::session(home, token, consent, |session| {
         // What a crash left open was settled as the session began: look again.
@@ -67,9 +72,7 @@ pub fn release_place(home: &Home, to: &std::path::Path) -> Result<Output> {
     let ledger = home.journal.ledger();
     let mark = if ledger.rehearsal() { "REHEARSAL-" } else { "" };
     let name = format!("anchorite-{mark}{}-{:04}", process::now().date(), ledger.releases() + 1);
-    // The journal's copy is by far the largest part of a release.
-    let needed = home.journal.bytes()?.len() as u64 + (4 << 20);
-    check_output(to, &name, needed)
+    check_output(to, &name, footprint(16, home.journal.size()))
 }
 
 fn dry_run(globals: &Globals, home: &Home, wishes: &Wishes<'_>, partial: bool) -> Result<u8> {

@@ -112,6 +112,7 @@ pub fn consent(
         confirmed,
         correct_clock: args.correct_clock,
         accept_loss: args.accept_loss,
+        plan: None,
     })
 }
 

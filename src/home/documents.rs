@@ -7,7 +7,7 @@ use super::NewHome;
 use crate::error::{Error, Result};
 use crate::media::durable::{self, Lock};
 use crate::policy::{Config, DEFAULT_REGISTER, PolicySet, SHIPPED, render_default};
-use crate::text::{shown, shown_bytes};
+use crate::text::{shown, shown_bytes, shown_path};
 use crate::x509::Digest;
 
 /// No document is larger.
@@ -99,7 +99,7 @@ fn gone(error: Error) -> Error {
 fn policy_names(dir: &Path) -> Result<Vec<String>> {
     let folder = dir.join("policies");
     let unreadable = |e: std::io::Error| {
-        Error::usage("home.policies", format!("{}: cannot be read ({e})", folder.display()))
+        Error::usage("home.policies", format!("{}: cannot be read ({e})", shown_path(&folder)))
             .next("put the folder back from a backup or an export")
     };
     let mut names = Vec::new();
@@ -108,7 +108,7 @@ fn policy_names(dir: &Path) -> Result<Vec<String>> {
         let Some(text) = name.to_str().filter(|n| shown(n) == *n) else {
             return Err(Error::usage(
                 "home.policies",
-                format!("{}: odd file name {}", folder.display(), shown_bytes(name.as_encoded_bytes())),
+                format!("{}: odd file name {}", shown_path(&folder), shown_bytes(name.as_encoded_bytes())),
             )
             .next("name policies with letters, digits and hyphens, ending in .toml"));
         };
@@ -124,12 +124,12 @@ fn policy_names(dir: &Path) -> Result<Vec<String>> {
 pub(super) fn require_empty(dir: &Path) -> Result<()> {
     match std::fs::read_dir(dir) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(e) => Err(Error::usage("home.unreadable", format!("{}: cannot be read ({e})", dir.display()))
+        Err(e) => Err(Error::usage("home.unreadable", format!("{}: cannot be read ({e})", shown_path(dir)))
             .next("give a folder that does not exist yet")),
         Ok(mut entries) => match entries.next() {
             None => Ok(()),
             Some(_) => {
-                Err(Error::usage("home.not-empty", format!("{}: exists and is not empty", dir.display()))
+                Err(Error::usage("home.not-empty", format!("{}: exists and is not empty", shown_path(dir)))
                     .next("give a folder that does not exist yet; a home is never overwritten"))
             }
         },
@@ -149,8 +149,10 @@ pub(super) fn write_initial(dir: &Path, new: &NewHome<'_>) -> Result<()> {
 }
 
 pub(super) fn lock(dir: &Path) -> Result<Lock> {
-    if !dir.join("journal").is_dir() && !dir.join("state").is_dir() {
-        return Err(Error::usage("home.missing", format!("{}: is not a CA home (no journal in it)", dir.display()))
+    // A release has a journal/ too, and nothing may be written into it; a home that
+    // lost its journal/ or its state/ is still one.
+    if !dir.join("state").is_dir() && !dir.join(CONFIG).exists() {
+        return Err(Error::usage("home.missing", format!("{}: is not a CA home (no state/ and no anchorite.toml in it)", shown_path(dir)))
             .next("name the home with --home DIR or ANCHORITE_HOME, or make one with `anchorite init DIR --token URI`"));
     }
     durable::lock_exclusive(&dir.join("lock"))

@@ -2,10 +2,10 @@
 //! that it accounts for.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::documents::{self, Documents};
-use super::{HEAD, Home, check_certificates};
+use super::{HEAD, Home, check_certificates, gone};
 use crate::audit::{Certificates, Expectation, Fault, Report, State, audit, unreleased_plans};
 use crate::error::{Error, Result};
 use crate::journal::{Head, JOURNAL_FILE, Ledger};
@@ -50,8 +50,8 @@ pub fn examine(dir: &Path, expect: &mut Expectation<'_>) -> Result<Report> {
 }
 
 fn known_head(dir: &Path) -> Result<Head> {
-    let bytes = durable::read_bounded(&dir.join(HEAD), 4096)
-        .map_err(|e| Error::integrity("journal.head-missing", e.message))?;
+    let bytes =
+        durable::read_bounded(&dir.join(HEAD), 4096).map_err(|e| gone(e, "journal.head-missing", ""))?;
     Head::from_json("state/head", &bytes)
 }
 
@@ -73,16 +73,11 @@ fn check_files(dir: &Path, ledger: &Ledger, certificates: &Certificates) -> Resu
         .iter()
         .map(|(s, der)| (format!("{s}.pem"), pem::certificate(der).into_bytes()))
         .collect();
-    let mut found = BTreeMap::new();
-    for name in list(&dir.join("issued"))? {
-        let bytes = durable::read_bounded(&dir.join("issued").join(&name), 1 << 20)?;
-        found.insert(name, bytes);
-    }
-    for (name, bytes) in found {
-        match expected.remove(&name) {
-            Some(wanted) if wanted == bytes => {}
-            Some(_) => faults.push(issued(&name, "is not the certificate on record: it was edited")),
-            None => faults.push(issued(&name, "is not on record")),
+    for (name, path) in list(&dir.join("issued"))? {
+        match (expected.remove(&name), durable::read_bounded(&path, 1 << 20)) {
+            (Some(wanted), Ok(bytes)) if wanted == bytes => {}
+            (Some(_), _) => faults.push(issued(&name, "is not the certificate on record: it was edited")),
+            (None, _) => faults.push(issued(&name, "is not on record")),
         }
     }
     // A root half made and a batch not released have not been filed yet.
@@ -95,17 +90,19 @@ fn check_files(dir: &Path, ledger: &Ledger, certificates: &Certificates) -> Resu
     Ok(faults)
 }
 
-fn list(folder: &Path) -> Result<Vec<String>> {
+/// What lies in a folder: each name fit for a terminal, and the path.
+fn list(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     let unreadable = |e: std::io::Error| {
-        Error::usage("home.unreadable", format!("{}: cannot be read ({e})", folder.display()))
+        Error::usage("home.unreadable", format!("{}: cannot be read ({e})", crate::text::shown_path(folder)))
             .next("see that the folder is there and that you may read it")
     };
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let name = shown_bytes(entry.map_err(unreadable)?.file_name().as_encoded_bytes());
+        let entry = entry.map_err(unreadable)?;
+        let name = shown_bytes(entry.file_name().as_encoded_bytes());
         // What a crash left is no certificate; the next session removes it.
         if !durable::is_temporary(&name) {
-            names.push(name);
+            names.push((name, entry.path()));
         }
     }
     names.sort();
@@ -131,9 +128,8 @@ impl Home {
                 files.push((name.into(), durable::read_bounded(&self.dir.join(name), 1 << 20)?));
             }
         }
-        for name in list(&self.dir.join("issued"))? {
-            let path = format!("issued/{name}");
-            files.push((path.clone(), durable::read_bounded(&self.dir.join(&path), 1 << 20)?));
+        for (name, path) in list(&self.dir.join("issued"))? {
+            files.push((format!("issued/{name}"), durable::read_bounded(&path, 1 << 20)?));
         }
         Ok(files)
     }

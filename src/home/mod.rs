@@ -23,8 +23,8 @@ use crate::error::{Error, Result};
 use crate::journal::{Event, Head, Journal, KeyRole, Ledger, Purpose, Standing};
 use crate::media::durable::{self, Lock};
 use crate::policy::{Config, PolicySet};
-use crate::text;
-use crate::verify::verify_signature;
+use crate::text::{self, shown_path};
+use crate::verify;
 use crate::x509::{Digest, Issuer, Tbs, Time, pem};
 
 /// Folders of a home.
@@ -35,7 +35,7 @@ const HEAD: &str = "state/head";
 #[derive(Debug)]
 pub struct Home {
     dir: PathBuf,
-    lock: Lock,
+    _lock: Lock,
     /// The configuration in force.
     pub config: Config,
     /// Policies and register in force.
@@ -93,7 +93,7 @@ impl Home {
     pub fn open(dir: &Path) -> Result<Self> {
         let home = Self::open_edited(dir)?;
         if let Some(first) = home.edited.first() {
-            return Err(Error::integrity("home.edited", format!("{}: {first}", dir.display()))
+            return Err(Error::integrity("home.edited", format!("{}: {first}", shown_path(dir)))
                 .next("if the edit is wanted, `anchorite policy pin` puts it in force; if not, undo it"));
         }
         Ok(home)
@@ -107,12 +107,11 @@ impl Home {
         let documents = Documents::read(dir)?;
         let (config, policies) = documents.parse()?;
         check_decided_at_init(&config, &journal)?;
-        check_seal(journal.ledger())?;
         let edited = documents.compare(journal.ledger().files());
         let root = read_root(dir, &journal)?;
         Ok(Self {
             dir: dir.to_path_buf(),
-            lock,
+            _lock: lock,
             config,
             policies,
             journal,
@@ -141,7 +140,7 @@ impl Home {
     /// The root, if it was made.
     pub fn root(&self) -> Result<&Issuer> {
         self.root.as_ref().ok_or_else(|| {
-            Error::usage("home.no-root", format!("{}: has no root yet", self.dir.display()))
+            Error::usage("home.no-root", format!("{}: has no root yet", shown_path(&self.dir)))
                 .next("make one: `anchorite root create --subject 'O=Example,CN=Example Root G1' --key p256 --ttl 20y`")
         })
     }
@@ -205,27 +204,10 @@ fn check_decided_at_init(config: &Config, journal: &Journal) -> Result<()> {
 /// `state/head` must be there and must lie on this journal.
 fn check_head(dir: &Path, journal: &Journal) -> Result<Standing> {
     let path = dir.join(HEAD);
-    let bytes = durable::read_bounded(&path, 4096).map_err(|e| {
-        Error::integrity("journal.head-missing", e.message)
-            .next("stop the ceremony: the record of how far the journal had come is gone; `anchorite audit restore` needs the head from the printed sheet or a release")
-    })?;
-    let place = path.display().to_string();
+    let bytes = durable::read_bounded(&path, 4096).map_err(|e| gone(e, "journal.head-missing",
+        "stop the ceremony: the record of how far the journal had come is gone; `anchorite audit restore` needs the head from the printed sheet or a release"))?;
+    let place = shown_path(&path);
     journal.compare(&place, Head::from_json(&place, &bytes)?)
-}
-
-/// What is in force hangs on the last seal: its signature must hold. (All others
-/// are the audit's.)
-fn check_seal(ledger: &Ledger) -> Result<()> {
-    let Some(seal) = ledger.seal() else { return Ok(()) };
-    let key = ledger.key(KeyRole::Journal).and_then(|k| k.public_key.as_ref());
-    if key.is_some_and(|k| verify_signature(k, seal.algorithm, &seal.message, &seal.signature).is_ok()) {
-        return Ok(());
-    }
-    Err(Error::integrity(
-        "journal.seal",
-        format!("journal line {}: the seal does not verify under the journal's key", seal.count),
-    )
-    .next("stop the ceremony: the journal was written to by something else; `anchorite audit verify` shows all of it"))
 }
 
 /// The root as the journal has it; `root.pem` must say the same.
@@ -243,7 +225,31 @@ fn read_root(dir: &Path, journal: &Journal) -> Result<Option<Issuer>> {
             "the root certificate on record is for another key than the recorded one",
         ));
     }
+    check_seal(journal, &issuer)?;
     Ok(Some(issuer))
+}
+
+/// The last seal, by the key that the root certified: a journal written anew by
+/// somebody without the token shows here, before the next seal makes it good.
+/// What lies before the last seal is the audit's.
+fn check_seal(journal: &Journal, root: &Issuer) -> Result<()> {
+    let ledger = journal.ledger();
+    verify::check_journal_certificate(&own_certificate(ledger, Purpose::JournalCertificate)?, &root.der)?;
+    let key = ledger.key(KeyRole::Journal).and_then(|k| k.public_key.as_ref());
+    let (Some(key), Some(seal)) = (key, ledger.seal()) else { return Ok(()) };
+    verify::verify_signature(key, seal.algorithm, &seal.message, &seal.signature).map_err(|e| {
+        Error::integrity("journal.seal", format!("the journal's last seal does not hold: {}", e.message))
+            .next("stop the ceremony: the journal was rewritten; `anchorite audit verify` says more")
+    })
+}
+
+/// A file that should be there: its absence is a matter of integrity, all else
+/// (permissions, a bad disk) is what it is.
+fn gone(error: Error, id: &'static str, next: &str) -> Error {
+    match error.id {
+        "file.missing" => Error::integrity(id, error.message).next(next),
+        _ => error,
+    }
 }
 
 /// A certificate of the home's own, joined from the bytes and the signature on record.
@@ -267,22 +273,17 @@ fn check_certificates(dir: &Path, ledger: &Ledger) -> Result<()> {
 fn check_certificate_file(dir: &Path, name: &str, recorded: &[u8]) -> Result<()> {
     let path = dir.join(name);
     let found = durable::read_bounded(&path, 1 << 20).map_err(|e| {
-        Error::integrity("home.certificate", e.message)
-            .next("the journal holds it: `anchorite audit restore` writes it again")
+        gone(e, "home.certificate", "the journal holds it: `anchorite audit restore` writes it again")
     })?;
     if found != pem::certificate(recorded).as_bytes() {
         return Err(Error::integrity(
             "home.certificate",
-            format!("{}: is not the certificate on record", path.display()),
+            format!("{}: is not the certificate on record", shown_path(&path)),
         )
         .next("stop the ceremony: the file was edited or replaced"));
     }
     Ok(())
 }
 
-impl Drop for Home {
-    fn drop(&mut self) {
-        // The lock goes with the home; named here so that nobody thinks it unused.
-        let _ = &self.lock;
-    }
-}
+#[cfg(test)]
+mod tests;

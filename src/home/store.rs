@@ -21,7 +21,7 @@ impl Home {
         match std::fs::remove_file(&quarantined) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::usage(
                 "home.quarantine",
-                format!("{}: cannot be removed ({e})", quarantined.display()),
+                format!("{}: cannot be removed ({e})", crate::text::shown_path(&quarantined)),
             )
             .next("see that you may write to the home, then perform the plan again")),
             _ => Ok(()),
@@ -43,6 +43,13 @@ impl Home {
     /// Begins a session on record and settles what an earlier one left open.
     pub fn begin(&mut self, now: Time, consent: &Consent) -> Result<()> {
         let ledger = self.journal.ledger();
+        if consent.confirmed == "--yes" && !ledger.unattended() {
+            return Err(Error::refused(
+                "consent.yes",
+                "--yes is not accepted: this home was not made with --unattended",
+            )
+            .next("answer at the terminal"));
+        }
         let mut events = Vec::new();
         if let Some(from) = ledger.last_time().filter(|last| now < *last) {
             if !consent.correct_clock {

@@ -1,6 +1,7 @@
 //! Who ran a session and how they agreed.
 
 use super::Event;
+use crate::x509::Digest;
 
 /// Who runs it and how they agreed: for the record.
 #[derive(Debug, Clone)]
@@ -15,6 +16,8 @@ pub struct Consent {
     pub correct_clock: bool,
     /// Whether the operator accepted that lines which the token knows of are lost.
     pub accept_loss: bool,
+    /// The plan that was shown, where it is consent to one: no other can be performed.
+    pub plan: Option<Digest>,
 }
 
 impl Consent {

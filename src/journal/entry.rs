@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::KeyRole;
 use crate::error::{Error, Result};
+use crate::text::shown;
 use crate::x509::{Digest, KeyAlgorithm, Name, Serial, SignatureAlgorithm, Time};
 
 /// The hash that the first line carries.
@@ -269,7 +270,8 @@ impl Entry {
     pub fn from_line(number: u64, line: &[u8]) -> Result<Self> {
         let bad =
             |what: String| Error::integrity("journal.line", format!("journal line {}: {what}", number + 1));
-        let entry: Entry = serde_json::from_slice(line).map_err(|e| bad(format!("cannot be read ({e})")))?;
+        let entry: Entry = serde_json::from_slice(line)
+            .map_err(|e| bad(format!("cannot be read ({})", shown(&e.to_string()))))?;
         if entry.to_line()?.as_bytes() != line {
             return Err(bad("not in canonical form; it was not written by anchorite".into()));
         }
@@ -285,7 +287,7 @@ impl RootDecision {
 
     /// The kind of key, read.
     pub fn algorithm(&self) -> Result<KeyAlgorithm> {
-        KeyAlgorithm::parse(&self.algorithm).ok_or_else(|| unreadable("algorithm", &self.algorithm))
+        KeyAlgorithm::parse(&self.algorithm).ok_or_else(|| unreadable("algorithm", shown(&self.algorithm)))
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Journal {
     folder: PathBuf,
     file: AppendFile,
     replayed: Replay,
+    /// A line was refused: what stands in memory is not what is on disk.
+    unlike: bool,
 }
 
 /// A certificate about to be signed: the linted bytes and what they answer.
@@ -54,11 +56,14 @@ impl Journal {
     /// Opens and replays it.
     pub fn open(folder: &Path) -> Result<Self> {
         let path = folder.join(FILE);
-        let bytes = durable::read_bounded(&path, LIMIT).map_err(|e| {
-            Error::integrity("journal.missing", e.message).next("restore it: `anchorite audit restore`")
+        let bytes = durable::read_bounded(&path, LIMIT).map_err(|e| match e.id {
+            "file.missing" => {
+                Error::integrity("journal.missing", e.message).next("restore it: `anchorite audit restore`")
+            }
+            _ => e,
         })?;
         let replayed = replay(&bytes, |_, _| Ok(()))?;
-        Ok(Self { folder: folder.to_path_buf(), file: AppendFile::open(&path)?, replayed })
+        Ok(Self { folder: folder.to_path_buf(), file: AppendFile::open(&path)?, replayed, unlike: false })
     }
 
     /// What it says.
@@ -71,9 +76,27 @@ impl Journal {
         &self.replayed.torn
     }
 
-    /// Its bytes as they are on disk, for a release or an audit.
+    /// Its bytes as they are on disk, for a release or an audit: line for line
+    /// those that were replayed and written.
     pub fn bytes(&self) -> Result<Vec<u8>> {
-        durable::read_bounded(&self.folder.join(FILE), LIMIT)
+        let bytes = durable::read_bounded(&self.folder.join(FILE), LIMIT)?;
+        let whole = usize::try_from(self.replayed.whole).ok().and_then(|end| bytes.get(..end));
+        let lines = whole.unwrap_or_default().split_inclusive(|b| *b == b'\n');
+        if lines.map(|line| Digest::of(line.strip_suffix(b"\n").unwrap_or(line))).eq(self
+            .replayed
+            .hashes
+            .iter()
+            .copied())
+        {
+            return Ok(bytes);
+        }
+        Err(Error::integrity("journal.changed", "the journal on disk is not the one that was opened")
+            .next("stop the ceremony: another program wrote to it meanwhile"))
+    }
+
+    /// How many bytes it takes.
+    pub fn size(&self) -> u64 {
+        self.replayed.whole + self.replayed.torn.len() as u64
     }
 
     /// Where it stands.
@@ -101,6 +124,13 @@ impl Journal {
         if !self.replayed.torn.is_empty() {
             return Err(Error::integrity("journal.torn", "the journal's last line is unfinished"));
         }
+        if std::mem::replace(&mut self.unlike, true) {
+            return Err(Error::integrity(
+                "journal.refused",
+                "a line was refused before; nothing more is written",
+            )
+            .next("run `anchorite audit verify` to see what is on record"));
+        }
         let first = self.ledger().count();
         let mut lines = String::new();
         for event in events {
@@ -114,6 +144,7 @@ impl Journal {
         }
         self.file.append(lines.as_bytes())?;
         self.replayed.whole += lines.len() as u64;
+        self.unlike = false;
         Ok(first)
     }
 
@@ -150,7 +181,7 @@ impl Journal {
 
     /// Puts the seal of everything so far on record as about to be made.
     pub fn intend_seal(&mut self, time: Time) -> Result<Permit> {
-        let message = seal_message(self.ledger().count(), self.ledger().head());
+        let message = seal_message(self.ledger().count(), self.ledger().head(), time);
         self.intend_by_journal_key(time, Purpose::Seal, None, message)
     }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::text::shown;
 use crate::x509::Digest;
 
 /// How many lines, and the hash of the last of them. Kept in `state/head`, in the
@@ -29,7 +30,10 @@ impl Head {
     /// Reads the JSON that [`Head::to_json`] writes.
     pub fn from_json(place: &str, bytes: &[u8]) -> Result<Self> {
         serde_json::from_slice(bytes).map_err(|e| {
-            Error::integrity("journal.head-unreadable", format!("{place}: not a journal head ({e})"))
+            Error::integrity(
+                "journal.head-unreadable",
+                format!("{place}: not a journal head ({})", shown(&e.to_string())),
+            )
         })
     }
 

@@ -4,6 +4,8 @@
 //! writing and auditing both go through it, so that no journal can be written
 //! that would not pass its own audit.
 
+mod rules;
+
 use std::collections::{BTreeMap, HashMap};
 
 use super::entry::{Bytes, Entry, Event, Purpose, RootDecision};
@@ -37,7 +39,8 @@ pub struct Ledger {
     by_subject: HashMap<Vec<u8>, Vec<usize>>,
     by_cluster: HashMap<String, Vec<usize>>,
     serials: HashMap<Serial, usize>,
-    plans: BTreeMap<Digest, PlanState>,
+    /// Each with the number of its certificates that were not asked for yet.
+    plans: BTreeMap<Digest, (PlanState, u64)>,
     releases: u64,
     signatures: u64,
     seal: Option<Seal>,
@@ -105,6 +108,7 @@ impl Ledger {
                 self.rehearsal = *rehearsal;
                 self.files.clone_from(files);
             }
+            // Whoever can write to the disk can write a line, but cannot seal it.
             Event::Pinned { files } => self.files.clone_from(files),
             Event::ClockCorrected { from } if Some(*from) != self.last_time => {
                 return Err(format!("corrects the clock from {from}, but the line before says otherwise"));
@@ -118,21 +122,22 @@ impl Ledger {
                 self.key_intent(entry.seq, *role, algorithm, label, id)?;
             }
             Event::KeyMade { intent, public_key } => self.key_made(*intent, public_key)?,
-            Event::Plan { digest, .. } => {
-                if self.plans.insert(*digest, PlanState::Begun) == Some(PlanState::Finished) {
-                    return Err(format!("plan {digest} was spent before"));
+            Event::Plan { digest, grants, .. } => {
+                if self.plans.insert(*digest, (PlanState::Begun, *grants)).is_some() {
+                    return Err(format!("plan {digest} was begun before"));
                 }
             }
             Event::Intent { .. } => self.intent(entry)?,
-            Event::Signed { intent, signature } => self.signed(*intent, signature)?,
+            Event::Signed { intent, signature } => self.signed(entry, *intent, signature)?,
             Event::Rejected { intent, .. } => {
                 self.close(*intent, "rejects")?;
                 self.signatures += 1;
             }
             Event::Withdrawn { intents } => {
                 for intent in intents {
+                    let plan = self.intents.get(intent).and_then(|i| i.plan);
                     let certificate = self.close(*intent, "withdraws")?;
-                    self.forget(certificate);
+                    self.forget(certificate, plan);
                 }
             }
             Event::Settled { intents } => {
@@ -178,6 +183,7 @@ impl Ledger {
             intent: seq,
             public_key: None,
         };
+        self.may_make(role, record.algorithm, label)?;
         let place = self.key_mut(role);
         if place.is_some() {
             return Err("asks for a key that is already there".into());
@@ -210,19 +216,12 @@ impl Ledger {
         else {
             return Ok(());
         };
-        if self.key(*role).is_none_or(|k| k.public_key.is_none()) {
-            return Err("asks for a signature by a key that does not exist".into());
-        }
-        if let Some(plan) = plan
-            && self.plans.get(plan) != Some(&PlanState::Begun)
-        {
-            return Err(format!("belongs to plan {plan}, which is not being performed"));
-        }
+        self.may_intend(&entry.event)?;
         let certificate = match purpose {
             Purpose::RootCertificate | Purpose::JournalCertificate | Purpose::Intermediate => {
-                Some(self.certificate(&message.0, cluster.clone())?)
+                Some(self.certificate(*purpose, &message.0, cluster.clone())?)
             }
-            Purpose::Seal if message.0 != seal_message(self.count, self.head()) => {
+            Purpose::Seal if message.0 != seal_message(self.count, self.head(), entry.time) => {
                 return Err("seals something else than the line before it".into());
             }
             Purpose::Release => {
@@ -231,6 +230,11 @@ impl Ledger {
             }
             Purpose::Seal => None,
         };
+        if let (Purpose::Intermediate, Some(plan)) = (purpose, plan)
+            && let Some((_, left)) = self.plans.get_mut(plan)
+        {
+            *left = left.saturating_sub(1);
+        }
         self.intents.insert(
             entry.seq,
             IntentRecord {
@@ -248,8 +252,14 @@ impl Ledger {
         Ok(())
     }
 
-    fn certificate(&mut self, tbs: &[u8], cluster: Option<String>) -> std::result::Result<usize, String> {
+    fn certificate(
+        &mut self,
+        purpose: Purpose,
+        tbs: &[u8],
+        cluster: Option<String>,
+    ) -> std::result::Result<usize, String> {
         let facts = Facts::from_tbs(tbs).map_err(|e| e.message)?;
+        self.may_certify(purpose, &facts)?;
         let place = self.certificates.len();
         if self.serials.insert(facts.serial.clone(), place).is_some() {
             return Err(format!("uses serial {} a second time", facts.serial));
@@ -271,7 +281,7 @@ impl Ledger {
         Ok(place)
     }
 
-    fn signed(&mut self, intent: u64, signature: &Bytes) -> std::result::Result<(), String> {
+    fn signed(&mut self, entry: &Entry, intent: u64, signature: &Bytes) -> std::result::Result<(), String> {
         let record = self
             .intents
             .get_mut(&intent)
@@ -288,7 +298,11 @@ impl Ledger {
             Purpose::Release => {
                 self.intents.remove(&intent);
             }
-            // A seal is taken off by `apply`, which knows the line's hash.
+            // So that nothing in this line but the signature is free.
+            Purpose::Seal if (entry.seq, Some(entry.time)) != (intent + 1, self.last_time) => {
+                return Err("seals at another time than was asked".into());
+            }
+            // It is taken off by `apply`, which knows the line's hash.
             Purpose::Seal => {}
         }
         Ok(())
@@ -306,16 +320,20 @@ impl Ledger {
 
     /// A certificate that was certainly not signed stands in nobody's way: its plan
     /// may ask for it again.
-    fn forget(&mut self, certificate: Option<usize>) {
+    fn forget(&mut self, certificate: Option<usize>, plan: Option<Digest>) {
         let Some(place) = certificate else { return };
+        if let Some((_, left)) = plan.and_then(|plan| self.plans.get_mut(&plan)) {
+            *left += 1;
+        }
         self.serials.retain(|_, p| *p != place);
         let groups = self.by_key.values_mut().chain(self.by_subject.values_mut());
         groups.chain(self.by_cluster.values_mut()).for_each(|places| places.retain(|p| *p != place));
     }
 
     fn released(&mut self, plan: &Digest) -> std::result::Result<(), String> {
-        if self.plans.insert(*plan, PlanState::Finished) != Some(PlanState::Begun) {
-            return Err(format!("releases plan {plan}, which is not being performed"));
+        match self.plans.get_mut(plan) {
+            Some((state @ PlanState::Begun, _)) => *state = PlanState::Finished,
+            _ => return Err(format!("releases plan {plan}, which is not being performed")),
         }
         let done: Vec<u64> =
             self.intents.iter().filter(|(_, i)| i.plan == Some(*plan)).map(|(seq, _)| *seq).collect();

@@ -11,6 +11,10 @@ mod head;
 mod ledger;
 mod permit;
 mod read;
+#[cfg(test)]
+pub(crate) mod sample;
+#[cfg(test)]
+mod tests;
 
 pub use consent::Consent;
 pub use entry::{Bytes, Entry, Event, GENESIS, Purpose, RefusedRequest, RootDecision};
@@ -22,9 +26,11 @@ pub(crate) use permit::testing;
 pub use permit::{KeyPermit, KeyRole, Permit};
 pub use read::{Replay, replay};
 
-use crate::x509::Digest;
+use crate::x509::{Digest, Time};
 
-/// What a seal signs: how many lines there are and the hash of the last of them.
-pub fn seal_message(count: u64, head: Digest) -> Vec<u8> {
-    format!("anchorite journal seal v1\n{count}\n{head}\n").into_bytes()
+/// What a seal signs: how many lines there are, the hash of the last of them, and
+/// the time of the seal's own two lines. It begins with a letter; all else that is
+/// signed here is DER, of another first byte, so that neither can pose as the other.
+pub fn seal_message(count: u64, head: Digest, time: Time) -> Vec<u8> {
+    format!("anchorite journal seal v1\n{count}\n{head}\n{time}\n").into_bytes()
 }

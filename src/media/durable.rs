@@ -1,12 +1,13 @@
 //! The durable files of a CA home: there whole or not at all, also after the power went.
 
 use std::fs::File;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read as _};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
+use zeroize::Zeroizing;
 
 use super::file::{self, READ};
 use crate::error::{Error, Result};
@@ -101,6 +102,19 @@ pub fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let bytes = file::read_at_most(&file, limit).map_err(|e| unreadable(path, &e))?;
     match bytes.len() as u64 {
         grown if grown > limit => Err(too_large(path, grown, limit)),
+        _ => Ok(bytes),
+    }
+}
+
+/// As [`read_bounded`], for a PIN or a private key: into one buffer that never
+/// grows, so that no copy of it is left behind, and that is wiped when dropped.
+pub fn read_secret(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>> {
+    let file = open_regular(path, READ, unreadable)?;
+    // Room beyond what is read, or the standard library tries on its stack whether more comes.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(limit.saturating_add(64)));
+    file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(|e| unreadable(path, &e))?;
+    match bytes.len() {
+        read if read > limit => Err(too_large(path, read as u64, limit as u64)),
         _ => Ok(bytes),
     }
 }

@@ -114,7 +114,8 @@ impl Output {
         written.and(Ok(removed?))
     }
 
-    fn room(&self, bytes_needed: u64) -> Result<()> {
+    /// Demands room for so many bytes.
+    pub fn room(&self, bytes_needed: u64) -> Result<()> {
         let stat = fs::fstatvfs(&self.dir).map_err(|e| failure(&self.path, &e.into()))?;
         let free = stat.f_bavail.saturating_mul(stat.f_frsize);
         let needed = bytes_needed.saturating_add(MARGIN);

@@ -1,10 +1,13 @@
 //! Signing a plan: in groups, each with one fsync before and one after.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::{Progress, Session};
 use crate::error::{Error, Kind, Result};
-use crate::journal::{CertificateIntent, Event, KeyRole, Permit, PlanState, Purpose, RefusedRequest};
+use crate::journal::{
+    CertificateIntent, Event, IntentRecord, KeyRole, Ledger, Permit, PlanState, Purpose, RefusedRequest,
+};
 use crate::lint::CertificateKind;
 use crate::media::write::Output;
 use crate::plan::{Item, Plan, Prepared};
@@ -44,7 +47,7 @@ pub struct Remaining {
 
 impl Remaining {
     /// Sorts a plan's items; refuses a plan that was spent.
-    pub fn of(plan: &Plan, ledger: &crate::journal::Ledger) -> Result<Self> {
+    pub fn of(plan: &Plan, ledger: &Ledger) -> Result<Self> {
         let digest = plan.digest()?;
         if ledger.plan(&digest) == Some(PlanState::Finished) {
             return Err(Error::refused(
@@ -53,18 +56,21 @@ impl Remaining {
             )
             .next("a plan is spent by its first use; make a new one"));
         }
+        let begun = ledger.plan(&digest).is_some();
+        let signed = signed_of(&digest, ledger);
         let mut remaining = Self { fresh: Vec::new(), signed: Vec::new(), burnt: Vec::new() };
         for item in &plan.items {
             let place = match ledger.by_serial(&item.serial).map(|c| c.status) {
                 None => &mut remaining.fresh,
-                Some(Status::Signed) => &mut remaining.signed,
-                Some(Status::Open | Status::Burnt) => &mut remaining.burnt,
-                Some(Status::Released) => {
+                Some(Status::Signed) if signed.contains_key(&item.tbs.0[..]) => &mut remaining.signed,
+                Some(Status::Open | Status::Burnt) if begun => &mut remaining.burnt,
+                // What another plan was granted must not leave under this one's words.
+                Some(_) => {
                     return Err(Error::refused(
-                        "plan.spent",
-                        format!("serial {} was released before", item.serial),
+                        "plan.serial-used",
+                        format!("{}: serial {} was used by another plan", item.file, item.serial),
                     )
-                    .next("make a new plan: a serial is used once"));
+                    .next("make the plan anew; if it was made here, someone altered it"));
                 }
             };
             place.push(item.clone());
@@ -73,11 +79,20 @@ impl Remaining {
     }
 }
 
+/// What was signed for a plan and is not released, by the bytes that were signed.
+fn signed_of<'l>(plan: &Digest, ledger: &'l Ledger) -> HashMap<&'l [u8], &'l IntentRecord> {
+    let of_plan = ledger.unreleased().filter(|(_, record)| record.plan == Some(*plan));
+    of_plan.map(|(_, record)| (&record.message[..], record)).collect()
+}
+
 impl Session<'_> {
     /// Performs a plan: signs what is fresh, verifies everything, writes the release.
     /// `fresh` comes from [`crate::plan::prepare`] and answers [`Remaining::fresh`].
     pub fn perform(&mut self, plan: &Plan, fresh: Vec<Prepared>, output: Output) -> Result<Outcome> {
         let digest = plan.digest()?;
+        if self.confirmed != Some(digest) {
+            return Err(Error::integrity("plan.not-confirmed", "plan: it is not the one that was confirmed"));
+        }
         let remaining = Remaining::of(plan, self.home.journal.ledger())?;
         if fresh.iter().map(|p| &p.item).ne(&remaining.fresh) {
             return Err(Error::integrity(
@@ -86,15 +101,16 @@ impl Session<'_> {
             ));
         }
         let root = self.home.root()?.clone();
+        self.rehearse(plan, digest, &root, output.name())?;
         let root_key = self.key(KeyRole::Root)?;
         let journal_key = self.key(KeyRole::Journal)?;
         let kept = self.home.keep_plan(&digest, &plan.to_bytes()?)?;
         if self.home.journal.ledger().plan(&digest).is_none() {
-            self.home.journal.append((self.world.clock)(), vec![plan_event(plan, digest)])?;
+            self.home.journal.append(self.now(), vec![plan_event(plan, digest)])?;
         }
         let released = self
             .sign_fresh(digest, fresh, &root_key)
-            .and_then(|()| self.verify_signed(&plan.items, &root))
+            .and_then(|()| self.verify_signed(digest, &plan.items, &root))
             .and_then(|finished| {
                 let released = finished.iter().map(|f| f.item.clone()).collect();
                 self.release(plan, digest, &root, finished, &journal_key, output)
@@ -110,7 +126,7 @@ impl Session<'_> {
         let mut fresh = fresh.into_iter().peekable();
         while fresh.peek().is_some() {
             let intents = fresh.by_ref().take(GROUP).map(|p| intent(plan, p)).collect();
-            let permits = self.home.journal.intend((self.world.clock)(), intents)?;
+            let permits = self.home.journal.intend(self.now(), intents)?;
             self.sign_group(permits, key, &mut done, total)?;
         }
         Ok(())
@@ -137,7 +153,7 @@ impl Session<'_> {
                 Err(error) => result = Err(error),
             }
         }
-        let now = (self.world.clock)();
+        let now = self.now();
         if !signed.is_empty() {
             self.home.journal.append(now, signed)?;
         }
@@ -146,14 +162,12 @@ impl Session<'_> {
     }
 
     /// Every signed item of the plan, joined from the record and verified.
-    fn verify_signed(&mut self, items: &[Item], root: &Issuer) -> Result<Vec<Finished>> {
-        let now = (self.world.clock)();
+    fn verify_signed(&mut self, plan: Digest, items: &[Item], root: &Issuer) -> Result<Vec<Finished>> {
+        let now = self.now();
+        let signed = signed_of(&plan, self.home.journal.ledger());
         let mut finished = Vec::new();
         for item in items {
-            let ledger = self.home.journal.ledger();
-            let Some((_, record)) = ledger.unreleased().find(|(_, i)| i.message == item.tbs.0) else {
-                continue;
-            };
+            let Some(record) = signed.get(&item.tbs.0[..]) else { continue };
             let tbs = Tbs::recorded(record.message.clone(), record.algorithm);
             let der = tbs.assemble(record.signature.as_deref().unwrap_or_default())?;
             self.home.quarantine(&item.serial, &der)?;

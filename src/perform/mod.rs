@@ -18,7 +18,7 @@ use crate::plan::{self, Item, Plan, Prepared};
 use crate::policy::Context;
 use crate::token::{Key, Token};
 use crate::verify::verify_signature;
-use crate::x509::{PublicKey, Time};
+use crate::x509::{Digest, PublicKey, Time};
 
 /// What a session tells while it works.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +46,8 @@ pub struct Session<'a> {
     home: &'a mut Home,
     token: &'a mut dyn Token,
     world: World<'a>,
+    /// The plan that was shown and confirmed.
+    confirmed: Option<Digest>,
 }
 
 impl<'a> Session<'a> {
@@ -63,7 +65,7 @@ impl<'a> Session<'a> {
         }
         let known = token_head(home, token)?;
         let lost = known.filter(|head| home.journal.compare("the token", *head).is_err());
-        let mut session = Self { home, token, world };
+        let mut session = Self { home, token, world, confirmed: consent.plan };
         session.check_keys()?;
         let home = &mut *session.home;
         home.begin(now, &consent)?;
@@ -84,6 +86,13 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// The clock, which never goes back within a session: a signature must not be
+    /// lost because the system's clock was set meanwhile.
+    fn now(&self) -> Time {
+        let now = (self.world.clock)();
+        self.ledger().last_time().map_or(now, |last| last.max(now))
+    }
+
     /// What is on record by now.
     pub fn ledger(&self) -> &Ledger {
         self.home.journal.ledger()
@@ -91,20 +100,13 @@ impl<'a> Session<'a> {
 
     /// Decides again on today's policy and journal: see [`plan::prepare`].
     pub fn prepare(&self, plan: &Plan, items: &[Item], today: Time) -> Result<Vec<Prepared>> {
-        let context = Context {
-            policies: &self.home.policies,
-            forced: plan.policy.as_deref(),
-            issuer: self.home.root()?,
-            history: self.home.journal.ledger(),
-            now: plan.created,
-        };
-        plan::prepare(&context, self.home.journal.ledger().home(), plan, items, today)
+        prepare(self.home, plan, items, today)
     }
 
     /// Puts edited documents in force.
     pub fn pin(&mut self) -> Result<()> {
         let files = self.home.digests();
-        self.home.journal.append((self.world.clock)(), vec![Event::Pinned { files }]).map(drop)
+        self.home.journal.append(self.now(), vec![Event::Pinned { files }]).map(drop)
     }
 
     /// Seals the journal and notes its head in the home and, where it can, in the token.
@@ -114,9 +116,11 @@ impl<'a> Session<'a> {
     }
 
     fn seal_with(&mut self, key: &Key) -> Result<Head> {
-        let permit = self.home.journal.intend_seal((self.world.clock)())?;
+        // One time for both lines: the seal covers it.
+        let now = self.now();
+        let permit = self.home.journal.intend_seal(now)?;
         let signed = self.sign(key, permit)?;
-        self.home.journal.append((self.world.clock)(), vec![signed])?;
+        self.home.journal.append(now, vec![signed])?;
         let head = self.home.journal.head();
         self.token.store_data(&head_label(self.home), &head.to_json())?;
         // Last: where this is there, the session came to its end.
@@ -156,7 +160,7 @@ impl<'a> Session<'a> {
         }
         let reason = "does not verify under the key's public key".to_string();
         let rejected = Event::Rejected { intent, signature: Bytes(signature), reason };
-        self.home.journal.append((self.world.clock)(), vec![rejected])?;
+        self.home.journal.append(self.now(), vec![rejected])?;
         Err(Error::integrity(
             "token.wrong-signature",
             format!(
@@ -166,6 +170,23 @@ impl<'a> Session<'a> {
         )
         .next("stop the ceremony: the token is broken, or it is not the token it claims to be"))
     }
+}
+
+/// Decides a plan's items again on today's policy and journal: see [`plan::prepare`].
+/// A journal that does not hold the head the plan was made on was set back since.
+pub fn prepare(home: &Home, plan: &Plan, items: &[Item], today: Time) -> Result<Vec<Prepared>> {
+    // The session settles what is open before it signs.
+    let history = home.journal.ledger().settled();
+    let context = Context {
+        policies: &home.policies,
+        forced: plan.policy.as_deref(),
+        issuer: home.root()?,
+        history: history.as_ref(),
+        now: plan.created,
+    };
+    let prepared = plan::prepare(&context, home.journal.ledger(), plan, items, today)?;
+    home.journal.compare("the plan", plan.head)?;
+    Ok(prepared)
 }
 
 fn check_key(key: &Key, recorded: Option<&PublicKey>) -> Result<()> {
@@ -209,3 +230,6 @@ pub fn check_token_head(home: &Home, token: &mut dyn Token) -> Result<()> {
         e.next(next)
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,13 +7,14 @@ use super::Session;
 use super::batch::Finished;
 use crate::error::{Error, Result};
 use crate::journal::{Event, JOURNAL_FILE};
+use crate::media::check_names;
 use crate::media::write::Output;
-use crate::plan::Plan;
+use crate::plan::{Item, Plan};
 use crate::policy;
 use crate::release::{self, Consumer, MANIFEST, Member, ReleaseInput, Verifier, cms};
 use crate::token::Key;
 use crate::verify::verify_detached;
-use crate::x509::{Digest, Issuer};
+use crate::x509::{Digest, Issuer, Tbs};
 
 impl Session<'_> {
     /// Seals the journal, lays the release out with its copy, signs the sums, checks
@@ -28,9 +29,10 @@ impl Session<'_> {
         output: Output,
     ) -> Result<PathBuf> {
         self.seal_with(journal_key)?;
-        let now = (self.world.clock)();
+        let now = self.now();
         let journal_certificate = self.home.journal_certificate()?;
-        let members = finished.iter().map(|f| self.member(f)).collect::<Result<Vec<_>>>()?;
+        let members = finished.iter().map(|f| self.member(&f.item, &f.certificate.get().der));
+        let members = members.collect::<Result<Vec<_>>>()?;
         let name = output.name().to_string();
         let prepared = release::prepare(&ReleaseInput {
             name: &name,
@@ -51,7 +53,7 @@ impl Session<'_> {
             Event::Signed { signature, .. } => signature.0.clone(),
             _ => Vec::new(),
         };
-        self.home.journal.append((self.world.clock)(), vec![event])?;
+        self.home.journal.append(self.now(), vec![event])?;
         let p7s = cms::assemble(&attributes, &signature, &journal_certificate)?;
         verify_detached(&p7s, &sums, &journal_certificate, &root.der)?;
 
@@ -62,15 +64,35 @@ impl Session<'_> {
             self.home.file_issued(&f.item.serial, &f.certificate.get().der)?;
         }
         let sums = Digest::of(&sums);
-        self.home
-            .journal
-            .append((self.world.clock)(), vec![Event::Released { plan: digest, folder: name, sums }])?;
+        self.home.journal.append(self.now(), vec![Event::Released { plan: digest, folder: name, sums }])?;
         self.seal_with(journal_key)?;
         Ok(folder)
     }
 
-    fn member<'f>(&self, finished: &'f Finished) -> Result<Member<'f>> {
-        let item = &finished.item;
+    /// Lays the release out once before anything is signed, with the planned bytes
+    /// in unsigned certificates: what a name or a policy would spoil, it spoils here.
+    pub(super) fn rehearse(&self, plan: &Plan, digest: Digest, root: &Issuer, name: &str) -> Result<()> {
+        let drafts = plan
+            .items
+            .iter()
+            .map(|item| Ok((item, Tbs::recorded(item.tbs.0.clone(), root.signature).assemble(&[0; 64])?)));
+        let drafts = drafts.collect::<Result<Vec<_>>>()?;
+        let members = drafts.iter().map(|(item, der)| self.member(item, der)).collect::<Result<Vec<_>>>()?;
+        let prepared = release::prepare(&ReleaseInput {
+            name,
+            rehearsal: plan.rehearsal(),
+            created: self.now(),
+            root: &root.der,
+            journal_certificate: &self.home.journal_certificate()?,
+            journal: vec![(JOURNAL_FILE.into(), Vec::new())],
+            plan: digest,
+            members,
+        })?;
+        let files = prepared.finish(Vec::new());
+        check_names(files.iter().map(|(path, _)| path.as_str()))
+    }
+
+    fn member<'f>(&self, item: &Item, certificate: &'f [u8]) -> Result<Member<'f>> {
         let profile = self.home.policies.profiles().get(&item.policy).ok_or_else(|| {
             Error::usage("policy.missing", format!("policy {} is not there any more", item.policy))
                 .next("put it back with `policy pin`, then perform the plan again")
@@ -82,7 +104,7 @@ impl Session<'_> {
         Ok(Member {
             cluster: item.cluster.clone(),
             consumer,
-            certificate: &finished.certificate.get().der,
+            certificate,
             policy: item.policy.clone(),
             request: Digest::of(&item.request.0),
         })
@@ -91,7 +113,7 @@ impl Session<'_> {
     /// The very check that `anchorite verify` makes, before anything is written.
     fn check_as_anybody(&self, files: &[(String, Vec<u8>)], root: &Issuer, rehearsal: bool) -> Result<()> {
         let files: BTreeMap<String, Vec<u8>> = files.iter().cloned().collect();
-        let now = (self.world.clock)();
+        let now = self.now();
         let report = release::check(&files, root.fingerprint(), rehearsal, now, &Verifier);
         match report.worst() {
             Some(error) => Err(Error::integrity(

@@ -25,6 +25,8 @@ use crate::x509::{
 const DOCUMENT_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.36");
 /// notBefore lies a little back, for clocks that lag.
 const BACKDATE: Seconds = Seconds(300);
+/// A root must outlive the session that makes it, or its key is orphaned.
+const SHORTEST: Seconds = Seconds(3600);
 /// ub-common-name of RFC 5280 appendix A.
 const COMMON_NAME_MAXIMUM: usize = 64;
 /// The longest CKA_LABEL that is given.
@@ -49,6 +51,8 @@ impl RootSpec {
     /// Decides everything, with a placeholder for the key that does not exist yet,
     /// and lints both certificates. `rehearsal` marks the subject.
     pub fn decide(&self, now: Time, serials: (Serial, Serial), rehearsal: bool) -> Result<RootDecision> {
+        check_ttl(now, self.ttl)?;
+        let not_after = now + self.ttl;
         let subject = if rehearsal { rehearsal_name(&self.subject)? } else { self.subject.clone() };
         let (serial, journal_serial) = serials;
         check_label(&self.label)?;
@@ -58,7 +62,7 @@ impl RootSpec {
             algorithm: self.algorithm.to_string(),
             label: self.label.clone(),
             not_before: now.earlier(BACKDATE),
-            not_after: now + self.ttl,
+            not_after,
             path_len: self.path_len,
             serial,
             journal_serial,
@@ -68,6 +72,12 @@ impl RootSpec {
         let issuer = preview_issuer(&decision, &placeholder)?;
         journal_tbs(&decision, &issuer, &journal_placeholder()?).map_err(unfit)?;
         Ok(decision)
+    }
+
+    /// Whether a decision on record, which a crash interrupted, is what is asked for again.
+    pub fn agrees(&self, recorded: &RootDecision, rehearsal: bool) -> Result<bool> {
+        let serials = (recorded.serial.clone(), recorded.journal_serial.clone());
+        Ok(self.decide(recorded.not_before + BACKDATE, serials, rehearsal)? == *recorded)
     }
 }
 
@@ -94,12 +104,15 @@ fn check_label(label: &str) -> Result<()> {
 /// A certificate cannot end later than the year 9999 (RFC 5280 §4.1.2.5).
 fn check_ttl(now: Time, ttl: Seconds) -> Result<()> {
     let longest = Time::from_unix(u64::MAX) - now;
-    if ttl <= longest {
+    if (SHORTEST..=longest).contains(&ttl) {
         return Ok(());
     }
     let days = longest.0 / Seconds::DAY.0;
-    Err(Error::usage("root.ttl", format!("--ttl {ttl}: want at most {days}d, the end of the year 9999"))
-        .next("20y is usual for a root"))
+    Err(Error::usage(
+        "root.ttl",
+        format!("--ttl {ttl}: want at least {SHORTEST} and at most {days}d, the end of the year 9999"),
+    )
+    .next("20y is usual for a root"))
 }
 
 /// The root's bytes as they will be but for the key, for the review.
@@ -144,7 +157,7 @@ impl Session<'_> {
         let permit = match self.home.journal.ledger().key(role) {
             None => {
                 let id = self.new_id()?;
-                self.home.journal.intend_key((self.world.clock)(), role, algorithm, label, &id)?
+                self.home.journal.intend_key(self.now(), role, algorithm, label, &id)?
             }
             Some(_) => self
                 .home
@@ -171,7 +184,7 @@ impl Session<'_> {
         if self.home.journal.ledger().own_certificate(purpose).is_none() {
             let intent =
                 CertificateIntent { purpose, tbs, plan: None, request: None, cluster: None, policy: None };
-            let permits = self.home.journal.intend((self.world.clock)(), vec![intent])?;
+            let permits = self.home.journal.intend(self.now(), vec![intent])?;
             for permit in permits {
                 let signed = self.sign(key, permit)?;
                 self.append(signed)?;
@@ -188,7 +201,7 @@ impl Session<'_> {
                 &itself
             }
         };
-        let now = (self.world.clock)();
+        let now = self.now();
         let verified = verify::verify(&planned, &der, kind, issuer, now)?;
         self.home.file_issued(&verified.get().serial, &der)?;
         Ok(der)
@@ -201,7 +214,7 @@ impl Session<'_> {
     }
 
     fn append(&mut self, event: Event) -> Result<()> {
-        self.home.journal.append((self.world.clock)(), vec![event]).map(drop)
+        self.home.journal.append(self.now(), vec![event]).map(drop)
     }
 }
 

@@ -1,9 +1,12 @@
 //! The plan file: JSON, one object, read and written in one form only.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::journal::{Bytes, Head};
+use crate::text::{is_shown, shown};
 use crate::x509::{Digest, Seconds, Serial, Time};
 
 /// The only format there is so far.
@@ -109,14 +112,43 @@ impl Plan {
             Error::usage("plan.unreadable", format!("{place}: {what}"))
                 .next("make the plan anew with `anchorite plan`")
         };
-        let plan: Self = serde_json::from_slice(bytes).map_err(|e| bad(format!("not a plan file ({e})")))?;
+        let plan: Self = serde_json::from_slice(bytes)
+            .map_err(|e| bad(format!("not a plan file ({})", shown(&e.to_string()))))?;
         if plan.format != FORMAT {
-            return Err(bad(format!("format '{}', wanted '{FORMAT}'", crate::text::shown(&plan.format))));
+            return Err(bad(format!("format '{}', wanted '{FORMAT}'", shown(&plan.format))));
         }
         if plan.to_bytes()? != bytes {
             return Err(bad("was changed after it was written (not in canonical form)".into()));
         }
+        plan.check(place)?;
         Ok(plan)
+    }
+
+    /// Its text poses as nothing else in the review, and each serial stands once.
+    pub(super) fn check(&self, place: &str) -> Result<()> {
+        let altered = |id, what: &str| {
+            Err(Error::integrity(id, format!("{place}: {what}"))
+                .next("the plan file was altered: stop the ceremony"))
+        };
+        if !self.texts().all(is_shown) {
+            return altered("plan.unescaped", "holds text that was not escaped");
+        }
+        let mut serials = BTreeSet::new();
+        if !self.items.iter().all(|item| serials.insert(&item.serial)) {
+            return altered("plan.serial-twice", "gives one serial number to two certificates");
+        }
+        Ok(())
+    }
+
+    /// Every text in it that is nothing but text.
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        let items = self.items.iter().flat_map(|i| [&i.file, &i.cluster, &i.policy]);
+        let refused = self.refused.iter().flat_map(|r| {
+            let by = r.by.iter().flat_map(|b| [&b.rule, &b.message]);
+            by.chain(r.cluster.as_ref()).chain([&r.file])
+        });
+        let own = [&self.mark, &self.home].into_iter().chain(&self.policy);
+        own.chain(items).chain(refused).map(String::as_str)
     }
 
     /// What people compare: SHA-256 of the file.

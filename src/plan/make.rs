@@ -4,10 +4,11 @@
 use super::file::{MAXIMUM_AGE, Plan};
 use super::{Item, Refused, RefusedBy};
 use crate::error::{Error, Result};
+use crate::finding::Finding;
 use crate::intake::{self, Arrival, Request};
-use crate::journal::{Bytes, Head};
+use crate::journal::{Bytes, Head, Ledger};
 use crate::lint::{CertificateKind, Linted, lint};
-use crate::policy::{Context, Decision, decide_all};
+use crate::policy::{Context, Decision, decide_all, serial_unique};
 use crate::x509::{Serial, Tbs, Time};
 
 /// An item with its bytes linted: all that `perform` needs to put it on record.
@@ -19,6 +20,8 @@ pub struct Prepared {
     pub request: Request,
     /// Its bytes, recomputed, equal to the item's, and linted.
     pub tbs: Linted<Tbs>,
+    /// What the rules found today.
+    pub findings: Vec<Finding>,
 }
 
 /// What a plan is made of beside the requests.
@@ -52,7 +55,7 @@ pub fn make(
             None => refused.push(refusal(decision)),
         }
     }
-    Ok(Plan::new(
+    let plan = Plan::new(
         frame.rehearsal,
         frame.dry_run,
         frame.home,
@@ -62,7 +65,9 @@ pub fn make(
         context.forced.map(Into::into),
         items,
         refused,
-    ))
+    );
+    plan.check("plan")?;
+    Ok(plan)
 }
 
 /// Checks a plan against today: it belongs to this home and root, it is neither
@@ -70,12 +75,12 @@ pub fn make(
 /// byte for byte. `context.now` must be the plan's own time, `today` the clock.
 pub fn prepare(
     context: &Context<'_>,
-    home: &str,
+    ledger: &Ledger,
     plan: &Plan,
     items: &[Item],
     today: Time,
 ) -> Result<Vec<Prepared>> {
-    fits(context, home, plan)?;
+    fits(context, ledger, plan)?;
     if items.is_empty() {
         // What is on record already can be released however late.
         return Ok(Vec::new());
@@ -97,8 +102,11 @@ pub fn prepare(
                 )
                 .next("make the plan anew and have it reviewed again; bytes are never changed in a plan"));
             }
+            if decision.grant.as_ref().is_none_or(|grant| grant.not_after() <= today) {
+                return Err(stale(format!("{}: its certificate would be expired by now", item.file)));
+            }
             let tbs = linted(context, &request, decision, &item.serial)?;
-            Ok(Prepared { item: item.clone(), request, tbs })
+            Ok(Prepared { item: item.clone(), request, tbs, findings: decision.findings.clone() })
         })
         .collect()
 }
@@ -113,6 +121,11 @@ fn planned(
     else {
         return Ok(None);
     };
+    let unique = serial_unique(context.history, &serial);
+    if unique.refuses() {
+        return Err(Error::refused(unique.rule, format!("{}: {}", request.file, unique.message))
+            .next("make the plan anew: each draws its own serial numbers"));
+    }
     let tbs = linted(context, request, decision, &serial)?;
     Ok(Some(Item {
         file: request.file.clone(),
@@ -157,11 +170,18 @@ fn stale(what: String) -> Error {
     Error::refused("plan.stale", format!("plan: {what}")).next("make the plan anew with `anchorite plan`")
 }
 
-fn fits(context: &Context<'_>, home: &str, plan: &Plan) -> Result<()> {
+fn fits(context: &Context<'_>, ledger: &Ledger, plan: &Plan) -> Result<()> {
     if plan.dry_run {
         return Err(stale("it comes from a dry run, its serials are placeholders".into()));
     }
-    if plan.home != home || plan.root != context.issuer.fingerprint() {
+    if plan.rehearsal() != ledger.rehearsal() {
+        return Err(Error::refused(
+            "plan.home",
+            "plan: a rehearsal's plan and a real home do not go together",
+        )
+        .next("perform it in the home that made it"));
+    }
+    if plan.home != ledger.home() || plan.root != context.issuer.fingerprint() {
         return Err(Error::refused("plan.home", "plan: it was made in another CA home or for another root")
             .next("perform it in the home that made it"));
     }

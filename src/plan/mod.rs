@@ -8,6 +8,8 @@
 mod file;
 mod make;
 pub mod review;
+#[cfg(test)]
+mod tests;
 
 pub use file::{Item, Plan, Refused, RefusedBy};
 pub use make::{Frame, Prepared, make, prepare};

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::document::{Ids, Lines, Setting, fault, nearest, read};
 use super::profile::Profile;
-use super::values::is_dns_label;
+use super::values::{is_dns_label, is_reserved};
 use crate::error::Result;
 use crate::text::shown;
 use crate::x509::Name;
@@ -105,6 +105,11 @@ impl Register {
                     shown(id)
                 );
                 let next = "rename the cluster; it names a folder and part of host names";
+                return Err(fault(file, text, cluster.offset(), "register.cluster-id", &message, next));
+            }
+            if is_reserved(id) {
+                let message = format!("clusters.{id}: a release or FAT keeps this name for itself");
+                let next = "rename the cluster; it names a folder on the stick";
                 return Err(fault(file, text, cluster.offset(), "register.cluster-id", &message, next));
             }
             let Some(subject) = &cluster.subject else { continue };
@@ -211,6 +216,7 @@ mod tests {
         assert_eq!(id_of("[clusters.east]\npolicy = \"istio\"\nowner = 1"), "register.unknown-key");
         assert_eq!(id_of("[clusters.east]\n"), "register.missing-key");
         assert_eq!(id_of("[clusters.east_1]\npolicy = \"istio\""), "register.cluster-id");
+        assert_eq!(id_of("[clusters.aux]\npolicy = \"istio\""), "register.cluster-id");
         assert_eq!(id_of("[clusters.east]\npolicy = \"istoi\""), "register.unknown-policy");
         assert_eq!(id_of("[clusters.east]\npolicy = \"istio\"\nsubject = \"L\""), "register.value");
         assert_eq!(id_of("[clusters.east]\npolicy = \"istio\"\nrequester = \"east\""), "register.value");

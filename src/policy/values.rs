@@ -242,6 +242,16 @@ pub fn is_dns_label(text: &str) -> bool {
         && edge(text.chars().last())
 }
 
+/// Whether a folder of this name cannot stand in a release: it has the name of
+/// another part of it (on FAT, which knows no case), or of a device of DOS, which
+/// FAT cannot hold.
+pub fn is_reserved(id: &str) -> bool {
+    let numbered = |device| id.strip_prefix(device).is_some_and(|n| matches!(n.as_bytes(), [b'1'..=b'9']));
+    matches!(id, "journal" | "sha256sums" | "con" | "prn" | "aux" | "nul")
+        || numbered("com")
+        || numbered("lpt")
+}
+
 /// Whether this is a DNS name without wildcard, leading or trailing dot.
 pub fn is_dns_name(text: &str) -> bool {
     text.len() <= 253 && text.to_ascii_lowercase().split('.').all(is_dns_label)
@@ -258,6 +268,16 @@ mod tests {
         }
         for bad in ["", "-a", "a-", "a_b", "A", "a.b", "é", "..", &"a".repeat(64)] {
             assert!(!is_dns_label(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn reserved_names() {
+        for id in ["journal", "sha256sums", "con", "nul", "com1", "lpt9"] {
+            assert!(is_reserved(id), "{id}");
+        }
+        for id in ["east", "com", "com0", "com10", "lpt", "console", "nul-1", "journal-2"] {
+            assert!(!is_reserved(id), "{id}");
         }
     }
 

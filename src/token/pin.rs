@@ -7,8 +7,7 @@ use crate::error::{Error, Result};
 
 /// Makes a PIN of the bytes that were typed or read. One trailing newline
 /// (`\n` or `\r\n`) is not part of it. The bytes are wiped, whatever becomes of them.
-pub fn normalise(bytes: Vec<u8>) -> Result<SecretString> {
-    let bytes = Zeroizing::new(bytes);
+pub fn normalise(bytes: Zeroizing<Vec<u8>>) -> Result<SecretString> {
     let line = bytes.strip_suffix(b"\n").map(|rest| rest.strip_suffix(b"\r").unwrap_or(rest));
     let pin = std::str::from_utf8(line.unwrap_or(&bytes)).map_err(|_| unfit("it is not UTF-8"))?;
     if pin.is_empty() {
@@ -42,7 +41,7 @@ mod tests {
             (b" 12 34 ", " 12 34 "),
             ("p\u{e4}ss".as_bytes(), "p\u{e4}ss"),
         ] {
-            assert_eq!(normalise(bytes.to_vec()).unwrap().expose_secret(), pin);
+            assert_eq!(normalise(bytes.to_vec().into()).unwrap().expose_secret(), pin);
         }
     }
 
@@ -55,7 +54,7 @@ mod tests {
             (b"12\x0034", "NUL"),
             (b"12\xff34", "UTF-8"),
         ] {
-            let error = normalise(bytes.to_vec()).unwrap_err();
+            let error = normalise(bytes.to_vec().into()).unwrap_err();
             assert_eq!(error.id, "token.pin-unfit");
             assert!(error.message.contains(why) && !error.message.contains("12"), "{error}");
         }

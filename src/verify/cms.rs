@@ -96,6 +96,13 @@ pub fn verify_detached(
     Ok(attributes.signing_time)
 }
 
+/// The SHA-256 of the content that signed attributes (the SET OF in DER) speak for.
+pub fn signed_digest(attributes: &[u8]) -> Result<Vec<u8>> {
+    let read = read_attributes(attributes)
+        .map_err(|e| Error::integrity(PARSE, format!("not the signed attributes of a message: {e}")))?;
+    Ok(read.message_digest)
+}
+
 /// Checks that this is the certificate of a journal's key: issued by the root
 /// itself, CA:FALSE, digitalSignature alone, documentSigning critical and alone,
 /// no alternative name, P-256. Whether it is valid now is not asked: a record

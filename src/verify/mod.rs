@@ -14,7 +14,7 @@ pub mod signature;
 mod tests;
 
 pub use self::certificate::{Certificate, Verified, verify};
-pub use self::cms::{check_journal_certificate, verify_detached};
+pub use self::cms::{check_journal_certificate, signed_digest, verify_detached};
 pub use self::describe::{DescribedExtension, Description, describe_certificate, describe_tbs};
 pub use self::path::validate_path;
 pub use self::signature::verify_signature;

@@ -134,7 +134,7 @@ fn what_cannot_be_the_pin_never_reaches_the_token() {
     for (file, code, id, word) in [
         ("none", 2, "file.missing", "none: No such file"),
         ("hsm", 2, "file.not-regular", "hsm: not a regular file"),
-        ("huge", 2, "file.too-large", "2000 bytes"),
+        ("huge", 2, "file.too-large", "at most 1024"),
         ("empty", 3, "token.pin-unfit", "it is empty"),
         ("newline", 3, "token.pin-unfit", "it is empty"),
         ("latin1", 3, "token.pin-unfit", "not UTF-8"),

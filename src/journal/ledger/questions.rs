@@ -69,6 +69,14 @@ impl Ledger {
     pub fn by_cluster(&self, cluster: &str) -> Vec<Issued> {
         self.pick(self.by_cluster.get(cluster))
     }
+    /// All certificates, in order of issue.
+    pub fn certificates(&self) -> &[Issued] {
+        &self.certificates
+    }
+    /// An intent that is open, or signed and not released.
+    pub fn intent_at(&self, seq: u64) -> Option<&IntentRecord> {
+        self.intents.get(&seq)
+    }
     /// Intents without a recorded outcome.
     pub fn open_intents(&self) -> impl Iterator<Item = (u64, &IntentRecord)> {
         self.intents.iter().filter(|(_, i)| i.signature.is_none()).map(|(s, i)| (*s, i))
@@ -99,7 +107,7 @@ impl Ledger {
     }
     /// How far a plan came; `None` if it was never begun.
     pub fn plan(&self, digest: &Digest) -> Option<PlanState> {
-        self.plans.get(digest).copied()
+        self.plans.get(digest).map(|(state, _)| *state)
     }
     /// Plans with certificates that are signed and not released.
     pub fn unfinished_plans(&self) -> BTreeSet<Digest> {

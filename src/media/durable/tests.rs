@@ -13,6 +13,20 @@ fn entries(dir: &Path) -> usize {
 }
 
 #[test]
+fn a_secret_is_read_without_a_copy_and_within_its_bound() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pin");
+    for (length, fits) in [(0, true), (9, true), (10, true), (11, false), (5000, false)] {
+        std::fs::write(&path, vec![b'7'; length]).unwrap();
+        match read_secret(&path, 10) {
+            Ok(bytes) => assert!(fits && bytes.len() == length && bytes.capacity() == 74, "{length}"),
+            Err(e) => assert!(!fits && e.id == "file.too-large" && !e.message.contains("77"), "{e}"),
+        }
+    }
+    assert_eq!(read_secret(dir.path(), 10).unwrap_err().id, "file.not-regular");
+}
+
+#[test]
 fn a_file_is_replaced_whole_and_leaves_nothing_beside_it() {
     let dir = tempfile::tempdir().unwrap();
     write_atomic(dir.path(), "head", b"one", 0o600).unwrap();

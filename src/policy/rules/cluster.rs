@@ -3,7 +3,7 @@
 use super::{Check, RuleInfo, listed};
 use crate::finding::{Finding, Outcome};
 use crate::policy::decision::Case;
-use crate::policy::values::is_dns_label;
+use crate::policy::values::{is_dns_label, is_reserved};
 use crate::text::shown;
 
 pub(super) const ID: RuleInfo = RuleInfo::new(
@@ -24,6 +24,19 @@ fn id(case: &Case<'_>) -> Finding {
         Some(profile) => finding.from_policy(profile.source(&profile.subject.cluster_id)),
         None => finding,
     }
+}
+
+pub(super) const RESERVED: RuleInfo = RuleInfo::new(
+    "cluster.reserved",
+    "the cluster's id can name a folder of a release, on every stick",
+    "RFC 1123 §2.1",
+    Check::Always(reserved),
+);
+
+fn reserved(case: &Case<'_>) -> Finding {
+    let id = case.identity.cluster.unwrap_or_default();
+    let wanted = "a name that neither the release nor FAT keeps for itself";
+    RESERVED.demand(!is_reserved(id), shown(id), wanted)
 }
 
 pub(super) const UNKNOWN_POLICY: RuleInfo = RuleInfo::new(

@@ -48,6 +48,7 @@ enum Check {
 /// Every rule there is, in the order of evaluation.
 pub const RULES: &[RuleInfo] = &[
     cluster::ID,
+    cluster::RESERVED,
     cluster::UNKNOWN_POLICY,
     cluster::REGISTERED,
     cluster::AMBIGUOUS,
@@ -60,6 +61,7 @@ pub const RULES: &[RuleInfo] = &[
     subject::ENCODING,
     subject::CHARACTERS,
     subject::NOT_ISSUER,
+    subject::REHEARSAL,
     subject::REQUIRED,
     subject::ALLOWED,
     subject::FIXED,

@@ -58,6 +58,20 @@ fn not_issuer(case: &Case<'_>) -> Finding {
     NOT_ISSUER.demand(!same, subject.to_string(), format!("a name other than {root}"))
 }
 
+pub(super) const REHEARSAL: RuleInfo = RuleInfo::new(
+    "subject.rehearsal",
+    "only beneath a rehearsal's root does a subject say REHEARSAL",
+    "RFC 5280 §4.1.2.6",
+    Check::Always(rehearsal),
+);
+
+/// Everybody who checks a release takes the word for what it says.
+fn rehearsal(case: &Case<'_>) -> Finding {
+    let says = |name: &Name| name.to_string().contains("REHEARSAL");
+    let (subject, root) = (&case.request.subject, &case.context.issuer.subject);
+    REHEARSAL.demand(!says(subject) || says(root), subject.to_string(), "a name without that word")
+}
+
 pub(super) const REQUIRED: RuleInfo = RuleInfo::new(
     "subject.required",
     "the subject has the attributes that the policy requires",

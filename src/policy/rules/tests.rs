@@ -37,6 +37,18 @@ const CASES: &[(&str, Change, Change, Outcome)] = &[
     ("cluster.id", nothing, |w| subject(w, "O=Istio,L=east_1,CN=x"), Outcome::Refused),
     ("cluster.id", nothing, |w| subject(w, "O=Istio,L=east,L=west,CN=x"), Outcome::Refused),
     ("cluster.id", nothing, |w| subject(w, "O=Istio,CN=x"), Outcome::Refused),
+    ("cluster.reserved", nothing, |w| subject(w, "O=Istio,L=journal,CN=x"), Outcome::Refused),
+    ("cluster.reserved", nothing, |w| subject(w, "O=Istio,L=con,CN=x"), Outcome::Refused),
+    ("subject.rehearsal", nothing, |w| subject(w, "O=Istio,L=east,CN=A REHEARSAL"), Outcome::Refused),
+    (
+        "subject.rehearsal",
+        |w| {
+            subject(w, "O=Istio,L=east,CN=A REHEARSAL");
+            w.issuer.subject = Name::parse("CN=Root REHEARSAL").unwrap();
+        },
+        |w| subject(w, "O=Istio,L=east,CN=REHEARSAL"),
+        Outcome::Refused,
+    ),
     ("policy.unknown", nothing, |w| w.forced = Some("istoi".into()), Outcome::Refused),
     ("policy.unknown", nothing, |w| w.claims().profile = Some("\u{1b}".into()), Outcome::Refused),
     (

@@ -1,0 +1,235 @@
+//! What an audit finds, and above all what somebody who can write to the disk,
+//! but has no token, cannot make it overlook.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::journal::sample::{Script, decided, intent, key_intent, session};
+use crate::journal::{Bytes, seal_message};
+use crate::x509::Seconds;
+
+fn judge(script: &Script, bytes: &[u8]) -> Report {
+    let expect = Expectation { root_sha256: Some(Digest::of(&script.root)), ..Expectation::default() };
+    audit(bytes, &expect).0
+}
+
+#[track_caller]
+fn broken(report: &Report, id: &str) {
+    assert_eq!(report.state, State::Broken, "{report:?}");
+    assert!(report.errors.iter().any(|e| e.id == id), "{report:?}");
+}
+
+fn whole() -> Script {
+    let mut script = Script::with_root();
+    script.session("one", &["east", "west"]);
+    script.session("two", &["north"]);
+    script
+}
+
+#[test]
+fn a_whole_journal_is_in_order() {
+    let script = whole();
+    let report = judge(&script, &script.bytes);
+    assert_eq!((report.state, &report.errors[..], &report.open[..]), (State::Ok, &[][..], &[][..]));
+    assert_eq!((report.entries, report.head), (script.ledger.count(), Some(script.ledger.head())));
+    let (_, _, certificates) = audit(&script.bytes, &Expectation::default());
+    assert_eq!(certificates.len(), 5);
+}
+
+#[test]
+fn another_cas_journal_is_told_from_ours() {
+    let (ours, theirs) = (whole(), whole());
+    broken(&judge(&ours, &theirs.bytes), "audit.root");
+    broken(&judge(&ours, &Script::opened().bytes), "audit.root");
+    let expect = Expectation { root: Some(&ours.root), ..Expectation::default() };
+    broken(&audit(&theirs.bytes, &expect).0, "audit.root");
+    assert_eq!(audit(&ours.bytes, &expect).0.state, State::Ok);
+}
+
+/// The root's own certificate is public: alone it proves nothing.
+#[test]
+fn a_journal_rewritten_without_any_seal_is_never_in_order() {
+    let mut script = Script::opened();
+    script.add(decided());
+    let key = script.add(key_intent(KeyRole::Root));
+    script.add(script.key_made(key, KeyRole::Root));
+    script.certify(Purpose::RootCertificate);
+    let report = judge(&script, &script.bytes);
+    assert_eq!(report.state, State::Open);
+    assert!(report.open[0].contains("not sealed"), "{report:?}");
+}
+
+/// All hashes made anew over another journal key: its seals would verify.
+#[test]
+fn a_journal_rewritten_under_another_journal_key_is_broken() {
+    let (ours, theirs) = (whole(), whole());
+    let mine = theirs.key_made(4, KeyRole::Journal);
+    let mut lines = String::new();
+    let mut prev = crate::journal::GENESIS;
+    replay(&ours.bytes, |entry, _| {
+        let mut entry = Entry { prev, ..entry.clone() };
+        if matches!(entry.event, Event::KeyMade { intent: 4, .. }) {
+            entry.event = mine.clone();
+        }
+        if let Event::Intent { purpose: Purpose::Seal, message, .. } = &mut entry.event {
+            *message = Bytes(seal_message(entry.seq, prev, entry.time));
+        }
+        if let Event::Signed { intent, signature } = &mut entry.event
+            && let Some(seal) = lines.lines().nth(*intent as usize)
+            && let Event::Intent { role: KeyRole::Journal, message, .. } =
+                Entry::from_line(0, seal.as_bytes())?.event
+        {
+            *signature = theirs.signature(KeyRole::Journal, &message.0);
+        }
+        let line = entry.to_line()?;
+        prev = Digest::of(line.as_bytes());
+        lines += &(line + "\n");
+        Ok(())
+    })
+    .unwrap();
+    let report = judge(&ours, lines.as_bytes());
+    broken(&report, "journal.sequence");
+    assert!(report.errors[0].message.contains("of another key than the one on record"), "{report:?}");
+}
+
+#[test]
+fn a_signature_that_does_not_verify_is_found_and_the_rest_still_read() {
+    let mut script = Script::with_root();
+    let plan = script.begin("plan", 2);
+    let intent = script.add(script.intermediate(plan, "east"));
+    script.add(Event::Signed { intent, signature: script.signature(KeyRole::Root, b"other") });
+    script.sign(script.intermediate(plan, "west"));
+    script.seal();
+    let report = judge(&script, &script.bytes);
+    broken(&report, "audit.signature");
+    assert_eq!((report.errors.len(), report.entries), (1, script.ledger.count()));
+}
+
+#[test]
+fn a_good_signature_cannot_hide_as_a_rejected_one() {
+    let mut script = Script::with_root();
+    let plan = script.begin("plan", 2);
+    for (cluster, over) in [("east", &b"other"[..]), ("west", b"")] {
+        let event = script.intermediate(plan, cluster);
+        let Event::Intent { message, .. } = &event else { panic!() };
+        let over = if over.is_empty() { message.0.clone() } else { over.to_vec() };
+        let intent = script.add(event);
+        let signature = script.signature(KeyRole::Root, &over);
+        script.add(Event::Rejected { intent, signature, reason: "no".into() });
+        script.seal();
+        let report = judge(&script, &script.bytes);
+        match cluster {
+            "east" => assert_eq!(report.state, State::Ok, "{report:?}"),
+            _ => broken(&report, "audit.rejected"),
+        }
+    }
+}
+
+#[test]
+fn a_release_is_backed_by_a_signature_over_its_sums() {
+    for (signed, recorded, good) in [(true, "sums", true), (true, "other", false), (false, "sums", false)] {
+        let mut script = Script::with_root();
+        let plan = script.begin("plan", 1);
+        script.sign(script.intermediate(plan, "east"));
+        if signed {
+            script.release(plan, b"sums");
+        }
+        let sums = Digest::of(recorded.as_bytes());
+        script.add(Event::Released { plan, folder: "f".into(), sums });
+        script.seal();
+        let report = judge(&script, &script.bytes);
+        match good {
+            true => assert_eq!(report.state, State::Ok, "{report:?}"),
+            false => broken(&report, "audit.release"),
+        }
+    }
+    let mut script = Script::with_root();
+    let plan = script.begin("plan", 1);
+    let mut seal_like =
+        intent(Purpose::Release, KeyRole::Journal, &seal_message(1, Digest::of(b""), script.now));
+    if let Event::Intent { plan: of, .. } = &mut seal_like {
+        *of = Some(plan);
+    }
+    script.sign(seal_like);
+    broken(&judge(&script, &script.bytes), "verify.cms.parse");
+}
+
+#[test]
+fn what_is_unfinished_is_open() {
+    let mut script = whole();
+    script.now = script.now + Seconds(1);
+    script.add(session());
+    assert_eq!(judge(&script, &script.bytes).open.len(), 1);
+    let plan = script.begin("plan", 1);
+    script.add(script.intermediate(plan, "east"));
+    let torn = [&script.bytes[..], b"{"].concat();
+    let report = judge(&script, &torn);
+    assert_eq!((report.state, report.open.len()), (State::Open, 3), "{report:?}");
+    assert!(unreleased_plans(&script.ledger).is_empty(), "nothing of it is signed");
+    let mut young = Script::opened();
+    young.add(decided());
+    young.add(key_intent(KeyRole::Root));
+    assert_eq!(audit(&young.bytes, &Expectation::default()).0.open.len(), 2);
+}
+
+#[test]
+fn known_heads_catch_what_was_cut_or_replaced() {
+    let mut script = whole();
+    let head = Head { count: script.ledger.count(), hash: script.ledger.head() };
+    let older = script.bytes.clone();
+    script.session("three", &["south"]);
+    let newer = Head { count: script.ledger.count(), hash: script.ledger.head() };
+    let with = |bytes: &[u8], known: Head| {
+        let heads = vec![("the sheet".into(), known)];
+        let by_count = audit(bytes, &Expectation { heads, ..Expectation::default() }).0;
+        let by_hash = audit(bytes, &Expectation { head: Some(known.hash), ..Expectation::default() }).0;
+        assert_eq!(by_count.state, by_hash.state);
+        by_count
+    };
+    assert_eq!(with(&script.bytes, newer).state, State::Ok);
+    assert_eq!(with(&script.bytes, head).state, State::Open);
+    broken(&with(&older, newer), "journal.behind");
+    broken(&with(&whole().bytes, head), "journal.unlike");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_beginning_of_a_journal_is_in_order_or_open(cut in any::<prop::sample::Index>()) {
+        let script = whole();
+        let first = script.bytes.iter().position(|b| *b == b'\n').unwrap() + 1;
+        let end = first + cut.index(script.bytes.len() - first + 1);
+        let report = audit(&script.bytes[..end], &Expectation::default()).0;
+        prop_assert!(report.state != State::Broken, "{:?}", report);
+        prop_assert!(report.state == State::Open || script.bytes[..end].ends_with(b"\n"));
+    }
+
+    #[test]
+    fn any_changed_byte_of_a_sealed_journal_shows(at in any::<prop::sample::Index>(), change in 1..=255u8) {
+        let script = whole();
+        let mut bytes = script.bytes.clone();
+        let at = at.index(bytes.len());
+        bytes[at] ^= change;
+        // Without its newline the last line is one that a crash tore: its seal is missing.
+        let wanted = if at + 1 == bytes.len() { State::Open } else { State::Broken };
+        prop_assert_eq!(judge(&script, &bytes).state, wanted);
+    }
+
+    #[test]
+    fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        prop_assert_eq!(audit(&bytes, &Expectation::default()).0.state, State::Broken);
+    }
+}
+
+#[test]
+fn every_byte_of_the_last_two_lines_is_covered_by_the_seal() {
+    let script = Script::with_root();
+    let end = script.bytes.len() - 1;
+    let start = end - script.bytes[..end].rsplit(|b| *b == b'\n').take(2).map(|l| l.len() + 1).sum::<usize>();
+    for at in start + 1..end {
+        let mut bytes = script.bytes.clone();
+        bytes[at] ^= 1;
+        assert_eq!(judge(&script, &bytes).state, State::Broken, "byte {at}");
+    }
+}

@@ -1,0 +1,245 @@
+//! Journals for tests: written as a session would, signed by keys of the test's own.
+
+use std::collections::BTreeMap;
+
+use rcgen::{KeyPair, PublicKeyData as _, SigningKey as _};
+
+use super::{Bytes, Entry, Event, KeyRole, Ledger, Purpose, RootDecision, seal_message};
+use crate::Result;
+use crate::lint::CertificateKind;
+use crate::lint::fixtures::{NOW, key, public, tbs, time};
+use crate::release::cms;
+use crate::x509::{Digest, Name, Seconds, Serial, SignatureAlgorithm, Tbs, Time};
+
+/// A journal as it grows.
+pub(crate) struct Script {
+    pub ledger: Ledger,
+    pub bytes: Vec<u8>,
+    pub now: Time,
+    pub root: Vec<u8>,
+    root_key: KeyPair,
+    journal_key: KeyPair,
+}
+
+impl Script {
+    /// The first line alone.
+    pub fn opened() -> Self {
+        let mut script = Self {
+            ledger: Ledger::default(),
+            bytes: Vec::new(),
+            now: time(NOW),
+            root: Vec::new(),
+            root_key: key(),
+            journal_key: key(),
+        };
+        script.add(opened());
+        script
+    }
+
+    /// With a root, its journal's certificate and the first seal.
+    pub fn with_root() -> Self {
+        let mut script = Self::with_keys();
+        script.certify(Purpose::RootCertificate);
+        script.certify(Purpose::JournalCertificate);
+        script.seal();
+        script
+    }
+
+    /// With both keys, before anything is signed.
+    pub fn with_keys() -> Self {
+        let mut script = Self::opened();
+        script.add(decided());
+        for role in [KeyRole::Root, KeyRole::Journal] {
+            let intent = script.add(key_intent(role));
+            script.add(script.key_made(intent, role));
+        }
+        script
+    }
+
+    /// The line that this event would be.
+    pub fn entry(&self, event: Event) -> Entry {
+        Entry { seq: self.ledger.count(), time: self.now, prev: self.ledger.head(), event }
+    }
+
+    /// Appends; the number of the line.
+    pub fn add(&mut self, event: Event) -> u64 {
+        let entry = self.entry(event);
+        let line = entry.to_line().unwrap();
+        self.ledger.apply(&entry, line.as_bytes()).unwrap();
+        self.bytes.extend(line.bytes().chain([b'\n']));
+        entry.seq
+    }
+
+    /// What the ledger says to such a line, without taking it in.
+    pub fn attempt(&self, event: Event) -> Result<()> {
+        self.attempt_entry(&self.entry(event))
+    }
+
+    pub fn attempt_entry(&self, entry: &Entry) -> Result<()> {
+        self.ledger.clone().apply(entry, entry.to_line().unwrap().as_bytes())
+    }
+
+    pub fn key_made(&self, intent: u64, role: KeyRole) -> Event {
+        Event::KeyMade { intent, public_key: Bytes(self.key(role).subject_public_key_info()) }
+    }
+
+    /// A signature by a key of the home.
+    pub fn signature(&self, role: KeyRole, message: &[u8]) -> Bytes {
+        Bytes(self.key(role).sign(message).unwrap())
+    }
+
+    fn key(&self, role: KeyRole) -> &KeyPair {
+        match role {
+            KeyRole::Root => &self.root_key,
+            KeyRole::Journal => &self.journal_key,
+        }
+    }
+
+    /// Puts an intent on record and signs it.
+    pub fn sign(&mut self, intent: Event) -> u64 {
+        let Event::Intent { role, message, .. } = &intent else { panic!("no intent") };
+        let signature = self.signature(*role, &message.0);
+        let intent = self.add(intent);
+        self.add(Event::Signed { intent, signature });
+        intent
+    }
+
+    /// The bytes of one of the home's own certificates.
+    pub fn own(&self, purpose: Purpose) -> Tbs {
+        let root = public(&self.root_key);
+        match purpose {
+            Purpose::RootCertificate => tbs(CertificateKind::Root, "CN=Root", &root, None),
+            _ => {
+                let above = Some((Name::parse("CN=Root").unwrap(), &root));
+                tbs(CertificateKind::Journal, "CN=Root journal", &public(&self.journal_key), above)
+            }
+        }
+    }
+
+    pub fn certify(&mut self, purpose: Purpose) {
+        let tbs = self.own(purpose);
+        let intent = intent(purpose, KeyRole::Root, tbs.as_der());
+        if purpose == Purpose::RootCertificate {
+            let intent = self.sign(intent);
+            let signature = self.ledger.intent_at(intent).unwrap().signature.clone().unwrap();
+            self.root = tbs.assemble(&signature).unwrap();
+        } else {
+            self.sign(intent);
+        }
+    }
+
+    pub fn seal_intent(&self) -> Event {
+        let message = seal_message(self.ledger.count(), self.ledger.head(), self.now);
+        intent(Purpose::Seal, KeyRole::Journal, &message)
+    }
+
+    pub fn seal(&mut self) {
+        self.sign(self.seal_intent());
+    }
+
+    /// The intent of an intermediate with a key of its own.
+    pub fn intermediate(&self, plan: Digest, cluster: &str) -> Event {
+        let above = Some((Name::parse("CN=Root").unwrap(), &public(&self.root_key)));
+        let subject = format!("L={cluster},CN=ca");
+        let tbs = tbs(CertificateKind::Intermediate, &subject, &public(&key()), above);
+        answering(intent(Purpose::Intermediate, KeyRole::Root, tbs.as_der()), plan, cluster)
+    }
+
+    /// Begins a plan of so many certificates.
+    pub fn begin(&mut self, name: &str, grants: u64) -> Digest {
+        let digest = Digest::of(name.as_bytes());
+        self.add(Event::Plan { digest, grants, refused: vec![] });
+        digest
+    }
+
+    /// The signature over a release's sums, and the line that says it went out.
+    pub fn release(&mut self, plan: Digest, sums: &[u8]) -> Event {
+        let attributes = cms::attributes(sums, self.now).unwrap();
+        self.sign(of_plan(intent(Purpose::Release, KeyRole::Journal, &attributes), plan));
+        Event::Released { plan, folder: "anchorite-2030-01-01-0001".into(), sums: Digest::of(sums) }
+    }
+
+    /// A whole session: plan, certificates, seal, release, seal.
+    pub fn session(&mut self, name: &str, clusters: &[&str]) -> Digest {
+        self.now = self.now + Seconds(60);
+        self.add(session());
+        let plan = self.begin(name, clusters.len() as u64);
+        for cluster in clusters {
+            self.sign(self.intermediate(plan, cluster));
+        }
+        self.seal();
+        let released = self.release(plan, name.as_bytes());
+        self.add(released);
+        self.seal();
+        plan
+    }
+}
+
+pub(crate) fn opened() -> Event {
+    Event::Opened {
+        home: "0011".into(),
+        version: "0.1.0".into(),
+        token: "pkcs11:token=t".into(),
+        unattended: false,
+        rehearsal: false,
+        files: files("first"),
+    }
+}
+
+pub(crate) fn files(text: &str) -> BTreeMap<String, Digest> {
+    BTreeMap::from([("anchorite.toml".into(), Digest::of(text.as_bytes()))])
+}
+
+pub(crate) fn session() -> Event {
+    Event::Session { verb: "sign".into(), operator: "uid 0".into(), confirmed: "operator".into() }
+}
+
+pub(crate) fn decided() -> Event {
+    let serial = |n| Serial::from_bytes(&[n]).unwrap();
+    Event::RootDecided(RootDecision {
+        subject: Bytes(Name::parse("CN=Root").unwrap().as_der().to_vec()),
+        algorithm: "p256".into(),
+        label: "root".into(),
+        not_before: time(NOW),
+        not_after: time(NOW) + Seconds(1),
+        path_len: None,
+        serial: serial(1),
+        journal_serial: serial(2),
+    })
+}
+
+pub(crate) fn key_intent(role: KeyRole) -> Event {
+    let label = if role == KeyRole::Root { "root" } else { "root journal" };
+    Event::KeyIntent { role, algorithm: "p256".into(), label: label.into(), id: "01".into() }
+}
+
+/// An intent that answers nothing.
+pub(crate) fn intent(purpose: Purpose, role: KeyRole, message: &[u8]) -> Event {
+    Event::Intent {
+        purpose,
+        role,
+        algorithm: SignatureAlgorithm::EcdsaSha256,
+        plan: None,
+        request: None,
+        cluster: None,
+        policy: None,
+        message: Bytes(message.to_vec()),
+    }
+}
+
+pub(crate) fn of_plan(mut event: Event, digest: Digest) -> Event {
+    if let Event::Intent { plan, .. } = &mut event {
+        *plan = Some(digest);
+    }
+    event
+}
+
+pub(crate) fn answering(event: Event, digest: Digest, name: &str) -> Event {
+    let mut event = of_plan(event, digest);
+    if let Event::Intent { request, cluster, policy, .. } = &mut event {
+        *request = Some(Digest::of(name.as_bytes()));
+        *cluster = Some(name.into());
+        *policy = Some("istio".into());
+    }
+    event
+}

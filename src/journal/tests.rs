@@ -1,0 +1,333 @@
+//! Which line may follow which, and what lines add up to.
+
+use super::sample::{Script, answering, decided, files, intent, key_intent, of_plan, opened, session};
+use super::{Bytes, Entry, Event, Head, KeyRole, PlanState, Purpose, Standing, replay, seal_message};
+use crate::x509::{Digest, Seconds, SignatureAlgorithm, Status};
+
+#[track_caller]
+fn refused(script: &Script, event: Event, why: &str) {
+    let error = script.attempt(event).unwrap_err();
+    assert_eq!((error.id, error.kind.exit_code()), ("journal.sequence", 4), "{error}");
+    assert!(error.message.contains(why), "{error}");
+}
+
+#[track_caller]
+fn accepted(script: &Script, event: Event) {
+    assert_eq!(script.attempt(event), Ok(()));
+}
+
+#[test]
+fn a_journal_begins_with_opened_and_only_so() {
+    let script = Script::opened();
+    refused(&script, opened(), "begins with 'opened'");
+    accepted(&script, session());
+    let mut empty = Script::opened();
+    empty.ledger = Default::default();
+    refused(&empty, session(), "begins with 'opened'");
+}
+
+#[test]
+fn number_chain_and_time_are_checked() {
+    let script = Script::opened();
+    let good = script.entry(session());
+    assert_eq!(script.attempt_entry(&good), Ok(()));
+    let skipped = Entry { seq: 2, ..good.clone() };
+    assert_eq!(script.attempt_entry(&skipped).unwrap_err().id, "journal.sequence");
+    let unchained = Entry { prev: Digest::of(b"x"), ..good.clone() };
+    assert_eq!(script.attempt_entry(&unchained).unwrap_err().id, "journal.chain");
+    let back = Entry { time: script.now.earlier(Seconds(1)), ..good };
+    assert_eq!(script.attempt_entry(&back).unwrap_err().id, "journal.sequence");
+}
+
+#[test]
+fn the_clock_goes_back_on_record_alone() {
+    let mut script = Script::opened();
+    let from = script.now;
+    script.now = from.earlier(Seconds(3600));
+    refused(&script, Event::ClockCorrected { from: script.now }, "corrects the clock");
+    script.add(Event::ClockCorrected { from });
+    accepted(&script, session());
+}
+
+#[test]
+fn keys_are_made_as_decided_and_once() {
+    let mut script = Script::opened();
+    refused(&script, key_intent(KeyRole::Root), "than was decided");
+    script.add(decided());
+    let other = |role, algorithm: &str, label: &str| Event::KeyIntent {
+        role,
+        algorithm: algorithm.into(),
+        label: label.into(),
+        id: "01".into(),
+    };
+    refused(&script, other(KeyRole::Root, "p384", "root"), "than was decided");
+    refused(&script, other(KeyRole::Root, "p256", "toor"), "than was decided");
+    refused(&script, other(KeyRole::Root, "p257", "root"), "unknown kind");
+    refused(&script, key_intent(KeyRole::Journal), "than was decided");
+    refused(&script, script.key_made(0, KeyRole::Root), "never asked for");
+    let intent = script.add(key_intent(KeyRole::Root));
+    let Event::RootDecided(mut another) = decided() else { panic!() };
+    another.path_len = Some(3);
+    refused(&script, Event::RootDecided(another), "second root");
+    refused(&script, key_intent(KeyRole::Root), "already there");
+    let rsa = crate::x509::PublicKey::from_rsa(&[0xff; 256], &[1, 0, 1]).unwrap();
+    let wrong = Event::KeyMade { intent, public_key: Bytes(rsa.as_der().to_vec()) };
+    refused(&script, wrong, "records a rsa2048 key");
+    script.add(script.key_made(intent, KeyRole::Root));
+    assert!(script.ledger.open_keys().is_empty());
+    refused(&script, script.key_made(intent, KeyRole::Root), "never asked for");
+    refused(&script, other(KeyRole::Journal, "p384", "root journal"), "than was decided");
+    accepted(&script, key_intent(KeyRole::Journal));
+}
+
+#[test]
+fn the_homes_own_certificates_are_for_the_keys_on_record() {
+    let mut script = Script::with_keys();
+    // Keys that somebody without the token made: their certificates, or none, would carry false seals.
+    let foreign = Script::with_keys();
+    for purpose in [Purpose::RootCertificate, Purpose::JournalCertificate] {
+        let theirs = intent(purpose, KeyRole::Root, foreign.own(purpose).as_der());
+        let ours = intent(purpose, KeyRole::Root, script.own(purpose).as_der());
+        refused(&script, theirs, "another key than the one on record");
+        accepted(&script, ours.clone());
+        script.certify(purpose);
+        refused(&script, ours, "a second");
+    }
+}
+
+#[test]
+fn nothing_is_signed_before_it_can_be_sealed() {
+    let mut script = Script::with_keys();
+    let journal =
+        intent(Purpose::JournalCertificate, KeyRole::Root, script.own(Purpose::JournalCertificate).as_der());
+    refused(&script, journal, "before there is a RootCertificate");
+    script.certify(Purpose::RootCertificate);
+    refused(&script, script.seal_intent(), "before there is a JournalCertificate");
+    let plan = script.begin("plan", 1);
+    refused(&script, script.intermediate(plan, "east"), "before there is a JournalCertificate");
+    script.certify(Purpose::JournalCertificate);
+    accepted(&script, script.seal_intent());
+    accepted(&script, script.intermediate(plan, "east"));
+}
+
+#[test]
+fn an_intent_names_the_key_and_the_algorithm_of_its_purpose() {
+    let mut script = Script::with_root();
+    let plan = script.begin("plan", 1);
+    let by = |mut event: Event, other: KeyRole| {
+        if let Event::Intent { role, .. } = &mut event {
+            *role = other;
+        }
+        event
+    };
+    let with = |mut event: Event, other: SignatureAlgorithm| {
+        if let Event::Intent { algorithm, .. } = &mut event {
+            *algorithm = other;
+        }
+        event
+    };
+    let release = of_plan(intent(Purpose::Release, KeyRole::Journal, b"sums"), plan);
+    let good = [script.intermediate(plan, "east"), script.seal_intent(), release];
+    for (event, other) in good.into_iter().zip([KeyRole::Journal, KeyRole::Root, KeyRole::Root]) {
+        accepted(&script, event.clone());
+        refused(&script, by(event.clone(), other), "wrong key or algorithm");
+        refused(&script, with(event, SignatureAlgorithm::EcdsaSha384), "wrong key or algorithm");
+    }
+    let nobody = Script::opened();
+    refused(&nobody, nobody.seal_intent(), "a key that does not exist");
+}
+
+#[test]
+fn what_answers_a_request_belongs_to_a_plan_and_nothing_else_does() {
+    let mut script = Script::with_root();
+    let plan = script.begin("plan", 1);
+    let unknown = Digest::of(b"other");
+    refused(&script, script.intermediate(unknown, "east"), "not being performed");
+    let Event::Intent { message, .. } = script.intermediate(plan, "east") else { panic!() };
+    let bare = intent(Purpose::Intermediate, KeyRole::Root, &message.0);
+    refused(&script, bare.clone(), "answers a request");
+    refused(&script, of_plan(bare, plan), "answers a request");
+    refused(&script, intent(Purpose::Release, KeyRole::Journal, b"sums"), "no plan");
+    refused(&script, of_plan(script.seal_intent(), plan), "belongs to a plan");
+    refused(&script, answering(script.seal_intent(), plan, "east"), "answers a request");
+    refused(&script, Event::Plan { digest: plan, grants: 1, refused: vec![] }, "begun before");
+    script.sign(script.intermediate(plan, "east"));
+    refused(&script, script.intermediate(plan, "west"), "one more than plan");
+}
+
+#[test]
+fn a_serial_is_used_once_burnt_or_not() {
+    let mut script = Script::with_root();
+    let plan = script.begin("plan", 3);
+    let east = script.intermediate(plan, "east");
+    let seq = script.add(east.clone());
+    refused(&script, east.clone(), "a second time");
+    script.add(Event::Settled { intents: vec![seq] });
+    refused(&script, east, "a second time");
+}
+
+#[test]
+fn an_intent_has_one_outcome() {
+    let bytes = || Bytes(vec![1]);
+    let outcomes = |intent| {
+        [
+            Event::Signed { intent, signature: bytes() },
+            Event::Rejected { intent, signature: bytes(), reason: "no".into() },
+            Event::Withdrawn { intents: vec![intent] },
+            Event::Settled { intents: vec![intent] },
+        ]
+    };
+    for (n, status) in [Status::Signed, Status::Burnt, Status::Burnt, Status::Burnt].into_iter().enumerate() {
+        let mut script = Script::with_root();
+        let plan = script.begin("plan", 1);
+        for outcome in outcomes(99) {
+            refused(&script, outcome, "not open");
+        }
+        let intent = script.add(script.intermediate(plan, "east"));
+        assert_eq!(script.ledger.open_intents().count(), 1);
+        script.add(outcomes(intent)[n].clone());
+        assert_eq!(script.ledger.open_intents().count(), 0);
+        let last = script.ledger.certificates().last().unwrap().clone();
+        assert_eq!(last.status, status);
+        // What was certainly not signed stands in nobody's way.
+        let known = if n == 2 { vec![] } else { vec![last] };
+        assert_eq!(script.ledger.by_cluster("east"), known);
+        for outcome in outcomes(intent) {
+            refused(&script, outcome, "not open");
+        }
+    }
+}
+
+#[test]
+fn a_plan_is_spent_by_its_release() {
+    let mut script = Script::with_root();
+    let released = |plan| Event::Released { plan, folder: "f".into(), sums: Digest::of(b"s") };
+    refused(&script, released(Digest::of(b"plan")), "not being performed");
+    let plan = script.begin("plan", 2);
+    script.sign(script.intermediate(plan, "east"));
+    let open = script.add(script.intermediate(plan, "west"));
+    refused(&script, released(plan), "is open");
+    script.add(Event::Settled { intents: vec![open] });
+    assert_eq!(script.ledger.plan(&plan), Some(PlanState::Begun));
+    assert_eq!(script.ledger.unreleased().count(), 1);
+    script.add(released(plan));
+    assert_eq!(script.ledger.plan(&plan), Some(PlanState::Finished));
+    assert_eq!(script.ledger.unreleased().count(), 0);
+    refused(&script, released(plan), "not being performed");
+    refused(&script, script.intermediate(plan, "north"), "not being performed");
+    refused(&script, Event::Plan { digest: plan, grants: 2, refused: vec![] }, "begun before");
+}
+
+#[test]
+fn a_seal_speaks_for_the_line_before_it_at_its_own_time() {
+    let mut script = Script::with_root();
+    script.add(session());
+    let later = seal_message(script.ledger.count(), script.ledger.head(), script.now + Seconds(1));
+    refused(&script, intent(Purpose::Seal, KeyRole::Journal, &later), "something else");
+    let Event::Intent { message, .. } = script.seal_intent() else { panic!() };
+    let seal = script.add(script.seal_intent());
+    let signed = Event::Signed { intent: seal, signature: script.signature(KeyRole::Journal, &message.0) };
+    accepted(&script, signed.clone());
+    script.now = script.now + Seconds(1);
+    refused(&script, signed.clone(), "at another time");
+    script.now = script.now.earlier(Seconds(1));
+    script.add(signed);
+    assert_eq!(script.ledger.seal().unwrap().count, script.ledger.count());
+    assert_eq!(script.ledger.seal().unwrap().message, message.0);
+}
+
+#[test]
+fn documents_are_in_force_once_a_seal_covers_them() {
+    let mut script = Script::opened();
+    script.add(Event::Pinned { files: files("before the root") });
+    assert_eq!(*script.ledger.files(), files("before the root"));
+    let mut script = Script::with_root();
+    script.add(Event::Pinned { files: files("edited") });
+    assert_eq!(*script.ledger.files(), files("first"), "anybody could have written that line");
+    script.seal();
+    assert_eq!(*script.ledger.files(), files("edited"));
+}
+
+#[test]
+fn a_restored_journal_says_where_its_copy_ended() {
+    let script = Script::with_root();
+    let (count, head) = (script.ledger.count(), script.ledger.head());
+    accepted(&script, Event::Restored { count, head });
+    refused(&script, Event::Restored { count: count - 1, head }, "another copy");
+    refused(&script, Event::Restored { count, head: Digest::of(b"x") }, "another copy");
+    accepted(&script, Event::Torn { bytes: 3, sha256: head });
+}
+
+#[test]
+fn a_line_is_read_in_its_one_form() {
+    let line = Script::opened().entry(session()).to_line().unwrap();
+    assert_eq!(Entry::from_line(0, line.as_bytes()).unwrap().to_line().unwrap(), line);
+    for bent in [
+        line.replace("\"seq\":1", "\"seq\": 1"),
+        line.replace("\"seq\":1", "\"seq\":1,\"seq\":1"),
+        line.replace("{\"seq\":1", "{\"note\":\"hidden\",\"seq\":1"),
+        line.replace("\"verb\":\"sign\"", "\"verb\":\"\\u0073ign\""),
+        line.replace("\"verb\":\"sign\"", "\"verb\":\"sign\",\"verb\":\"sign\""),
+        line.replace("00Z", "00+00:00"),
+        line.replace("\"event\":\"session\"", "\"event\":\"party\""),
+        format!("{line} "),
+        format!("{line}\r"),
+        line[1..].into(),
+    ] {
+        let error = Entry::from_line(0, bent.as_bytes()).unwrap_err();
+        assert_eq!((error.id, error.kind.exit_code()), ("journal.line", 4), "{bent}");
+    }
+    let error = Entry::from_line(0, line.replace("session", "\u{1b}\u{202e}").as_bytes()).unwrap_err();
+    assert!(!error.message.contains(['\u{1b}', '\u{202e}']), "{error}");
+}
+
+#[test]
+fn a_known_head_is_compared() {
+    let mut script = Script::opened();
+    let known = Head { count: 1, hash: script.ledger.head() };
+    let compare = |known: Head, script: &Script| {
+        let replayed = replay(&script.bytes, |_, _| Ok(())).unwrap();
+        known.compare("the sheet", replayed.ledger.count(), replayed.hash_at(known.count)).map_err(|e| e.id)
+    };
+    assert_eq!(compare(known, &script), Ok(Standing::Same));
+    script.add(session());
+    assert_eq!(compare(known, &script), Ok(Standing::Ahead));
+    assert_eq!(compare(Head { count: 3, ..known }, &script), Err("journal.behind"));
+    assert_eq!(compare(Head { count: 2, ..known }, &script), Err("journal.unlike"));
+    assert_eq!(compare(Head { count: 0, ..known }, &script), Err("journal.unlike"));
+    assert_eq!(Head::from_json("x", &known.to_json()), Ok(known));
+    let error = Head::from_json("x", b"{\"\x1b\":1}").unwrap_err();
+    assert_eq!(error.id, "journal.head-unreadable");
+    assert!(!error.message.contains('\u{1b}'), "{error}");
+}
+
+#[test]
+fn a_torn_line_is_told_from_the_whole_ones() {
+    let script = Script::with_root();
+    let torn = [&script.bytes[..], b"{\"seq\":"].concat();
+    let replayed = replay(&torn, |_, _| Ok(())).unwrap();
+    assert_eq!((replayed.torn, replayed.whole), (b"{\"seq\":".to_vec(), script.bytes.len() as u64));
+    assert_eq!(replay(b"{\"seq\":", |_, _| Ok(())).unwrap_err().id, "journal.empty");
+    assert_eq!(replay(b"", |_, _| Ok(())).unwrap_err().id, "journal.empty");
+}
+
+#[test]
+fn a_line_is_shown_before_it_is_taken_in() {
+    let script = Script::opened();
+    let mut counts = Vec::new();
+    replay(&script.bytes, |entry, ledger| {
+        counts.push((entry.seq, ledger.count()));
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(counts, [(0, 0)]);
+}
+
+#[test]
+fn seals_and_everything_else_that_is_signed_differ_in_their_first_byte() {
+    let script = Script::with_root();
+    let seal = seal_message(1, script.ledger.head(), script.now);
+    let attributes = crate::release::cms::attributes(b"sums", script.now).unwrap();
+    let tbs = script.own(Purpose::RootCertificate);
+    assert_eq!([seal[0], attributes[0], tbs.as_der()[0]], [b'a', 0x31, 0x30]);
+}

@@ -1,0 +1,271 @@
+//! A plan is performed as it was made, here and today, or not at all.
+
+use super::{Frame, Item, Plan, Prepared, Refused, RefusedBy, make, prepare, review};
+use crate::cluster::{PrivateKey, make_key, make_request};
+use crate::intake::{self, Arrival, Request};
+use crate::journal::sample::Script;
+use crate::journal::{Bytes, Event, Head, KeyRole};
+use crate::perform::Remaining;
+use crate::policy::{Context, DEFAULT_REGISTER, PolicySet, SHIPPED, decide_all};
+use crate::x509::{Digest, Issuer, KeyAlgorithm, Seconds, Serial, Time};
+use secrecy::ExposeSecret as _;
+
+struct Scene {
+    script: Script,
+    policies: PolicySet,
+    issuer: Issuer,
+    requests: Vec<Request>,
+    forced: Option<String>,
+    dry_run: bool,
+    rehearsal: bool,
+}
+
+fn request(cluster: &str) -> Request {
+    let key = PrivateKey::from_pem(make_key(KeyAlgorithm::P256).unwrap().expose_secret().as_bytes()).unwrap();
+    let pem = make_request(&key, cluster, "istio", None).unwrap();
+    match intake::read(&format!("{cluster}.csr"), &pem).remove(0) {
+        Arrival::Request(request) => *request,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn serial(n: u8) -> Serial {
+    Serial::from_entropy(&[n; 32], b"test")
+}
+
+impl Scene {
+    fn new(clusters: &[&str]) -> Self {
+        let script = Script::with_root();
+        // A week, so that a plan can outlive what it grants.
+        let week = |text: &str| {
+            text.replace("default = \"60d\"", "default = \"7d\"")
+                .replace("minimum = \"7d\"", "minimum = \"1d\"")
+        };
+        let texts = SHIPPED.iter().map(|(file, text)| (*file, week(text)));
+        Self {
+            policies: PolicySet::parse(texts, ("clusters.toml", DEFAULT_REGISTER)).unwrap(),
+            issuer: Issuer::from_der(&script.root).unwrap(),
+            requests: clusters.iter().map(|c| request(c)).collect(),
+            forced: Some("istio".into()),
+            dry_run: false,
+            rehearsal: false,
+            script,
+        }
+    }
+
+    fn context<'a>(&'a self, forced: Option<&'a str>, now: Time) -> Context<'a> {
+        let (policies, issuer, history) = (&self.policies, &self.issuer, &self.script.ledger);
+        Context { policies, forced, issuer, history, now }
+    }
+
+    fn try_plan(&self, serials: Vec<Serial>, unusable: Vec<Refused>) -> crate::Result<Plan> {
+        let context = self.context(self.forced.as_deref(), self.script.now);
+        let decisions = decide_all(&context, &self.requests);
+        let frame = Frame {
+            home: self.script.ledger.home().into(),
+            head: Head { count: self.script.ledger.count(), hash: self.script.ledger.head() },
+            rehearsal: self.rehearsal,
+            dry_run: self.dry_run,
+        };
+        make(&context, frame, &self.requests, &decisions, serials, unusable)
+    }
+
+    fn plan(&self) -> Plan {
+        self.try_plan((1..=9).map(serial).take(self.requests.len()).collect(), vec![]).unwrap()
+    }
+
+    fn prepare_at(&self, plan: &Plan, today: Time) -> crate::Result<Vec<Prepared>> {
+        let context = self.context(plan.policy.as_deref(), plan.created);
+        prepare(&context, &self.script.ledger, plan, &plan.items, today)
+    }
+
+    #[track_caller]
+    fn refused(&self, plan: &Plan, id: &str) {
+        let error = self.prepare_at(plan, self.script.now).unwrap_err();
+        assert_eq!(error.id, id, "{error}");
+    }
+
+    /// Takes the plan's first items as far as a session would: begun, and these signed.
+    fn sign(&mut self, plan: &Plan, signed: usize) {
+        let digest = plan.digest().unwrap();
+        self.script.add(Event::Plan { digest, grants: plan.items.len() as u64, refused: vec![] });
+        for item in plan.items.iter().take(signed) {
+            self.script.sign(intent(digest, item));
+        }
+    }
+}
+
+fn intent(plan: Digest, item: &Item) -> Event {
+    use crate::journal::{Purpose, sample};
+    let event = sample::intent(Purpose::Intermediate, KeyRole::Root, &item.tbs.0);
+    sample::answering(event, plan, &item.cluster)
+}
+
+#[test]
+fn what_is_made_is_read_back_and_prepared_byte_for_byte() {
+    let scene = Scene::new(&["east", "west"]);
+    let plan = scene.plan();
+    let bytes = plan.to_bytes().unwrap();
+    assert_eq!(Plan::from_bytes("plan", &bytes).unwrap(), plan);
+    assert_eq!(plan.digest().unwrap(), Digest::of(&bytes));
+    let prepared = scene.prepare_at(&plan, scene.script.now).unwrap();
+    assert_eq!(prepared.iter().map(|p| &p.item).collect::<Vec<_>>(), plan.items.iter().collect::<Vec<_>>());
+    assert!(prepared.iter().all(|p| p.tbs.get().as_der() == p.item.tbs.0));
+}
+
+/// A way to bend an item.
+type Bend = fn(&mut Item);
+
+#[test]
+fn no_field_of_an_item_can_be_edited() {
+    let scene = Scene::new(&["east", "west"]);
+    let bends: [(Bend, &str); 6] = [
+        (|i| i.cluster = "west".into(), "plan.differs"),
+        (|i| i.policy = "issuing-ca".into(), "plan.differs"),
+        (|i| i.serial = serial(99), "plan.differs"),
+        (|i| i.tbs.0[40] ^= 1, "plan.differs"),
+        (|i| i.request = Bytes(request("east").der), "plan.differs"),
+        (|i| i.request.0.truncate(20), "plan.request"),
+    ];
+    for (bend, id) in bends {
+        let mut plan = scene.plan();
+        bend(&mut plan.items[0]);
+        scene.refused(&plan, id);
+    }
+}
+
+#[test]
+fn the_forced_policy_is_shown_and_decides() {
+    let scene = Scene::new(&["east"]);
+    let mut plan = scene.plan();
+    let shown = review::render(&plan, &scene.issuer, &|_| vec![]).unwrap();
+    assert!(shown.contains("\npolicy    istio: "), "{shown}");
+    plan.policy = None;
+    scene.refused(&plan, "plan.differs");
+    assert!(!review::render(&plan, &scene.issuer, &|_| vec![]).unwrap().contains("\npolicy    "));
+    plan.policy = Some("issuing-ca".into());
+    scene.refused(&plan, "plan.differs");
+}
+
+#[test]
+fn a_plan_is_for_its_home_its_root_and_its_time() {
+    let mut scene = Scene::new(&["east"]);
+    let plan = scene.plan();
+    let with = |bend: fn(&mut Plan)| {
+        let mut plan = plan.clone();
+        bend(&mut plan);
+        plan
+    };
+    scene.refused(&with(|p| p.home = "0022".into()), "plan.home");
+    scene.refused(&with(|p| p.root = Digest::of(b"x")), "plan.home");
+    scene.refused(&with(|p| p.mark = "REHEARSAL".into()), "plan.home");
+    scene.refused(&with(|p| p.dry_run = true), "plan.stale");
+    let at = |seconds| {
+        scene.prepare_at(&plan, scene.script.now + Seconds(seconds)).map(|p| p.len()).map_err(|e| e.id)
+    };
+    assert_eq!(scene.prepare_at(&plan, scene.script.now.earlier(Seconds(1))).unwrap_err().id, "plan.stale");
+    let day = 86_400;
+    assert_eq!([at(0), at(6 * day)], [Ok(1), Ok(1)]);
+    assert_eq!(at(8 * day), Err("plan.stale"), "its certificate would be signed expired");
+    assert_eq!(at(31 * day), Err("plan.stale"));
+    scene.rehearsal = true;
+    assert!(scene.plan().rehearsal());
+}
+
+#[test]
+fn text_in_a_plan_file_cannot_pose_as_its_review() {
+    let scene = Scene::new(&["east"]);
+    let refusal = |message: &str| Refused {
+        file: "west.csr".into(),
+        digest: Digest::of(b"x"),
+        cluster: Some("west".into()),
+        by: vec![RefusedBy { rule: "csr.der".into(), message: message.into() }],
+    };
+    let good = scene.try_plan(vec![serial(1)], vec![refusal("no")]).unwrap();
+    let bends: [fn(&mut Plan); 8] = [
+        |p| p.items[0].file = "a.csr\n2. SIGN for cluster x".into(),
+        |p| p.items[0].cluster = "\u{202e}tsae".into(),
+        |p| p.items[0].policy = "\u{1b}[2J".into(),
+        |p| p.refused[0].file = "a\rb".into(),
+        |p| p.refused[0].cluster = Some("\u{9b}".into()),
+        |p| p.refused[0].by[0].message = "no\n-- REFUSED other".into(),
+        |p| p.refused[0].by[0].rule = "\t".into(),
+        |p| p.policy = Some("is\u{442}io".into()),
+    ];
+    for bend in bends {
+        let mut plan = good.clone();
+        bend(&mut plan);
+        let error = Plan::from_bytes("plan", &plan.to_bytes().unwrap()).unwrap_err();
+        assert_eq!((error.id, error.kind.exit_code()), ("plan.unescaped", 4));
+    }
+    assert_eq!(scene.try_plan(vec![serial(1)], vec![refusal("\n")]).unwrap_err().id, "plan.unescaped");
+}
+
+#[test]
+fn a_plan_file_has_one_form() {
+    let scene = Scene::new(&["east"]);
+    let text = String::from_utf8(scene.plan().to_bytes().unwrap()).unwrap();
+    for bent in [
+        text.replace("\"dry_run\": false", "\"dry_run\":  false"),
+        text.replace("\"dry_run\": false", "\"dry_run\": true,\n  \"dry_run\": false"),
+        text.replace("\"dry_run\": false", "\"note\": 1,\n  \"dry_run\": false"),
+        text.replace("anchorite-plan-v1", "anchorite-plan-v2"),
+        text.trim_end().into(),
+        "\u{1b}".into(),
+        text.replace("\"refused\"", "\"\u{1b}\""),
+    ] {
+        let error = Plan::from_bytes("plan", bent.as_bytes()).unwrap_err();
+        assert_eq!((error.id, error.kind.exit_code()), ("plan.unreadable", 2), "{error}");
+        assert!(!error.message.contains('\u{1b}'));
+    }
+}
+
+#[test]
+fn a_serial_is_drawn_once() {
+    let scene = Scene::new(&["east", "west"]);
+    let error = scene.try_plan(vec![serial(1), serial(1)], vec![]).unwrap_err();
+    assert_eq!(error.id, "plan.serial-twice");
+    let used = scene.script.ledger.certificates()[0].serial.clone();
+    assert_eq!(scene.try_plan(vec![used, serial(2)], vec![]).unwrap_err().id, "serial.unique");
+}
+
+#[test]
+fn a_plan_is_resumed_by_how_far_it_came_and_spent_once() {
+    let mut scene = Scene::new(&["east", "west", "north"]);
+    let plan = scene.plan();
+    let count = |scene: &Scene| {
+        Remaining::of(&plan, &scene.script.ledger)
+            .map(|r| (r.fresh.len(), r.signed.len(), r.burnt.len()))
+            .map_err(|e| e.id)
+    };
+    assert_eq!(count(&scene), Ok((3, 0, 0)));
+    scene.sign(&plan, 1);
+    let digest = plan.digest().unwrap();
+    let open = scene.script.add(intent(digest, &plan.items[1]));
+    assert_eq!(count(&scene), Ok((1, 1, 1)));
+    scene.script.add(Event::Settled { intents: vec![open] });
+    assert_eq!(count(&scene), Ok((1, 1, 1)));
+    let released = scene.script.release(digest, b"sums");
+    scene.script.add(released);
+    assert_eq!(count(&scene), Err("plan.spent"));
+}
+
+#[test]
+fn what_one_plan_signed_cannot_leave_by_another() {
+    let mut scene = Scene::new(&["east", "west"]);
+    let plan = scene.plan();
+    let mut forged = plan.clone();
+    forged.items.truncate(1);
+    forged.items[0].cluster = "elsewhere".into();
+    scene.sign(&plan, 1);
+    let id = |scene: &Scene| Remaining::of(&forged, &scene.script.ledger).map(|_| ()).map_err(|e| e.id);
+    assert_eq!(id(&scene), Err("plan.serial-used"));
+    // Not even where somebody put the forged plan on record as begun.
+    let digest = forged.digest().unwrap();
+    scene.script.add(Event::Plan { digest, grants: 1, refused: vec![] });
+    assert_eq!(id(&scene), Err("plan.serial-used"));
+    // Nor under bytes that were never signed.
+    let mut bent = plan;
+    bent.items[0].tbs.0[40] ^= 1;
+    assert_eq!(Remaining::of(&bent, &scene.script.ledger).map(|_| ()).unwrap_err().id, "plan.serial-used");
+}
