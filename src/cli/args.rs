@@ -304,7 +304,7 @@ pub enum PolicyVerb {
         /// Policy files to check instead of the home's documents
         files: Vec<PathBuf>,
     },
-    /// Put edited documents in force, on record
+    /// Put edited documents in force, on record; without an edit, settle and seal what is open
     #[command(after_help = "example:\n  anchorite policy pin --home /srv/ca")]
     Pin(Pin),
 }
