@@ -56,7 +56,6 @@ impl RootSpec {
         let subject = if rehearsal { rehearsal_name(&self.subject)? } else { self.subject.clone() };
         let (serial, journal_serial) = serials;
         check_label(&self.label)?;
-        check_ttl(now, self.ttl)?;
         let decision = RootDecision {
             subject: Bytes(subject.as_der().to_vec()),
             algorithm: self.algorithm.to_string(),
