@@ -178,3 +178,32 @@ fn plan_and_perform_are_sign_in_two_steps_and_a_plan_is_spent_once() {
     std::fs::write(plan, edited).unwrap();
     perform().fails(2, "plan.unreadable");
 }
+
+#[test]
+fn a_release_of_long_ago_is_judged_as_of_its_day() {
+    let a = Appliance::with_root("p256");
+    a.request("east");
+    a.sign(&["--policy", "istio"]).code(0);
+    let release = a.release();
+    let verify =
+        |at: &str| a.run(&["verify", release.to_str().unwrap(), "--root-sha256", &a.root_sha256, "--at", at]);
+    let journal = a.journal();
+    let day = journal.lines().last().unwrap().split("\"time\":\"").nth(1).unwrap().split('"').next().unwrap();
+    verify(day).code(0);
+    verify("2045-01-01T00:00:00Z").code(4);
+    verify("2001-01-01T00:00:00Z").code(4);
+    verify("yesterday").code(2);
+}
+
+#[test]
+fn a_kept_plan_that_was_edited_is_noticed() {
+    let a = Appliance::with_root("p256");
+    a.request("east");
+    a.sign(&["--policy", "istio"]).code(0);
+    a.audit(&[]).code(0);
+    let plan = std::fs::read_dir(a.path("home/plans")).unwrap().next().unwrap().unwrap().path();
+    let edited = std::fs::read_to_string(&plan).unwrap().replace("east", "west");
+    std::fs::write(&plan, edited).unwrap();
+    let audit = a.audit(&[]).code(4).json();
+    assert_eq!(audit["errors"][0]["id"], "home.plan", "{audit}");
+}

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anchorite::x509::{Digest, KeyAlgorithm, Seconds};
+use anchorite::x509::{Digest, KeyAlgorithm, Seconds, Time};
 use clap::{Args, Parser, Subcommand};
 
 use super::parse_digest;
@@ -286,6 +286,9 @@ pub struct Verify {
     /// Accept the release of a rehearsal
     #[arg(long)]
     pub rehearsal: bool,
+    /// Judge validity at this time instead of now, for a release of long ago
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub at: Option<Time>,
 }
 
 /// Policies: check an edit, put it in force
@@ -417,6 +420,10 @@ fn cluster_algorithm(text: &str) -> Result<KeyAlgorithm, String> {
         _ => None,
     }
     .ok_or_else(|| "want p256, p384, rsa2048, rsa3072, rsa4096 or ed25519".into())
+}
+
+fn time(text: &str) -> Result<Time, String> {
+    Time::parse(text).ok_or_else(|| "want a time in UTC, e.g. 2026-11-22T10:00:00Z".into())
 }
 
 fn span(text: &str) -> Result<Seconds, String> {

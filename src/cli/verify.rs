@@ -11,12 +11,12 @@ use super::{folder, output, process, shown_path};
 
 pub fn run(globals: &Globals, args: &Verify) -> Result<u8> {
     let files = folder::read(&args.bundle)?;
-    let now = process::now();
+    let at = args.at.unwrap_or_else(process::now);
     // A cluster's folder carries its receipt at the top; a release does not.
     let report = if files.contains_key(RECEIPT) {
-        release::check_cluster(&files, args.root_sha256, args.rehearsal, now, &Verifier)
+        release::check_cluster(&files, args.root_sha256, args.rehearsal, at, &Verifier)
     } else {
-        release::check(&files, args.root_sha256, args.rehearsal, now, &Verifier)
+        release::check(&files, args.root_sha256, args.rehearsal, at, &Verifier)
     };
     let code = report.worst().map_or(0, |error| error.kind.exit_code());
     if globals.json {

@@ -11,8 +11,10 @@ use crate::error::{Error, Result};
 use crate::journal::{Head, JOURNAL_FILE, Ledger};
 use crate::media::durable;
 use crate::text::shown_bytes;
-use crate::x509::{Status, pem};
+use crate::x509::{Digest, Status, pem};
 
+/// No plan is larger: a thousand requests take about four megabytes.
+const PLAN_MAXIMUM: u64 = 256 << 20;
 /// The largest journal that is read.
 const JOURNAL_MAXIMUM: u64 = 8 << 30;
 
@@ -41,6 +43,7 @@ pub fn examine(dir: &Path, expect: &mut Expectation<'_>) -> Result<Report> {
             faults.extend(check_certificates(dir, &replayed.ledger).err().map(fault));
         }
         faults.extend(check_files(dir, &replayed.ledger, &certificates)?);
+        faults.extend(check_plans(dir)?);
     }
     if !faults.is_empty() {
         report.state = State::Broken;
@@ -90,6 +93,21 @@ fn check_files(dir: &Path, ledger: &Ledger, certificates: &Certificates) -> Resu
     Ok(faults)
 }
 
+/// A kept plan is named by its digest, which is on record where it was performed.
+fn check_plans(dir: &Path) -> Result<Vec<Fault>> {
+    let mut faults = Vec::new();
+    for (name, path) in list(&dir.join("plans"))? {
+        let digest = durable::read_bounded(&path, PLAN_MAXIMUM).map(|bytes| Digest::of(&bytes));
+        if !digest.is_ok_and(|digest| name == format!("{digest}.json")) {
+            faults.push(Fault {
+                id: "home.plan",
+                message: format!("plans/{name}: is not the plan of that digest"),
+            });
+        }
+    }
+    Ok(faults)
+}
+
 /// What lies in a folder: each name fit for a terminal, and the path.
 fn list(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     let unreadable = |e: std::io::Error| {
@@ -119,7 +137,7 @@ fn fault(error: Error) -> Fault {
 
 impl Home {
     /// Everything an auditor or a restore needs, by path: the journal, the documents
-    /// in force, the certificates.
+    /// in force, the certificates, the plans.
     pub fn export(&self) -> Result<Vec<(String, Vec<u8>)>> {
         let mut files = vec![(format!("journal/{JOURNAL_FILE}"), self.journal.bytes()?)];
         files.extend(Documents::read(&self.dir)?.into_files());
@@ -130,6 +148,9 @@ impl Home {
         }
         for (name, path) in list(&self.dir.join("issued"))? {
             files.push((format!("issued/{name}"), durable::read_bounded(&path, 1 << 20)?));
+        }
+        for (name, path) in list(&self.dir.join("plans"))? {
+            files.push((format!("plans/{name}"), durable::read_bounded(&path, PLAN_MAXIMUM)?));
         }
         Ok(files)
     }
