@@ -3,7 +3,9 @@
 use anchorite::Result;
 use anchorite::finding::{Finding, Outcome};
 use anchorite::media::read::MediaFinding;
+use anchorite::plan::review;
 use anchorite::policy::{Context, Decision, decide_all};
+use anchorite::x509::Digest;
 use serde::Serialize;
 
 use super::args::{Globals, Inspect};
@@ -92,6 +94,10 @@ fn render(report: &Report, all: bool) -> String {
             request.file
         ));
         out.push_str(&format!("       SHA-256 {}\n", request.digest));
+        // What its sender reads aloud.
+        for words in Digest::parse(&request.digest).iter().flat_map(review::wrapped_words) {
+            out.push_str(&format!("               {words}\n"));
+        }
         let mut passed = 0;
         for finding in &request.findings {
             let text = |key: &str| finding.get(key).and_then(|v| v.as_str()).unwrap_or_default();
