@@ -26,9 +26,7 @@ fn generated(token: &mut Pkcs11, algorithm: KeyAlgorithm, label: &str, id: &[u8]
     token.generate(key_permit(KeyRole::Root, algorithm, label, id))
 }
 
-#[test]
-#[ignore = "run by softhsm_keeps_every_promise"]
-fn each_kind_of_key_is_generated_found_again_and_signs() {
+pub(super) fn each_kind_of_key_is_generated_found_again_and_signs() {
     let mut token = logged_in("keys");
     for (number, algorithm) in [
         KeyAlgorithm::P256,
@@ -75,9 +73,7 @@ fn each_kind_of_key_is_generated_found_again_and_signs() {
     }
 }
 
-#[test]
-#[ignore = "run by softhsm_keeps_every_promise"]
-fn rsa_signs_without_the_hashing_mechanism_too() {
+pub(super) fn rsa_signs_without_the_hashing_mechanism_too() {
     let mut token = logged_in("plain rsa");
     let key = generated(&mut token, KeyAlgorithm::Rsa(2048), "plain", b"plain").unwrap();
     for plain in [false, true] {
@@ -99,9 +95,7 @@ fn rsa_signs_without_the_hashing_mechanism_too() {
     assert!(error.message.contains("CKM_EC_EDWARDS_KEY_PAIR_GEN"), "{error}");
 }
 
-#[test]
-#[ignore = "run by softhsm_keeps_every_promise"]
-fn a_size_out_of_range_is_refused_before_generating() {
+pub(super) fn a_size_out_of_range_is_refused_before_generating() {
     let mut token = open("pkcs11:token=keys").unwrap();
     for bits in [256, 32768] {
         let error = token.supports(KeyAlgorithm::Rsa(bits)).unwrap_err();
@@ -110,9 +104,7 @@ fn a_size_out_of_range_is_refused_before_generating() {
     }
 }
 
-#[test]
-#[ignore = "run by softhsm_keeps_every_promise"]
-fn what_does_not_fit_the_permit_is_not_done() {
+pub(super) fn what_does_not_fit_the_permit_is_not_done() {
     let mut token = logged_in("permits");
     let key = generated(&mut token, KeyAlgorithm::P256, "root", b"root").unwrap();
 

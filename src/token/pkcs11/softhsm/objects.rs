@@ -16,9 +16,7 @@ fn key_pair(token: &mut Pkcs11, curve: &[u8], id: &[u8], label: &[u8], more: &[A
     token.writable().unwrap().generate_key_pair(&Mechanism::EccKeyPairGen, &public, &private).unwrap();
 }
 
-#[test]
-#[ignore = "run by softhsm_keeps_every_promise"]
-fn other_objects_do_not_disturb() {
+pub(super) fn other_objects_do_not_disturb() {
     let mut token = logged_in("others");
     let weird = b"\x1b[31mred\xff".to_vec();
     foreign(
@@ -89,9 +87,7 @@ fn other_objects_do_not_disturb() {
     assert!(listed.iter().all(|object| Pkcs11Uri::parse(&object.uri).is_ok()));
 }
 
-#[test]
-#[ignore = "run by softhsm_keeps_every_promise"]
-fn an_id_that_names_two_keys_names_none() {
+pub(super) fn an_id_that_names_two_keys_names_none() {
     let mut token = logged_in("twins");
     key_pair(&mut token, &P256, b"two", b"first", &[]);
     key_pair(&mut token, &P256, b"two", b"second", &[]);
@@ -114,9 +110,7 @@ fn an_id_that_names_two_keys_names_none() {
     assert_eq!(token.find_key(b"two").unwrap_err().id, "token.public-key-missing");
 }
 
-#[test]
-#[ignore = "run by softhsm_keeps_every_promise"]
-fn a_key_that_is_not_fit_is_told_as_it_is() {
+pub(super) fn a_key_that_is_not_fit_is_told_as_it_is() {
     let mut token = logged_in("twins");
     let open_key = [Attribute::Extractable(true), Attribute::Sensitive(false), Attribute::Derive(true)];
     key_pair(&mut token, &P256, b"open", b"open", &open_key);
@@ -136,9 +130,7 @@ fn a_key_that_is_not_fit_is_told_as_it_is() {
     assert_eq!(error.id, "token.always-authenticate");
 }
 
-#[test]
-#[ignore = "run by softhsm_keeps_every_promise"]
-fn data_is_replaced_and_survives_a_crash_in_between() {
+pub(super) fn data_is_replaced_and_survives_a_crash_in_between() {
     let mut token = open("pkcs11:token=data").unwrap();
     assert!(token.load_data("head").unwrap().is_empty());
     assert!(token.store_data("head", b"one").unwrap());

@@ -2,9 +2,7 @@
 
 use super::*;
 
-#[test]
-#[ignore = "run by softhsm_keeps_every_promise"]
-fn a_token_is_chosen_by_its_uri() {
+pub(super) fn a_token_is_chosen_by_its_uri() {
     let all = list(&module(), None).unwrap();
     let mut labels: Vec<&str> = all.iter().map(|info| info.label.as_str()).collect();
     labels.sort_unstable();
@@ -20,9 +18,7 @@ fn a_token_is_chosen_by_its_uri() {
     }
 }
 
-#[test]
-#[ignore = "run by softhsm_keeps_every_promise"]
-fn a_token_that_is_not_the_only_one_is_not_chosen() {
+pub(super) fn a_token_that_is_not_the_only_one_is_not_chosen() {
     let error = open("pkcs11:token=nowhere;object=x").unwrap_err();
     assert_eq!(error.id, "token.absent");
     assert!(error.message.contains("`pkcs11:token=nowhere`"), "{error}");
@@ -38,9 +34,7 @@ fn a_token_that_is_not_the_only_one_is_not_chosen() {
     assert_eq!(open("pkcs11:token=keys;serial=0").unwrap_err().id, "token.absent");
 }
 
-#[test]
-#[ignore = "run by softhsm_keeps_every_promise"]
-fn a_wrong_pin_is_told_with_what_the_token_says() {
+pub(super) fn a_wrong_pin_is_told_with_what_the_token_says() {
     let mut token = open("pkcs11:token=pins").unwrap();
     assert_eq!(token.info().pin_state, "");
     assert!(!token.pin_at_token());
@@ -61,9 +55,7 @@ fn a_wrong_pin_is_told_with_what_the_token_says() {
     assert_eq!(open("pkcs11:token=pins").unwrap().info().pin_state, "");
 }
 
-#[test]
-#[ignore = "run by softhsm_keeps_every_promise"]
-fn without_login_there_is_randomness_but_no_private_key() {
+pub(super) fn without_login_there_is_randomness_but_no_private_key() {
     let mut token = open("pkcs11:token=nobody").unwrap();
     let (first, second) = (token.random(32).unwrap().unwrap(), token.random(32).unwrap().unwrap());
     assert_eq!(first.len(), 32);
@@ -72,9 +64,7 @@ fn without_login_there_is_randomness_but_no_private_key() {
     assert_eq!(token.generate(permit).unwrap_err().id, "token.not-logged-in");
 }
 
-#[test]
-#[ignore = "run by softhsm_keeps_every_promise"]
-fn the_module_is_compared_with_its_digest() {
+pub(super) fn the_module_is_compared_with_its_digest() {
     let digest = Digest::of(&std::fs::read(module()).unwrap());
     let uri = Pkcs11Uri::parse("pkcs11:token=pins").unwrap();
     assert!(Pkcs11::open(&module(), Some(&digest), &uri).is_ok());
@@ -84,9 +74,7 @@ fn the_module_is_compared_with_its_digest() {
     assert!(error.message.contains(&digest.to_string()), "{error}");
 }
 
-#[test]
-#[ignore = "run by softhsm_keeps_every_promise"]
-fn a_token_can_be_handed_to_another_thread() {
+pub(super) fn a_token_can_be_handed_to_another_thread() {
     let token = open("pkcs11:token=pins").unwrap();
     std::thread::spawn(move || token.info().label.clone()).join().unwrap();
 }
