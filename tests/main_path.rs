@@ -207,3 +207,90 @@ fn a_kept_plan_that_was_edited_is_noticed() {
     let audit = a.audit(&[]).code(4).json();
     assert_eq!(audit["errors"][0]["id"], "home.plan", "{audit}");
 }
+
+/// A line as somebody with the disk and without the token would add it: canonical,
+/// with the right hash, under a signature that was made for something else.
+#[test]
+fn a_forged_signature_after_the_last_seal_stops_every_verb() {
+    let a = Appliance::with_root("p256");
+    a.request("east");
+    a.sign(&["--policy", "istio"]).code(0);
+    let journal = a.journal();
+    let lines: Vec<serde_json::Value> = journal.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    // Another release of the same plan's kind: the last seal's two lines, once more.
+    let mut forged = journal.clone();
+    let seal: Vec<&str> = journal.lines().rev().take(2).collect();
+    let hash = |line: &str| anchorite::x509::Digest::of(line.as_bytes()).to_string();
+    let count = lines.len() as u64;
+    let head = hash(journal.lines().last().unwrap());
+    let time = lines.last().unwrap()["time"].as_str().unwrap();
+    let parsed = anchorite::x509::Time::parse(time).unwrap();
+    let message =
+        anchorite::journal::seal_message(count, anchorite::x509::Digest::parse(&head).unwrap(), parsed);
+    let old: serde_json::Value = serde_json::from_str(seal[1]).unwrap();
+    let encoded = serde_json::to_string(&anchorite::journal::Bytes(message)).unwrap();
+    let intent = seal[1]
+        .replace(&format!("\"seq\":{}", old["seq"]), &format!("\"seq\":{count}"))
+        .replace(old["prev"].as_str().unwrap(), &head)
+        .replace(&old["message"].to_string(), &encoded);
+    let last: serde_json::Value = serde_json::from_str(seal[0]).unwrap();
+    let signed = seal[0]
+        .replace(&format!("\"seq\":{}", last["seq"]), &format!("\"seq\":{}", count + 1))
+        .replace(last["prev"].as_str().unwrap(), &hash(&intent))
+        .replace(&format!("\"intent\":{}", last["intent"]), &format!("\"intent\":{count}"));
+    forged.push_str(&format!("{intent}\n{signed}\n"));
+    a.write("home/journal/journal.jsonl", &forged);
+    a.audit(&[]).code(4);
+    a.request("west");
+    a.sign(&["--policy", "istio"]).fails(4, "journal.seal");
+    let stick = a.path("in");
+    a.run(&["inspect", stick.to_str().unwrap()]).fails(4, "journal.seal");
+    a.run(&["policy", "pin", "--yes"]).fails(4, "journal.seal");
+    assert_eq!(a.journal(), forged, "nothing was written onto it");
+}
+
+#[test]
+fn a_receipt_can_neither_steer_a_terminal_nor_name_another_cluster() {
+    let a = Appliance::with_root("p256");
+    a.request("east");
+    a.sign(&["--policy", "istio"]).code(0);
+    let receipt = a.release().join("east/receipt.toml");
+    let text = std::fs::read_to_string(&receipt).unwrap();
+    let folder = a.release().join("east");
+    let verify = || a.run(&["verify", folder.to_str().unwrap(), "--root-sha256", &a.root_sha256]);
+    std::fs::write(
+        &receipt,
+        text.replace("policy = \"istio\"", "policy = \"a\\u001b[2J\\u202eb\\nverified\""),
+    )
+    .unwrap();
+    let ran = verify();
+    assert!(
+        !ran.stdout.contains(['\u{1b}', '\u{202e}']) && !ran.stdout.contains("\nverified\""),
+        "{}",
+        ran.stdout
+    );
+    std::fs::write(&receipt, text.replace("cluster = \"east\"", "cluster = \"west\"")).unwrap();
+    assert!(verify().code(4).stdout.contains("cluster is 'west'"));
+    std::fs::write(&receipt, vec![b'#'; 9 << 20]).unwrap();
+    verify().fails(4, "folder.too-large");
+}
+
+#[test]
+fn a_subject_that_no_verifier_would_take_is_refused_by_name_and_blocks_nobody_else() {
+    let a = Appliance::with_root("p256");
+    a.request("east");
+    // A common name as BMPString: read, but not written by RFC 5280 §4.1.2.4.
+    support::run(
+        a.dir.path(),
+        "python3",
+        &[
+            "-c",
+            "import subprocess as s\nopen('c.cnf','w').write('[req]\\nprompt=no\\nstring_mask=MASK:0x800\\ndistinguished_name=d\\n[d]\\nO=Istio\\nL=west\\nCN=west\\n')\ns.run(['openssl','req','-new','-newkey','ec','-pkeyopt','ec_paramgen_curve:P-256','-nodes','-keyout','w.key','-config','c.cnf','-out','in/west.csr'],check=True,stderr=s.DEVNULL)",
+        ],
+    );
+    let stick = a.path("in");
+    let seen = a.run(&["inspect", "--policy", "istio", "--json", stick.to_str().unwrap()]).code(1).json();
+    let west = seen["requests"].as_array().unwrap().iter().find(|r| r["file"] == "west.csr").unwrap();
+    assert_eq!(west["verdict"], "refuse", "{west}");
+    a.sign(&["--policy", "istio", "--partial"]).code(0);
+}

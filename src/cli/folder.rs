@@ -9,7 +9,9 @@ use anchorite::{Error, Result};
 use super::shown_path;
 
 /// A release holds a copy of the journal, so its bounds are wider than a stick's.
-const LIMITS: Limits = Limits { file_bytes: 8 << 30, files: 100_000, depth: 4, total_bytes: 9 << 30 };
+const LIMITS: Limits = Limits { file_bytes: 2 << 30, files: 100_000, depth: 4, total_bytes: 3 << 30 };
+/// Only the journal's copy grows; nothing else of ours comes near this.
+const DOCUMENT_MAXIMUM: usize = 8 << 20;
 
 /// Every file beneath a folder by its path; anything odd in it is an error.
 pub fn read(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
@@ -20,6 +22,14 @@ pub fn read(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let stick = read_paths(&[PathBuf::from(folder)], &LIMITS)?;
     if let Some(odd) = stick.findings.iter().find(|f| f.refused) {
         return Err(Error::integrity(odd.rule, format!("{}: {}", odd.file, odd.message)));
+    }
+    let large = |path: &str, bytes: &[u8]| !path.starts_with("journal/") && bytes.len() > DOCUMENT_MAXIMUM;
+    if let Some(file) = stick.files.iter().find(|file| large(&file.path, &file.bytes)) {
+        return Err(Error::integrity(
+            "folder.too-large",
+            format!("{}: {} bytes, no file of a release is that large", file.path, file.bytes.len()),
+        )
+        .next("do not use it; fetch the release again from where it was made"));
     }
     Ok(stick.files.into_iter().map(|file| (file.path, file.bytes)).collect())
 }

@@ -3,8 +3,8 @@
 use anchorite::Result;
 use anchorite::finding::{Finding, Outcome};
 use anchorite::media::read::MediaFinding;
-use anchorite::plan::review;
-use anchorite::policy::{Context, Decision, decide_all};
+use anchorite::plan::{decide, review};
+use anchorite::policy::{Context, Decision};
 use anchorite::x509::Digest;
 use serde::Serialize;
 
@@ -39,7 +39,7 @@ pub fn run(globals: &Globals, args: &Inspect) -> Result<u8> {
         history: home.journal.ledger(),
         now: process::now(),
     };
-    let decisions = decide_all(&context, &incoming.requests);
+    let decisions = decide(&context, &incoming.requests);
     let nothing = decisions.is_empty() && incoming.unusable.is_empty();
     if nothing && !incoming.media.iter().any(|m| m.refused) {
         return Err(intake::nothing_found(&args.paths));

@@ -6,7 +6,7 @@ use anchorite::home::Home;
 use anchorite::journal::Ledger;
 use anchorite::media::durable;
 use anchorite::plan::{self, Frame, Plan, review};
-use anchorite::policy::{Context, Decision, decide_all};
+use anchorite::policy::{Context, Decision};
 use anchorite::token::Token;
 use anchorite::x509::{Digest, Serial};
 use anchorite::{Error, Result};
@@ -49,7 +49,7 @@ pub fn make(
         history,
         now: process::now(),
     };
-    let decisions = decide_all(&context, &incoming.requests);
+    let decisions = plan::decide(&context, &incoming.requests);
     let serials = serials(wishes.dry_run, incoming.requests.iter().map(|r| r.digest), token)?;
     let frame = Frame {
         home: home.journal.ledger().home().into(),

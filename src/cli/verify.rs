@@ -1,9 +1,13 @@
 //! `verify`: a release, anywhere.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use anchorite::Result;
+use anchorite::audit::{Expectation, audit};
+use anchorite::journal::JOURNAL_FILE;
 use anchorite::release::{self, RECEIPT, Report, Verifier};
+use anchorite::text::shown;
+use anchorite::x509::Digest;
+use anchorite::{Error, Result};
 
 use super::args::{Globals, Verify};
 use super::output::{BAD, GOOD, styled};
@@ -18,6 +22,7 @@ pub fn run(globals: &Globals, args: &Verify) -> Result<u8> {
     } else {
         release::check(&files, args.root_sha256, args.rehearsal, at, &Verifier)
     };
+    let report = with_journal(report, &files, args.root_sha256);
     let code = report.worst().map_or(0, |error| error.kind.exit_code());
     if globals.json {
         output::json(&serde_json::json!({
@@ -35,6 +40,20 @@ pub fn run(globals: &Globals, args: &Verify) -> Result<u8> {
     Ok(code)
 }
 
+/// The journal's copy in a release must hold by itself, too.
+fn with_journal(mut report: Report, files: &BTreeMap<String, Vec<u8>>, root: Digest) -> Report {
+    let path = format!("{}/{JOURNAL_FILE}", release::JOURNAL);
+    if let Some(journal) = files.get(&path) {
+        let expect = Expectation { root_sha256: Some(root), ..Expectation::default() };
+        let faults = audit(journal, &expect).0.errors;
+        report.errors.extend(faults.into_iter().map(|f| {
+            Error::integrity(f.id, format!("{path}: {}", f.message))
+                .next("do not load it: ask who holds the root")
+        }));
+    }
+    report
+}
+
 fn render(report: &Report, place: &str) -> String {
     let mut out = String::new();
     if report.rehearsal {
@@ -43,7 +62,10 @@ fn render(report: &Report, place: &str) -> String {
     for cluster in &report.clusters {
         out.push_str(&format!(
             "  {:<20} serial {}, policy {}, until {}\n",
-            cluster.cluster, cluster.serial, cluster.policy, cluster.not_after
+            shown(&cluster.cluster),
+            cluster.serial,
+            shown(&cluster.policy),
+            cluster.not_after
         ));
     }
     for error in &report.errors {

@@ -10,7 +10,7 @@ use super::key::PrivateKey;
 use super::secret;
 use crate::error::{Error, Result};
 use crate::release::certificate::facts;
-use crate::release::{self, CA_CERT, CERT_CHAIN, Judge, ROOT_CERT, istio};
+use crate::release::{self, CA_CERT, CERT_CHAIN, Consumer, Judge, ROOT_CERT, istio};
 use crate::text::hex;
 use crate::x509::{Digest, PublicKey, Time};
 
@@ -64,6 +64,13 @@ pub fn assemble(
     let report = release::check_cluster(bundle, root_sha256, options.allow_rehearsal, options.at, judge);
     if let Some(worst) = report.worst() {
         return Err(worst.clone());
+    }
+    if report.clusters.iter().any(|receipt| receipt.consumer != Consumer::Istio) {
+        return Err(Error::refused(
+            "assemble.consumer",
+            "the bundle is not one for Istio: it has no Secret `cacerts`",
+        )
+        .next("take the PEM files of the folder as they are, with the key beside them"));
     }
     check_key(key.public_key(), &facts(CA_CERT, &certificates.certificate)?.public_key)?;
     Ok(join(&files, key))

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    Bytes, Entry, Event, Head, KeyPermit, KeyRole, Ledger, Permit, Purpose, Replay, Standing, replay,
-    seal_message,
+    Bytes, Entry, Event, Head, IntentRecord, KeyPermit, KeyRole, Ledger, Permit, Purpose, Replay, Standing,
+    replay, seal_message,
 };
 use crate::error::{Error, Result};
 use crate::lint::Linted;
@@ -23,6 +23,7 @@ pub struct Journal {
     folder: PathBuf,
     file: AppendFile,
     replayed: Replay,
+    unsealed: Vec<(IntentRecord, Vec<u8>)>,
     /// A line was refused: what stands in memory is not what is on disk.
     unlike: bool,
 }
@@ -62,8 +63,26 @@ impl Journal {
             }
             _ => e,
         })?;
-        let replayed = replay(&bytes, |_, _| Ok(()))?;
-        Ok(Self { folder: folder.to_path_buf(), file: AppendFile::open(&path)?, replayed, unlike: false })
+        let mut unsealed = Vec::new();
+        let replayed = replay(&bytes, |entry, ledger| {
+            if let Event::Signed { intent, signature } = &entry.event
+                && let Some(record) = ledger.intent_at(*intent)
+            {
+                if record.purpose == Purpose::Seal {
+                    unsealed.clear();
+                }
+                unsealed.push((record.clone(), signature.0.clone()));
+            }
+            Ok(())
+        })?;
+        let file = AppendFile::open(&path)?;
+        Ok(Self { folder: folder.to_path_buf(), file, replayed, unsealed, unlike: false })
+    }
+
+    /// The last seal's signature and every one after it, as the file had them when it
+    /// was opened: nothing yet vouches for these, so whoever opens it verifies them.
+    pub fn unsealed_signatures(&self) -> &[(IntentRecord, Vec<u8>)] {
+        &self.unsealed
     }
 
     /// What it says.

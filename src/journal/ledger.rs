@@ -265,7 +265,7 @@ impl Ledger {
             return Err(format!("uses serial {} a second time", facts.serial));
         }
         self.by_key.entry(facts.key).or_default().push(place);
-        self.by_subject.entry(facts.subject.as_der().to_vec()).or_default().push(place);
+        self.by_subject.entry(facts.subject.canonical()).or_default().push(place);
         if let Some(cluster) = &cluster {
             self.by_cluster.entry(cluster.clone()).or_default().push(place);
         }

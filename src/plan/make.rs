@@ -4,12 +4,12 @@
 use super::file::{MAXIMUM_AGE, Plan};
 use super::{Item, Refused, RefusedBy};
 use crate::error::{Error, Result};
-use crate::finding::Finding;
+use crate::finding::{Finding, Outcome};
 use crate::intake::{self, Arrival, Request};
 use crate::journal::{Bytes, Head, Ledger};
 use crate::lint::{CertificateKind, Linted, lint};
-use crate::policy::{Context, Decision, decide_all, serial_unique};
-use crate::x509::{Serial, Tbs, Time};
+use crate::policy::{Context, Decision, Grant, decide_all, serial_unique};
+use crate::x509::{Digest, Serial, Tbs, Time};
 
 /// An item with its bytes linted: all that `perform` needs to put it on record.
 #[derive(Debug)]
@@ -68,6 +68,41 @@ pub fn make(
     );
     plan.check("plan")?;
     Ok(plan)
+}
+
+/// Decides on requests, and lints the certificate that each grant leads to: one that
+/// no verifier would take is refused like any other, not found out when it is signed.
+pub fn decide(context: &Context<'_>, requests: &[Request]) -> Vec<Decision> {
+    let mut decisions = decide_all(context, requests);
+    for decision in &mut decisions {
+        let Some(why) = decision.grant.as_ref().and_then(|grant| trial(context, grant, decision.digest))
+        else {
+            continue;
+        };
+        let message = format!("the certificate would not pass its lints: {why}");
+        decision.grant = None;
+        decision.findings.push(Finding::new(
+            "certificate.lint",
+            Outcome::Refused,
+            "RFC 5280 §4",
+            message,
+            why,
+            "none",
+        ));
+    }
+    decisions
+}
+
+/// What is wrong with the certificate that a grant leads to, under any serial.
+fn trial(context: &Context<'_>, grant: &Grant, request: Digest) -> Option<String> {
+    let serial = Serial::from_entropy(&request.0, b"trial");
+    let tbs = match grant.specification(serial, context.issuer).and_then(|spec| spec.to_tbs()) {
+        Ok(tbs) => tbs,
+        Err(error) => return Some(error.message),
+    };
+    let failure = lint(tbs, CertificateKind::Intermediate, Some(context.issuer)).err()?;
+    let findings = failure.findings.iter().filter(|f| f.refuses());
+    Some(findings.map(|f| format!("{} [{}]", f.message, f.rule)).collect::<Vec<_>>().join("; "))
 }
 
 /// Checks a plan against today: it belongs to this home and root, it is neither

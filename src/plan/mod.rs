@@ -12,4 +12,4 @@ pub mod review;
 mod tests;
 
 pub use file::{Item, Plan, Refused, RefusedBy};
-pub use make::{Frame, Prepared, make, prepare};
+pub use make::{Frame, Prepared, decide, make, prepare};

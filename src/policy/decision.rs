@@ -127,7 +127,7 @@ impl Earlier {
             let (key, subject) = (grant.public_key().digest(), grant.subject());
             self.clusters.insert(grant.cluster().into(), file());
             self.keys.insert(key, (subject.clone(), file()));
-            self.subjects.insert(subject.as_der().into(), (key, file()));
+            self.subjects.insert(subject.canonical(), (key, file()));
         }
     }
 

@@ -7,7 +7,7 @@ use crate::x509::{Digest, Issued, Serial};
 pub trait History {
     /// Everything ever certified for this key (SHA-256 of the SubjectPublicKeyInfo).
     fn by_key(&self, key: &Digest) -> Vec<Issued>;
-    /// Everything ever certified under this subject (the Name's DER).
+    /// Everything ever certified under this subject (the Name's canonical form).
     fn by_subject(&self, subject: &[u8]) -> Vec<Issued>;
     /// Everything ever certified for this cluster.
     fn by_cluster(&self, cluster: &str) -> Vec<Issued>;

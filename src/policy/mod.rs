@@ -26,7 +26,7 @@ pub use profile::{
     ClaimModes, Extensions, Key, KeyUsageBounds, Profile, Release, Renewal, Signature, Subject,
     SubjectAltNames, Validity,
 };
-pub use register::{Cluster, Register, RegisteredSubject, SshKey};
+pub use register::{Cluster, Register, RegisteredSubject};
 pub use rules::{RULES, RuleInfo, serial_unique};
 pub use set::PolicySet;
 pub use shipped::{DEFAULT_REGISTER, SHIPPED};

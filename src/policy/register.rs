@@ -37,8 +37,6 @@ pub struct Cluster {
     pub policy: Setting<String>,
     /// The exact subject it must ask for, if the register fixes one.
     pub subject: Option<Setting<RegisteredSubject>>,
-    /// The SSH public key of who may ask for it.
-    pub requester: Option<Setting<SshKey>>,
 }
 
 /// A subject as the register writes it: `O=Istio,L=east,CN=…`.
@@ -62,27 +60,6 @@ impl fmt::Display for RegisteredSubject {
 impl<'de> Deserialize<'de> for RegisteredSubject {
     fn deserialize<D: Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
         Name::parse(&String::deserialize(d)?).map(Self).map_err(|e| D::Error::custom(e.message))
-    }
-}
-
-/// An SSH public key's line: type, key and perhaps a comment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SshKey(String);
-
-impl SshKey {
-    /// The line as written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl<'de> Deserialize<'de> for SshKey {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
-        super::values::worded(d, "one line of an SSH public key: \"ssh-ed25519 AAAA… who\"", |line| {
-            let known = ["ssh-", "ecdsa-", "sk-"].iter().any(|kind| line.starts_with(kind));
-            let single = !line.chars().any(char::is_control);
-            (known && single && line.split_whitespace().count() >= 2).then(|| Self(line.into()))
-        })
     }
 }
 
@@ -195,14 +172,13 @@ mod tests {
 
     #[test]
     fn a_full_entry_reads() {
-        let text = "[clusters.east]\npolicy = \"istio\"\nsubject = \"O=Istio,L=east,CN=root\"\nrequester = \"ssh-ed25519 AAAA east\"\n";
+        let text = "[clusters.east]\npolicy = \"istio\"\nsubject = \"O=Istio,L=east,CN=root\"\n";
         let register = Register::parse("clusters.toml", text).unwrap();
         register.check_policies(&profiles()).unwrap();
         let east = &register.clusters()["east"];
         assert_eq!(register.source(&east.policy), "clusters.toml:2");
         assert!(east.subject.as_ref().unwrap().matches(&Name::parse("O=Istio,L=east,CN=root").unwrap()));
         assert!(!east.subject.as_ref().unwrap().matches(&Name::parse("L=east,O=Istio,CN=root").unwrap()));
-        assert_eq!(east.requester.as_ref().unwrap().as_str(), "ssh-ed25519 AAAA east");
     }
 
     #[test]
@@ -219,7 +195,10 @@ mod tests {
         assert_eq!(id_of("[clusters.aux]\npolicy = \"istio\""), "register.cluster-id");
         assert_eq!(id_of("[clusters.east]\npolicy = \"istoi\""), "register.unknown-policy");
         assert_eq!(id_of("[clusters.east]\npolicy = \"istio\"\nsubject = \"L\""), "register.value");
-        assert_eq!(id_of("[clusters.east]\npolicy = \"istio\"\nrequester = \"east\""), "register.value");
+        assert_eq!(
+            id_of("[clusters.east]\npolicy = \"istio\"\nrequester = \"east\""),
+            "register.unknown-key"
+        );
         assert_eq!(
             id_of("[clusters.e]\npolicy = \"istio\"\nsubject = \"L=w,CN=x\""),
             "register.subject-cluster"

@@ -117,7 +117,7 @@ impl History for Past<'_> {
         self.all(|i| i.key == *key)
     }
     fn by_subject(&self, subject: &[u8]) -> Vec<Issued> {
-        self.all(|i| i.subject.as_der() == subject)
+        self.all(|i| i.subject.canonical() == subject)
     }
     fn by_cluster(&self, cluster: &str) -> Vec<Issued> {
         self.all(|i| i.cluster.as_deref() == Some(cluster))

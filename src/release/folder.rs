@@ -109,7 +109,11 @@ pub fn wrong_root(file: &str, found: Digest, wanted: Digest) -> Error {
 
 /// One error for each field of the receipt that the certificate contradicts.
 fn check_receipt(place: &str, receipt: &Receipt, facts: &Facts, bundle: &istio::Bundle) -> Vec<Error> {
+    let named = |value: &Option<String>| value.as_deref() == Some(&receipt.cluster);
+    let named = facts.subject.attributes().iter().any(|a| named(&a.value));
+    let cluster = if named { receipt.cluster.clone() } else { "another in its subject".into() };
     let fields = [
+        ("cluster", receipt.cluster.clone(), cluster),
         (
             "certificate_sha256",
             receipt.certificate_sha256.to_string(),

@@ -82,6 +82,20 @@ impl Name {
         Self::from_der(&rdns.to_der().map_err(bad)?).map_err(bad)
     }
 
+    /// What two names share that RFC 5280 §7.1 calls the same: string types, case
+    /// and runs of blanks do not count. A name with a value that is no string is
+    /// only the same as its own bytes.
+    pub fn canonical(&self) -> Vec<u8> {
+        let mut out = String::new();
+        for a in &self.attributes {
+            let Some(value) = &a.value else { return self.der.clone() };
+            let words: Vec<String> = value.split_whitespace().map(str::to_lowercase).collect();
+            // Quoted by Debug, so that no value can pose as two.
+            out.push_str(&format!("{} {} {:?}\n", a.rdn, a.oid, words.join(" ")));
+        }
+        out.into_bytes()
+    }
+
     /// The first common name, unescaped.
     pub fn common_name(&self) -> Option<&str> {
         self.values(rfc4519::CN).next().flatten()
@@ -228,6 +242,19 @@ mod tests {
         let name = Name::parse(r"C=CH,O=Example\, Inc.,CN=Root G1").unwrap();
         assert_eq!(name.to_string(), r"C=CH, O=Example\, Inc., CN=Root G1");
         assert_eq!(Name::from_der(name.as_der()).unwrap(), name);
+    }
+
+    #[test]
+    fn names_are_the_same_whatever_their_case_blanks_and_string_types() {
+        let name = |text: &str| Name::parse(text).unwrap().canonical();
+        assert_eq!(name("O=Istio,CN=Mesh  CA"), name("O=ISTIO,CN=mesh ca"));
+        assert_ne!(name("O=Istio,CN=ca"), name("CN=ca,O=Istio"));
+        assert_ne!(name("O=Istio,CN=a b"), name("O=Istio,CN=ab"));
+        let utf8 = Name::parse("CN=x").unwrap();
+        let printable =
+            Name::from_der(&[0x30, 12, 0x31, 10, 0x30, 8, 6, 3, 0x55, 4, 3, 0x13, 1, b'X']).unwrap();
+        assert_ne!(utf8.as_der(), printable.as_der());
+        assert_eq!(utf8.canonical(), printable.canonical());
     }
 
     #[test]

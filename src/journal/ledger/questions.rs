@@ -61,7 +61,7 @@ impl Ledger {
     pub fn by_key(&self, key: &Digest) -> Vec<Issued> {
         self.pick(self.by_key.get(key))
     }
-    /// Certificates under a subject.
+    /// Certificates under a subject (its canonical form).
     pub fn by_subject(&self, subject: &[u8]) -> Vec<Issued> {
         self.pick(self.by_subject.get(subject))
     }

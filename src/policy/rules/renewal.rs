@@ -40,12 +40,12 @@ pub(super) const SAME_SUBJECT: RuleInfo = RuleInfo::new(
 
 fn same_subject(case: &Case<'_>, profile: &Profile) -> Finding {
     let permission = &profile.renewal.same_subject;
-    let (subject, key) = (case.request.subject.as_der(), case.request.key.digest());
-    let issued = case.context.history.by_subject(subject);
+    let (subject, key) = (case.request.subject.canonical(), case.request.key.digest());
+    let issued = case.context.history.by_subject(&subject);
     // Burnt serials count: their certificate may exist, with the other key.
     let other = issued.iter().rev().find(|i| i.key != key).map(|i| format!("serial {}", i.serial));
     let other = other.or_else(|| {
-        let (digest, file) = case.earlier.subject(subject)?;
+        let (digest, file) = case.earlier.subject(&subject)?;
         (*digest != key).then(|| format!("the request of {file}"))
     });
     let finding = match (other, **permission) {
