@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anchorite::cluster::{PrivateKey, make_key, make_request};
 use anchorite::media::durable;
+use anchorite::plan::review::wrapped_words;
 use anchorite::x509::Digest;
 use anchorite::{Error, Result};
 use secrecy::ExposeSecret as _;
@@ -48,10 +49,10 @@ pub fn run(globals: &Globals, args: &Request) -> Result<u8> {
     } else {
         let what = if made { "made, keep it safe" } else { "used as it is" };
         output::text(&format!(
-            "{} {}\n  SHA-256 {digest}\n  words   {}\nkey {} ({what})\n",
+            "{} {}\n  SHA-256 {digest}\n          {}\nkey {} ({what})\n",
             output::styled(output::GOOD, "request"),
             shown_path(&place),
-            digest.words(),
+            wrapped_words(&digest).join("\n          "),
             shown_path(&args.key),
         ))?;
     }

@@ -51,7 +51,10 @@ pub fn perform_planned(
     out: Output,
 ) -> Result<u8> {
     let plan = &planned.plan;
-    let question = format!("Sign these {} certificates?", plan.items.len());
+    let question = match plan.items.len() {
+        1 => "Sign this certificate?".to_string(),
+        several => format!("Sign these {several} certificates?"),
+    };
     // Four files for each of the plan's clusters, and the journal's copy, which still grows.
     let files = plan.items.len() as u64 * 4 + 16;
     out.room(footprint(files, home.journal.size() + plan.to_bytes()?.len() as u64 * 4))?;

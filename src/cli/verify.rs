@@ -73,6 +73,12 @@ fn render(report: &Report, place: &str) -> String {
     }
     let steps: BTreeSet<&str> = report.errors.iter().map(|e| e.next.as_str()).collect();
     for step in steps.into_iter().filter(|step| !step.is_empty()) {
+        // There is no ceremony where a release is loaded.
+        let step = if step.starts_with("stop the ceremony") {
+            "do not load it: ask who holds the root"
+        } else {
+            step
+        };
         out.push_str(&format!("  next: {step}\n"));
     }
     if report.errors.is_empty() {

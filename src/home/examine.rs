@@ -64,7 +64,11 @@ fn check_documents(dir: &Path, ledger: &Ledger) -> Vec<Fault> {
         Ok(documents) => documents
             .compare(ledger.files())
             .into_iter()
-            .map(|message| Fault { id: "home.edited", message })
+            .map(|edit| {
+                let message =
+                    format!("{edit}; if the edit is wanted, `anchorite policy pin` puts it in force");
+                Fault { id: "home.edited", message }
+            })
             .collect(),
     }
 }

@@ -36,7 +36,7 @@ Or with anchorite, which checks more:\n\
 \n\
 Load it, in the cluster that holds the key\n\
 \n\
-  anchorite assemble --bundle <cluster> --key <key file> --out <folder>\n\
+  anchorite assemble --bundle <cluster> --key <key file> --out <folder> --root-sha256 <as noted>\n\
   kubectl apply -f <folder>/cacerts.yaml\n\
 \n\
 or, with the key in ca-key.pem beside the cluster's files:\n\
