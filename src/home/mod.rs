@@ -226,17 +226,9 @@ fn read_root(dir: &Path, journal: &Journal) -> Result<Option<Issuer>> {
             "the root certificate on record is for another key than the recorded one",
         ));
     }
-    check_seal(journal, &issuer)?;
+    // The key whose seals count is the one that the root certified, no other.
+    verify::check_journal_certificate(&own_certificate(ledger, Purpose::JournalCertificate)?, &issuer.der)?;
     Ok(Some(issuer))
-}
-
-/// The last seal, by the key that the root certified: a journal written anew by
-/// somebody without the token shows here, before the next seal makes it good.
-/// What lies before the last seal is the audit's.
-fn check_seal(journal: &Journal, root: &Issuer) -> Result<()> {
-    let ledger = journal.ledger();
-    verify::check_journal_certificate(&own_certificate(ledger, Purpose::JournalCertificate)?, &root.der)?;
-    Ok(())
 }
 
 /// Nothing vouches for the signatures since the last seal, and for that seal, but

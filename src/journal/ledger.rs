@@ -80,24 +80,18 @@ impl Ledger {
         self.head = Some(Digest::of(line));
         self.last_time = Some(entry.time);
         self.unsealed.push(entry.event.kind());
-        if let Event::Signed { intent, signature } = &entry.event
+        if let Event::Signed { intent, .. } = &entry.event
             && self.intents.get(intent).is_some_and(|i| i.purpose == Purpose::Seal)
-            && let Some(record) = self.intents.remove(intent)
         {
-            self.sealed(record, signature);
+            self.intents.remove(intent);
+            self.sealed();
         }
         Ok(())
     }
 
-    fn sealed(&mut self, record: IntentRecord, signature: &Bytes) {
+    fn sealed(&mut self) {
         self.unsealed.clear();
-        self.seal = Some(Seal {
-            count: self.count,
-            message: record.message,
-            signature: signature.0.clone(),
-            algorithm: record.algorithm,
-            files: self.files.clone(),
-        });
+        self.seal = Some(Seal { count: self.count, files: self.files.clone() });
     }
 
     fn event(&mut self, entry: &Entry) -> std::result::Result<(), String> {

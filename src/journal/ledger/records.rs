@@ -57,12 +57,6 @@ pub enum PlanState {
 pub struct Seal {
     /// Lines covered, its own included.
     pub count: u64,
-    /// What was signed.
-    pub message: Vec<u8>,
-    /// The journal key's signature.
-    pub signature: Vec<u8>,
-    /// With which algorithm.
-    pub algorithm: SignatureAlgorithm,
     /// The documents pinned by then.
     pub(super) files: BTreeMap<String, Digest>,
 }
