@@ -69,11 +69,7 @@ fn an_altered_plan_is_never_signed() {
             (1, "plan.differs"),
         ),
         ("no policy", text.replacen("\"policy\": \"istio\"", "\"policy\": null", 1), (1, "plan.differs")),
-        (
-            "created",
-            swap(&read["created"], &created.replace(":", ":0").replacen(":00", ":0", 9)),
-            (2, "plan.unreadable"),
-        ),
+        ("created", swap(&read["created"], &created.replace('T', " ")), (2, "plan.unreadable")),
         ("a date before", swap(&read["created"], "2026-01-01T00:00:00Z"), (1, "plan.stale")),
         ("a date ahead", swap(&read["created"], "2126-01-01T00:00:00Z"), (1, "plan.stale")),
         ("root", swap(&read["root"], &other(&value(&read["root"]))), (1, "plan.home")),
