@@ -58,6 +58,8 @@ pub struct Report {
     pub head: Option<Digest>,
     /// Number of signatures on record.
     pub signatures: u64,
+    /// SHA-256 of each root certificate on record, the oldest first: all of one key and name.
+    pub roots: Vec<Digest>,
     /// What is unfinished, a sentence each.
     pub open: Vec<String>,
     /// What does not hold.
@@ -67,7 +69,15 @@ pub struct Report {
 impl Report {
     /// Of a journal that could not be read to its end.
     pub(crate) fn unread(errors: Vec<Fault>) -> Self {
-        Self { state: State::Broken, entries: 0, head: None, signatures: 0, open: Vec::new(), errors }
+        Self {
+            state: State::Broken,
+            entries: 0,
+            head: None,
+            signatures: 0,
+            roots: Vec::new(),
+            open: Vec::new(),
+            errors,
+        }
     }
 }
 
@@ -76,8 +86,14 @@ pub type Certificates = Vec<(crate::x509::Serial, Vec<u8>)>;
 
 /// Audits a journal's bytes.
 pub fn audit(bytes: &[u8], expect: &Expectation<'_>) -> (Report, Option<Replay>, Certificates) {
-    let mut auditor =
-        Auditor { expect, root: None, certificates: Vec::new(), sums: HashMap::new(), faults: Vec::new() };
+    let mut auditor = Auditor {
+        expect,
+        root: None,
+        roots: Vec::new(),
+        certificates: Vec::new(),
+        sums: HashMap::new(),
+        faults: Vec::new(),
+    };
     match replay(bytes, |entry, ledger| auditor.entry(entry, ledger)) {
         Ok(replayed) => {
             auditor.end(&replayed);
@@ -92,6 +108,7 @@ pub fn audit(bytes: &[u8], expect: &Expectation<'_>) -> (Report, Option<Replay>,
                 entries: replayed.ledger.count(),
                 head: Some(replayed.ledger.head()),
                 signatures: replayed.ledger.signatures(),
+                roots: auditor.roots.iter().map(|der| Digest::of(der)).collect(),
                 open,
                 errors: auditor.faults,
             };
@@ -106,7 +123,10 @@ pub fn audit(bytes: &[u8], expect: &Expectation<'_>) -> (Report, Option<Replay>,
 
 struct Auditor<'a> {
     expect: &'a Expectation<'a>,
+    /// The newest root certificate that was accepted.
     root: Option<Issuer>,
+    /// Every one on record (DER), the oldest first.
+    roots: Vec<Vec<u8>>,
     certificates: Certificates,
     /// What the journal's key signed last for each plan that is not released yet.
     sums: HashMap<Digest, Vec<u8>>,
@@ -125,6 +145,7 @@ impl Auditor<'_> {
                 ledger.intent_at(*intent).map_or(Ok(()), |record| rejected(record, &signature.0, ledger))
             }
             Event::Released { plan, sums, .. } => self.released(plan, sums),
+            Event::RootAdopted(adoption) => self.adopted(&adoption.certificate.0, entry),
             _ => Ok(()),
         };
         if let Err(error) = verdict {
@@ -173,40 +194,55 @@ impl Auditor<'_> {
         };
         let tbs = Tbs::recorded(intent.message.clone(), intent.algorithm);
         let der = tbs.assemble(signature)?;
-        if kind == CertificateKind::Root {
-            self.root = Some(self.accept_root(&der)?);
-        }
-        let root = self.root.as_ref().ok_or_else(|| {
+        // A renewal is verified by the root certificate before it: same key, same name.
+        let renewed = (kind == CertificateKind::Root).then(|| Issuer::from_der(&der)).transpose()?;
+        let root = self.root.as_ref().or(renewed.as_ref()).ok_or_else(|| {
             Error::integrity("audit.no-root", "a certificate was signed before the root's own was accepted")
         })?;
         let certificate = verify::verify(&tbs, &der, kind, root, entry.time)?;
-        self.certificates.push((certificate.get().serial.clone(), der));
+        self.certificates.push((certificate.get().serial.clone(), der.clone()));
+        if let Some(root) = renewed {
+            self.root = Some(root);
+            self.roots.push(der);
+        }
         Ok(())
     }
 
-    fn accept_root(&self, der: &[u8]) -> Result<Issuer> {
-        let found = Digest::of(der);
-        if let Some(wanted) = self.expect.root_sha256.filter(|wanted| *wanted != found) {
-            return Err(Error::integrity(
-                "audit.root",
-                format!(
-                    "the root on record has SHA-256 {found}, wanted {wanted}: this is another CA's journal"
-                ),
+    /// A root that was made elsewhere must be fit at the time it was taken over.
+    fn adopted(&mut self, der: &[u8], entry: &Entry) -> Result<()> {
+        verify::check_adopted(der, entry.time)?;
+        let root = Issuer::from_der(der)?;
+        self.certificates.push((root.serial.clone(), der.to_vec()));
+        self.root = Some(root);
+        self.roots.push(der.to_vec());
+        Ok(())
+    }
+
+    /// Any root certificate on record may be the one that was noted down: they are of
+    /// one key and one name, and the newest says no more of either than the oldest.
+    fn check_roots(&self) -> Result<()> {
+        let wrong = |message: String| Err(Error::integrity("audit.root", message));
+        if (self.expect.root_sha256.is_some() || self.expect.root.is_some()) && self.roots.is_empty() {
+            return wrong("the journal holds no accepted root certificate".into());
+        }
+        let found: Vec<Digest> = self.roots.iter().map(|der| Digest::of(der)).collect();
+        if let Some(wanted) = self.expect.root_sha256.filter(|wanted| !found.contains(wanted)) {
+            let found: Vec<String> = found.iter().map(Digest::to_string).collect();
+            let found = found.join(", ");
+            return wrong(format!(
+                "the root on record has SHA-256 {found}, wanted {wanted}: this is another CA's journal"
             ));
         }
-        if self.expect.root.is_some_and(|given| given != der) {
-            return Err(Error::integrity(
-                "audit.root",
-                "the root on record is not the root certificate given",
-            ));
+        if self.expect.root.is_some_and(|given| !self.roots.iter().any(|der| der == given)) {
+            return wrong("the root on record is not the root certificate given".into());
         }
-        Issuer::from_der(der)
+        Ok(())
     }
 
     fn end(&mut self, replayed: &Replay) {
         let lines = replayed.ledger.count();
-        if (self.expect.root_sha256.is_some() || self.expect.root.is_some()) && self.root.is_none() {
-            self.fault(Error::integrity("audit.root", "the journal holds no accepted root certificate"));
+        if let Err(error) = self.check_roots() {
+            self.fault(error);
         }
         for (place, head) in &self.expect.heads {
             if let Err(error) = head.compare(place, lines, replayed.hash_at(head.count)) {

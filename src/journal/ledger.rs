@@ -8,7 +8,7 @@ mod rules;
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::entry::{Bytes, Entry, Event, Purpose, RootDecision};
+use super::entry::{Bytes, Entry, Event, Purpose, RootAdoption, RootDecision};
 use super::{KeyRole, seal_message};
 use crate::error::{Error, Result};
 use crate::text;
@@ -17,6 +17,7 @@ use crate::x509::{Digest, Issued, KeyAlgorithm, PublicKey, Serial, Status, Time}
 
 mod questions;
 mod records;
+mod roots;
 
 pub use records::{IntentRecord, KeyRecord, PlanState, Seal};
 
@@ -31,6 +32,7 @@ pub struct Ledger {
     rehearsal: bool,
     files: BTreeMap<String, Digest>,
     root_decision: Option<RootDecision>,
+    root_adoption: Option<RootAdoption>,
     root_key: Option<KeyRecord>,
     journal_key: Option<KeyRecord>,
     intents: BTreeMap<u64, IntentRecord>,
@@ -91,6 +93,7 @@ impl Ledger {
 
     fn sealed(&mut self) {
         self.unsealed.clear();
+        self.settle_own();
         self.seal = Some(Seal { count: self.count, files: self.files.clone() });
     }
 
@@ -112,6 +115,7 @@ impl Ledger {
             | Event::Torn { .. }
             | Event::LossAccepted { .. } => {}
             Event::RootDecided(decision) => self.root_decided(decision)?,
+            Event::RootAdopted(adoption) => self.root_adopted(entry.seq, adoption)?,
             Event::KeyIntent { role, algorithm, label, id } => {
                 self.key_intent(entry.seq, *role, algorithm, label, id)?;
             }
@@ -285,9 +289,9 @@ impl Ledger {
         self.signatures += 1;
         let (purpose, place) = (record.purpose, record.certificate);
         match purpose {
-            Purpose::Intermediate => self.set_status(place, Status::Signed),
-            Purpose::RootCertificate | Purpose::JournalCertificate => {
-                self.set_status(place, Status::Released)
+            // The home's own are in force with the next seal.
+            Purpose::Intermediate | Purpose::RootCertificate | Purpose::JournalCertificate => {
+                self.set_status(place, Status::Signed);
             }
             Purpose::Release => {
                 self.intents.remove(&intent);

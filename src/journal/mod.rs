@@ -17,7 +17,7 @@ pub(crate) mod sample;
 mod tests;
 
 pub use consent::Consent;
-pub use entry::{Bytes, Entry, Event, GENESIS, Purpose, RefusedRequest, RootDecision};
+pub use entry::{Bytes, Entry, Event, GENESIS, Purpose, RefusedRequest, RootAdoption, RootDecision};
 pub use file::{CertificateIntent, FILE as JOURNAL_FILE, Journal};
 pub use head::{Head, Standing};
 pub use ledger::{IntentRecord, KeyRecord, Ledger, PlanState, Seal};
