@@ -388,6 +388,26 @@ pub enum TokenVerb {
         #[command(flatten)]
         pin: Pin,
     },
+    /// Judge the home's keys and their token, or any keys, by what the token says of them
+    #[command(
+        after_help = "example:\n  anchorite token check --home /srv/ca\n  anchorite token check 'pkcs11:token=ceremony;object=old%20root' \\\n      --module /usr/lib/softhsm/libsofthsm2.so --strict"
+    )]
+    Check(TokenCheck),
+}
+
+#[derive(Debug, Args)]
+pub struct TokenCheck {
+    /// Keys to judge instead of the home's: a token's, or those with this object or id
+    #[arg(value_name = "URI")]
+    pub uri: Option<String>,
+    /// A PKCS#11 module instead of the home's
+    #[arg(long, value_name = "PATH", requires = "uri")]
+    pub module: Option<PathBuf>,
+    /// Refuse what is otherwise only warned of
+    #[arg(long)]
+    pub strict: bool,
+    #[command(flatten)]
+    pub pin: Pin,
 }
 
 /// Print a shell's completion script

@@ -3,6 +3,7 @@
 mod args;
 mod assemble;
 mod audit;
+mod check;
 mod folder;
 mod generate;
 mod init;
