@@ -1,5 +1,6 @@
 //! One file per verb; rendering; exit codes.
 
+mod adopt;
 mod args;
 mod assemble;
 mod audit;
@@ -15,6 +16,7 @@ mod pin;
 mod plan;
 mod policy;
 mod process;
+mod renew;
 mod request;
 mod root;
 mod sign;

@@ -151,7 +151,9 @@ impl Home {
 
     /// Whether the root is on record, but the run that made it did not come to its end.
     pub fn root_unfinished(&self) -> bool {
-        self.standing == Standing::Ahead && !self.journal.ledger().issued_any()
+        let ledger = self.journal.ledger();
+        let renewed = ledger.own_certificates(Purpose::RootCertificate).nth(1).is_some();
+        self.standing == Standing::Ahead && !ledger.issued_any() && !renewed
     }
 
     /// The journal key's certificate (DER), as recorded.

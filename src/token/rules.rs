@@ -10,10 +10,10 @@ use crate::finding::{Finding, Outcome};
 use crate::text;
 use crate::x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
 
-const ATTRIBUTES: &str = "PKCS#11 v2.40 §4.9, table 19";
-const FLAGS: &str = "PKCS#11 v2.40 §3.2, table 6";
+const ATTRIBUTES: &str = "PKCS#11 v2.40 §4.9";
+const FLAGS: &str = "PKCS#11 v2.40 §3.2";
 
-/// 128 bits of strength, and 112, which are allowed to 2030 (NIST SP 800-57 part 1, table 2).
+/// 128 bits of strength, and 112, which are allowed to 2030 (NIST SP 800-57 part 1).
 const RSA_BITS: std::ops::RangeFrom<u32> = 3072..;
 const RSA_BITS_WARNED: std::ops::Range<u32> = 2048..3072;
 

@@ -20,7 +20,7 @@ use crate::x509::{Issuer, KeyAlgorithm, Seconds, SignatureAlgorithm, Time};
 const ENOUGH: Seconds = Seconds(365 * Seconds::DAY.0);
 /// What an AKI can hold without harm in each certificate.
 const KEY_ID_MAXIMUM: usize = 64;
-/// 128 bits of strength (NIST SP 800-57 part 1, table 2).
+/// 128 bits of strength (NIST SP 800-57 part 1).
 const RSA_BITS: u32 = 3072;
 
 /// Lints that bind this root too: what they find could not be lived with.
