@@ -1,6 +1,7 @@
 //! A root that was made elsewhere, and when the home's own certificates are in force.
 
 use super::{IntentRecord, KeyRecord, Ledger, Purpose, RootAdoption};
+use crate::error::Result;
 use crate::journal::KeyRole;
 use crate::text;
 use crate::x509::{Issuer, Status, Tbs};
@@ -9,7 +10,11 @@ impl Ledger {
     /// Only where there is no root, not even one that was decided on. The certificate
     /// stands for a signature that was made before this journal began; whoever audits
     /// it verifies it like one made here.
-    pub(super) fn root_adopted(&mut self, seq: u64, adoption: &RootAdoption) -> Result<(), String> {
+    pub(super) fn root_adopted(
+        &mut self,
+        seq: u64,
+        adoption: &RootAdoption,
+    ) -> std::result::Result<(), String> {
         if self.root_key.is_some() || self.root_decision.is_some() {
             return Err("takes over a second root".into());
         }
@@ -25,7 +30,7 @@ impl Ledger {
             public_key: Some(root.public_key),
         });
         let certificate = self.certificate(Purpose::RootCertificate, tbs.as_der(), None)?;
-        self.set_status(Some(certificate), Status::Signed);
+        self.set_status(Some(&certificate), Status::Signed).map_err(|e| e.message)?;
         let record = IntentRecord {
             purpose: Purpose::RootCertificate,
             role: KeyRole::Root,
@@ -42,13 +47,16 @@ impl Ledger {
         Ok(())
     }
 
-    /// The home's own certificates that a seal covers are in force, and filed.
-    pub(super) fn settle_own(&mut self) {
+    /// The home's own certificates that this seal is the first to cover are in force,
+    /// and filed.
+    pub(super) fn settle_own(&mut self) -> Result<()> {
+        let sealed = self.seal.as_ref().map_or(0, |seal| seal.count);
         let own = |i: &&IntentRecord| {
             matches!(i.purpose, Purpose::RootCertificate | Purpose::JournalCertificate)
                 && i.signature.is_some()
         };
-        let places: Vec<_> = self.intents.values().filter(own).map(|i| i.certificate).collect();
-        places.into_iter().for_each(|place| self.set_status(place, Status::Released));
+        let new = self.intents.range(sealed..).map(|(_, intent)| intent).filter(own);
+        let serials: Vec<_> = new.map(|i| i.certificate.clone()).collect();
+        serials.iter().try_for_each(|serial| self.set_status(serial.as_ref(), Status::Released))
     }
 }
