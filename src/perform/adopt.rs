@@ -162,7 +162,7 @@ impl Session<'_> {
             ),
             _ => e,
         })?;
-        let head = self.seal_with(&journal_key)?;
+        let head = self.close(&journal_key)?;
         Ok((root, head))
     }
 }

@@ -45,9 +45,10 @@ impl Session<'_> {
     pub(super) fn certify_journal(&mut self, root: &Issuer, root_key: &Key, journal_key: &Key) -> Result<()> {
         let purpose = Purpose::JournalCertificate;
         let ledger = self.ledger();
-        let recorded = ledger.own_certificate(purpose).filter(|own| {
-            ledger.certificate_of(own).is_some_and(|certificate| certificate.not_after == root.not_after)
-        });
+        let own = ledger.own_certificate(purpose);
+        let issued = own.and_then(|own| own.certificate.as_ref()).map(|serial| ledger.by_serial(serial));
+        let same_end = issued.transpose()?.flatten().is_some_and(|i| i.not_after == root.not_after);
+        let recorded = own.filter(|_| same_end);
         let planned = match recorded {
             Some(own) => Tbs::recorded(own.message.clone(), own.algorithm),
             None => {
@@ -65,7 +66,7 @@ impl Session<'_> {
     pub(super) fn sign_own(&mut self, purpose: Purpose, tbs: Linted<Tbs>, key: &Key) -> Result<()> {
         let intent =
             CertificateIntent { purpose, tbs, plan: None, request: None, cluster: None, policy: None };
-        let permits = self.home.journal.intend(self.now(), vec![intent])?;
+        let permits = self.home.journal.intend(self.now(), Vec::new(), vec![intent])?;
         for permit in permits {
             let signed = self.sign(key, permit)?;
             self.append(signed)?;

@@ -88,7 +88,7 @@ impl Session<'_> {
         };
         self.home.write_certificate("root.pem", &root.der)?;
         self.certify_journal(&root, &root_key, &journal_key)?;
-        let head = self.seal_with(&journal_key)?;
+        let head = self.close(&journal_key)?;
         Ok((root, head))
     }
 }
