@@ -345,7 +345,9 @@ fn ids_are_dotted_and_each_rule_has_one_meaning() {
     let intake = anchorite::intake::RULES.iter().map(|id| (*id, "intake"));
     let policy = anchorite::policy::RULES.iter().map(|r| (r.id, "policy"));
     let lint = anchorite::lint::LINTS.iter().map(|l| (l.id, "lint"));
-    for (id, house) in intake.chain(policy).chain(lint) {
+    let adoption = anchorite::verify::ADOPTION_RULES.iter().map(|r| (r.id, "verify"));
+    let token = anchorite::token::rules::ids().map(|id| (id, "token"));
+    for (id, house) in intake.chain(policy).chain(lint).chain(adoption).chain(token) {
         assert!(dotted(id), "{id} of {house}");
         let other = houses.insert(id, house);
         assert_eq!(other, None, "{id} of {house} is taken");

@@ -15,7 +15,7 @@ use crate::journal::{CertificateIntent, Event, Purpose};
 use crate::lint::{CertificateKind, Linted, lint};
 use crate::token::Key;
 use crate::verify;
-use crate::x509::certificate::extension;
+use crate::x509::certificate::{Facts, extension};
 use crate::x509::{CertificateSpec, Issuer, Name, PublicKey, Serial, Tbs, Time};
 
 /// RFC 9336 §3.1: id-kp-documentSigning, all that the journal's key may do.
@@ -44,11 +44,10 @@ impl Session<'_> {
     /// where it ends with the root, else a new one.
     pub(super) fn certify_journal(&mut self, root: &Issuer, root_key: &Key, journal_key: &Key) -> Result<()> {
         let purpose = Purpose::JournalCertificate;
-        let ledger = self.ledger();
-        let own = ledger.own_certificate(purpose);
-        let issued = own.and_then(|own| own.certificate.as_ref()).map(|serial| ledger.by_serial(serial));
-        let same_end = issued.transpose()?.flatten().is_some_and(|i| i.not_after == root.not_after);
-        let recorded = own.filter(|_| same_end);
+        let recorded = self
+            .ledger()
+            .own_certificate(purpose)
+            .filter(|own| Facts::from_tbs(&own.message).is_ok_and(|facts| facts.not_after == root.not_after));
         let planned = match recorded {
             Some(own) => Tbs::recorded(own.message.clone(), own.algorithm),
             None => {
