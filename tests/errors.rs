@@ -51,7 +51,7 @@ fn refused_without_trace(a: &Appliance, run: impl FnOnce() -> Ran, wanted: Wante
 
 /// Nothing but printable characters and newlines.
 #[track_caller]
-fn printable(ran: &Ran) {
+pub fn printable(ran: &Ran) {
     for text in [&ran.stdout, &ran.stderr] {
         let steers = |c: &char| {
             *c != '\n' && (c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
