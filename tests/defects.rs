@@ -109,12 +109,6 @@ static VECTORS: LazyLock<Vec<Vector>> = LazyLock::new(|| {
     all.list
 });
 
-/// Every rule that a vector shows at work, for the table of IDs.
-#[allow(dead_code)]
-pub fn rules() -> Vec<&'static str> {
-    VECTORS.iter().flat_map(|v| v.rules.clone()).collect()
-}
-
 /// Writes these to the stick; each by the name of its defect.
 fn stick<'a>(a: &Appliance, vectors: impl IntoIterator<Item = &'a Vector>) -> BTreeMap<String, &'a Vector> {
     std::fs::remove_dir_all(a.path("in")).unwrap();
