@@ -27,12 +27,12 @@ fn issued(a: &Appliance) -> std::path::PathBuf {
     std::fs::read_dir(a.path("home/issued")).unwrap().next().unwrap().unwrap().path()
 }
 
-const TESTS: &str = "errors/record.rs::every_touch_on_the_journal_is_noticed";
+const UNSEALED: &str = "restore.rs::what_is_added_without_the_key_is_shown_and_puts_nothing_in_force";
 const STOP: &str = "stop; compare with an older release's `journal/`; `audit restore`";
 
 pub fn rows() -> Vec<Row> {
     vec![
-        by(TESTS, "a journal that holds", 1, Words("journal `open`"))
+        by(UNSEALED, "a journal that goes on after its seal", 1, Words("journal `open`"))
             .told("unfinished, not broken", "the next session settles and seals it"),
         here("a byte changed", Released, |a| lines(a, |l| l[3] = l[3].replacen("20", "21", 1)), 4, "journal.chain", "BROKEN")
             .also(&["journal.sequence", "journal.line", "journal.empty", "journal.missing"])
@@ -92,7 +92,7 @@ pub fn rows() -> Vec<Row> {
         }, 4, "journal.unlike", "state/head"),
         by("restore.rs::a_seal_that_was_not_made_with_the_key_seals_nothing", "lines sealed by another key", 4, Id("journal.seal"))
             .told("a signature since the last seal does not verify: something else wrote to the journal", STOP),
-        by("restore.rs::what_is_added_without_the_key_is_shown_and_puts_nothing_in_force", "lines added without the key", 1, Words("\"the last N lines are not sealed\""))
+        by(UNSEALED, "lines added without the key", 1, Words("\"the last N lines are not sealed\""))
             .told(
                 "a run broke off, or somebody without the key added lines",
                 "read the list; the next session seals them, and `anchorite policy pin` does nothing else. What is pinned there is not in force",

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::Scene::{Bare, Released, Root};
+use super::Scene::{Released, Root};
 use super::{Run, sign};
 use crate::appliance::PIN;
 use crate::faults;
@@ -314,6 +314,4 @@ fn what_is_refused_leaves_no_certificate_anywhere() {
     let before = super::trace(&a);
     sign(&a).once(&a, &[]).fails(1, "plan.refusals");
     assert_eq!(before, super::trace(&a));
-    let bare = Bare.fresh();
-    assert!(!bare.path("home").exists());
 }
