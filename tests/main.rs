@@ -7,6 +7,7 @@ mod appliance;
 mod cluster;
 mod command_line;
 mod crash;
+mod defects;
 mod errors;
 mod faults;
 mod foreign_cms;

@@ -4,7 +4,7 @@
 //! used is an error too, so that they stay a true picture.
 
 mod imports;
-mod source;
+pub mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
