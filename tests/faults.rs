@@ -4,18 +4,22 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anchorite::x509::certificate::Facts;
 use base64ct::{Base64, Encoding as _};
 use serde_json::Value;
 
+pub use power::{DISKS, Disk, LOSSES, Loss, Tree};
+pub use trace::{Call, What, disturbed_at, killed_at, traced};
+
 use crate::appliance::{self, Appliance, Ran};
 
-/// Where something becomes durable, or is made or removed. (A write that is not
-/// followed by one of these is as good as not made.)
-pub const DURABLE: [&str; 8] =
-    ["fdatasync", "fsync", "syncfs", "renameat", "renameat2", "mkdirat", "unlinkat", "unlink"];
+mod power;
+mod trace;
+
+/// A command line for an appliance.
+pub type Args = fn(&Appliance) -> Vec<String>;
 
 fn real_module() -> &'static str {
     static MODULE: OnceLock<String> = OnceLock::new();
@@ -72,15 +76,6 @@ pub fn run<S: AsRef<str>>(a: &Appliance, args: &[S]) -> Ran {
     appliance::ran(command(a, env!("CARGO_BIN_EXE_anchorite")).args(args).output().unwrap())
 }
 
-/// Runs the binary with a fault (strace's words) at the `when`th call of this kind.
-/// A killed one has code -1.
-pub fn run_with(a: &Appliance, call: &str, fault: &str, when: usize, args: &[String]) -> Ran {
-    let mut strace = command(a, "strace");
-    strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
-    strace.args(["-e", &format!("inject={call}:{fault}:when={when}")]);
-    appliance::ran(strace.arg(env!("CARGO_BIN_EXE_anchorite")).args(args).output().unwrap())
-}
-
 fn words(a: &Appliance, words: &str, places: &[&str]) -> Vec<String> {
     let mut args: Vec<String> = words.split(' ').map(Into::into).collect();
     for (option, place) in places.chunks(2).map(|pair| (pair[0], pair[1])) {
@@ -110,45 +105,56 @@ pub fn perform(a: &Appliance, digest: &str, to: &str) -> Vec<String> {
     args
 }
 
-/// Runs `args` on a fresh copy each, with the fault at the first, second, … call of
-/// each kind (every `step`th), until a run meets it no more. Shows each to `check`,
-/// with words for what was done; returns how many there were.
-pub fn each_step(
-    of: &Appliance,
-    (calls, fault): (&[&str], &str),
-    step: usize,
-    args: fn(&Appliance) -> Vec<String>,
-    check: impl Fn(&str, &Appliance, Ran) + Sync,
-) -> usize {
-    calls.iter().map(|call| each_call(of, (call, fault), step, args, &check)).sum()
+/// Whether everything is tried with everything, rather than each with one.
+pub fn all() -> bool {
+    std::env::var_os("ANCHORITE_FAULTS").is_some_and(|value| value == "all")
 }
 
-fn each_call(
-    of: &Appliance,
-    (call, fault): (&str, &str),
-    step: usize,
-    args: fn(&Appliance) -> Vec<String>,
-    check: &(impl Fn(&str, &Appliance, Ran) + Sync),
-) -> usize {
-    let (next, count, done) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
-    let work = || {
-        while !done.load(Ordering::SeqCst) {
-            let when = 1 + step * next.fetch_add(1, Ordering::SeqCst);
-            let a = copy(of);
-            let ran = run_with(&a, call, fault, when, &args(&a));
-            if ran.code == 0 {
-                done.store(true, Ordering::SeqCst);
-            } else {
-                count.fetch_add(1, Ordering::SeqCst);
-            }
-            check(&format!("{fault} at {call} {when}"), &a, ran);
+/// The calls by which a whole run leaves its mark on these places.
+pub fn steps(of: &Appliance, places: &[&str], args: Args) -> Vec<Call> {
+    let a = copy(of);
+    let (ran, calls) = traced(&a, &[], &args(&a));
+    ran.code(0);
+    calls.into_iter().filter(|call| call.marks(places)).collect()
+}
+
+/// Does the work for each, two at a time.
+pub fn each<T: Sync>(items: &[T], work: impl Fn(usize, &T) + Sync) {
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        while let Some((n, item)) = Some(next.fetch_add(1, Ordering::SeqCst)).and_then(|n| Some((n, items.get(n)?))) {
+            work(n, item);
         }
     };
     std::thread::scope(|scope| {
-        scope.spawn(work);
-        scope.spawn(work);
+        scope.spawn(worker);
+        scope.spawn(worker);
     });
-    count.into_inner()
+}
+
+/// Kills a run at each call that leaves a mark on a disk, and shows `check` what was
+/// left; and what would be left had the power gone. Returns how many calls there were.
+pub fn kill_everywhere(of: &Appliance, args: Args, check: impl Fn(&str, &Appliance) + Sync) -> usize {
+    let calls = steps(of, &DISKS, args);
+    each(&calls, |n, call| {
+        let a = copy(of);
+        let disk = Disk::after(of, &killed_at(&a, call, &args(&a)));
+        let here = power::tree(&a);
+        assert_eq!(disk.left(Loss::None), here, "{call}: the calls do not explain what is on the disks");
+        let mut losses: Vec<(Loss, Tree)> = LOSSES.map(|loss| (loss, disk.left(loss))).into();
+        losses.retain(|(_, tree)| *tree != here);
+        losses.dedup_by(|(_, tree), (_, other)| tree == other);
+        if !all() && !losses.is_empty() {
+            losses = vec![losses.swap_remove(n % losses.len())];
+        }
+        for (loss, tree) in losses {
+            let b = copy(&a);
+            power::restore(&b, &tree);
+            check(&format!("killed at {call}, lost {loss:?}"), &b);
+        }
+        check(&format!("killed at {call}"), &a);
+    });
+    calls.len()
 }
 
 /// `audit verify`, which must not find the journal broken.
