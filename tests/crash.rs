@@ -1,8 +1,14 @@
 //! The power goes, a disk fails, somebody pulls the stick: at every step that
 //! reaches a disk, and nothing is lost, signed twice or taken for whole.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use crate::appliance::Appliance;
 use crate::faults::*;
+
+mod failing;
+mod others;
+mod stick;
 
 /// The same command again makes the root, or says that it is made.
 fn root_is_taken_up(a: &Appliance, context: &str) {
@@ -38,7 +44,7 @@ fn signing_is_taken_up(a: &Appliance, context: &str) {
         (1, Some(plan)) => {
             assert!(again.stderr.contains(&format!("perform plans/{plan}.json")), "{}", again.stderr);
             let before = record(a).serials;
-            assert_eq!(before.len(), 3, "{context}");
+            assert_eq!(before.len(), REQUESTS.len(), "{context}");
             run(a, &perform(a, &plan, "out")).code(0);
             assert_eq!(record(a).serials, before, "{context}: signed again");
         }
@@ -68,6 +74,30 @@ fn pin_is_taken_up(a: &Appliance, context: &str) {
     accounted_for(a, context);
 }
 
+fn edit_a_policy(a: &Appliance) {
+    let policy = std::fs::read_to_string(a.path("home/policies/istio.toml")).unwrap();
+    a.write("home/policies/istio.toml", policy + "\n# edited\n");
+}
+
+/// Makes the journal one that has an index.
+fn lengthen(a: &Appliance) {
+    let length = |a: &Appliance| a.path("home/journal/journal.jsonl").metadata().unwrap().len();
+    for n in 0.. {
+        if length(a) > anchorite::journal::READ_WHOLE {
+            return a.request("after");
+        }
+        for m in 0..30 {
+            a.request(&format!("c{n}-{m}"));
+        }
+        run(a, &[sign(a), vec!["--partial".into()]].concat()).code(0);
+        for release in std::fs::read_dir(a.path("out")).unwrap() {
+            std::fs::remove_dir_all(release.unwrap().path()).unwrap();
+        }
+        std::fs::remove_dir_all(a.path("in")).unwrap();
+        std::fs::create_dir(a.path("in")).unwrap();
+    }
+}
+
 #[test]
 fn root_create_survives_a_crash_at_every_step() {
     let steps = kill_everywhere(&watched(), root_create, |context, a| {
@@ -86,9 +116,66 @@ fn sign_survives_a_crash_at_every_step() {
 #[test]
 fn policy_pin_survives_a_crash_at_every_step() {
     let of = watched_with_requests();
-    let policy = std::fs::read_to_string(of.path("home/policies/istio.toml")).unwrap();
-    of.write("home/policies/istio.toml", policy + "\n# edited\n");
+    edit_a_policy(&of);
     let steps = kill_everywhere(&of, pin, |context, a| pin_is_taken_up(a, context));
     assert!(steps > 15, "only {steps} steps");
 }
 
+#[test]
+fn a_long_journals_index_survives_a_crash_at_every_step() {
+    let of = watched_with_requests();
+    lengthen(&of);
+    edit_a_policy(&of);
+    let mut calls = some_steps(&of, &DISKS, 1, pin);
+    calls.retain(|call| call.path.starts_with("home/state/index"));
+    assert!(calls.len() > 10, "only {} steps", calls.len());
+    kill_at_each(&of, &calls, pin, |context, a| pin_is_taken_up(a, context));
+}
+
+#[test]
+fn what_the_token_half_wrote_is_made_anew() {
+    // SoftHSM writes a pair's two objects one attribute after the other, and the head in a third.
+    for (of, args, taken_up, step) in [
+        (watched(), root_create as Args, root_is_taken_up as fn(&Appliance, &str), 9),
+        (watched_with_requests(), sign, signing_is_taken_up, 7),
+    ] {
+        let calls = some_steps(&of, &["hsm"], step, args);
+        assert!(calls.len() > 8, "only {} steps", calls.len());
+        each(&calls, |_, call| {
+            let a = copy(&of);
+            killed_at(&a, call, &args(&a));
+            taken_up(&a, &format!("killed at {call}"));
+        });
+    }
+}
+
+#[test]
+fn an_interrupt_stops_between_signatures_and_the_plan_is_taken_up() {
+    let of = watched_with_requests();
+    let between = AtomicUsize::new(0);
+    let mut calls = some_steps(&of, &["home", "out", "spy"], 1, sign);
+    calls.retain(|call| call.name == "write");
+    let calls: Vec<_> = calls.into_iter().step_by(if all() { 1 } else { 6 }).collect();
+    each(&calls, |_, call| {
+        let (a, context) = (copy(&of), format!("interrupted at {call}"));
+        let (ran, _) = disturbed_at(&a, call, "signal=SIGINT", &sign(&a));
+        assert!(matches!(ran.code, 0 | 130), "{context}: {} {}", ran.code, ran.stderr);
+        let report = sound(&a, &context);
+        if let (130, Some(plan)) = (ran.code, plan_to_take_up(&report)) {
+            let half = record(&a);
+            assert_eq!(half.signed - 3 + half.withdrawn, REQUESTS.len(), "{context}: {half:?}");
+            if half.withdrawn > 0 {
+                between.fetch_add(1, Ordering::SeqCst);
+            }
+            assert!(ran.stderr.contains("anchorite perform"), "{context}: {}", ran.stderr);
+            run(&a, &perform(&a, &plan, "out")).code(0);
+            assert_eq!(record(&a).settled, 0, "{context}: nothing was left open");
+            assert_eq!(record(&a).serials.len(), REQUESTS.len(), "{context}");
+        } else if ran.code == 130 {
+            run(&a, &sign(&a)).code(0);
+        }
+        settled(&a, &context);
+        accounted_for(&a, &context);
+    });
+    assert!(between.into_inner() > 0, "no interrupt came between two signatures");
+}

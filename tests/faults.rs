@@ -1,6 +1,6 @@
 //! Making system calls fail or kill, and counting what the token was asked for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
@@ -10,7 +10,7 @@ use anchorite::x509::certificate::Facts;
 use base64ct::{Base64, Encoding as _};
 use serde_json::Value;
 
-pub use power::{DISKS, Disk, LOSSES, Loss, Tree};
+pub use power::{DISKS, Disk, LOSSES, Loss, Tree, tree};
 pub use trace::{Call, What, disturbed_at, killed_at, traced};
 
 use crate::appliance::{self, Appliance, Ran};
@@ -27,7 +27,7 @@ fn real_module() -> &'static str {
 }
 
 /// OpenSC's module that writes down every call and passes it on.
-fn spy_module() -> String {
+pub fn spy_module() -> String {
     let out = Command::new("dpkg").args(["-L", "opensc-pkcs11"]).output().unwrap();
     let list = String::from_utf8(out.stdout).unwrap();
     list.lines().find(|l| l.ends_with("pkcs11-spy.so")).expect("tests/run installs opensc").to_string()
@@ -42,14 +42,17 @@ pub fn watched() -> Appliance {
     a
 }
 
-/// The same with a root and three requests on the stick.
+/// Clusters whose requests are on the stick.
+pub const REQUESTS: [&str; 2] = ["east", "west"];
+
+/// The same with a root and requests on the stick.
 pub fn watched_with_requests() -> Appliance {
     let mut a = watched();
     a.root_sha256 = run(&a, &[root_create(&a), vec!["--json".into()]].concat()).code(0).json()["sha256"]
         .as_str()
         .unwrap()
         .into();
-    ["east", "west", "north"].iter().for_each(|cluster| a.request(cluster));
+    REQUESTS.iter().for_each(|cluster| a.request(cluster));
     a
 }
 
@@ -76,7 +79,7 @@ pub fn run<S: AsRef<str>>(a: &Appliance, args: &[S]) -> Ran {
     appliance::ran(command(a, env!("CARGO_BIN_EXE_anchorite")).args(args).output().unwrap())
 }
 
-fn words(a: &Appliance, words: &str, places: &[&str]) -> Vec<String> {
+pub fn words(a: &Appliance, words: &str, places: &[&str]) -> Vec<String> {
     let mut args: Vec<String> = words.split(' ').map(Into::into).collect();
     for (option, place) in places.chunks(2).map(|pair| (pair[0], pair[1])) {
         args.extend([option.into(), a.path(place).to_str().unwrap().into()]);
@@ -110,19 +113,22 @@ pub fn all() -> bool {
     std::env::var_os("ANCHORITE_FAULTS").is_some_and(|value| value == "all")
 }
 
-/// The calls by which a whole run leaves its mark on these places.
-pub fn steps(of: &Appliance, places: &[&str], args: Args) -> Vec<Call> {
+/// The calls by which a whole run leaves its mark on these places, or every `step`th of them.
+pub fn some_steps(of: &Appliance, places: &[&str], step: usize, args: Args) -> Vec<Call> {
     let a = copy(of);
     let (ran, calls) = traced(&a, &[], &args(&a));
     ran.code(0);
-    calls.into_iter().filter(|call| call.marks(places)).collect()
+    let calls = calls.into_iter().filter(|call| call.marks(places));
+    calls.step_by(if all() { 1 } else { step }).collect()
 }
 
 /// Does the work for each, two at a time.
 pub fn each<T: Sync>(items: &[T], work: impl Fn(usize, &T) + Sync) {
     let next = AtomicUsize::new(0);
     let worker = || {
-        while let Some((n, item)) = Some(next.fetch_add(1, Ordering::SeqCst)).and_then(|n| Some((n, items.get(n)?))) {
+        while let Some((n, item)) =
+            Some(next.fetch_add(1, Ordering::SeqCst)).and_then(|n| Some((n, items.get(n)?)))
+        {
             work(n, item);
         }
     };
@@ -132,14 +138,66 @@ pub fn each<T: Sync>(items: &[T], work: impl Fn(usize, &T) + Sync) {
     });
 }
 
+/// What the kernel says of a disk that cannot go on, in strace's words and in its own.
+pub const ERRORS: [(&str, &str); 3] = [
+    ("ENOSPC", "No space left on device"),
+    ("EIO", "Input/output error"),
+    ("EROFS", "Read-only file system"),
+];
+
+/// Makes each such call fail, and shows `check` what came of it, and the calls that
+/// came after. One error each, so that every kind of call meets every error.
+pub fn fail_everywhere(
+    of: &Appliance,
+    step: usize,
+    args: Args,
+    check: impl Fn(&Failure<'_>, &Appliance) + Sync,
+) {
+    let mut of_kind: BTreeMap<String, Vec<Call>> = BTreeMap::new();
+    for call in some_steps(of, &DISKS, step, args) {
+        let kind = format!("{} {}", call.name, &call.path[..3]);
+        of_kind.entry(kind).or_default().push(call);
+    }
+    let mut cases = Vec::new();
+    for calls in of_kind.values() {
+        let every = all() || calls.len() < ERRORS.len();
+        for (n, call) in calls.iter().enumerate() {
+            let errors = if every { &ERRORS[..] } else { &ERRORS[n % ERRORS.len()..][..1] };
+            cases.extend(errors.iter().map(|error| (call, error)));
+        }
+    }
+    each(&cases, |_, (call, (error, words))| {
+        let a = copy(of);
+        let (ran, after) = disturbed_at(&a, call, &format!("error={error}"), &args(&a));
+        let context = format!("{error} at {call}");
+        check(&Failure { call, words, ran, after, context }, &a);
+    });
+}
+
+/// A run with a call that failed.
+pub struct Failure<'a> {
+    pub call: &'a Call,
+    /// What the kernel says of it.
+    pub words: &'a str,
+    pub ran: Ran,
+    pub after: Vec<Call>,
+    pub context: String,
+}
+
 /// Kills a run at each call that leaves a mark on a disk, and shows `check` what was
 /// left; and what would be left had the power gone. Returns how many calls there were.
 pub fn kill_everywhere(of: &Appliance, args: Args, check: impl Fn(&str, &Appliance) + Sync) -> usize {
-    let calls = steps(of, &DISKS, args);
-    each(&calls, |n, call| {
+    let calls = some_steps(of, &DISKS, 1, args);
+    kill_at_each(of, &calls, args, check);
+    calls.len()
+}
+
+/// The same at these calls.
+pub fn kill_at_each(of: &Appliance, calls: &[Call], args: Args, check: impl Fn(&str, &Appliance) + Sync) {
+    each(calls, |n, call| {
         let a = copy(of);
         let disk = Disk::after(of, &killed_at(&a, call, &args(&a)));
-        let here = power::tree(&a);
+        let here = tree(&a);
         assert_eq!(disk.left(Loss::None), here, "{call}: the calls do not explain what is on the disks");
         let mut losses: Vec<(Loss, Tree)> = LOSSES.map(|loss| (loss, disk.left(loss))).into();
         losses.retain(|(_, tree)| *tree != here);
@@ -154,7 +212,6 @@ pub fn kill_everywhere(of: &Appliance, args: Args, check: impl Fn(&str, &Applian
         }
         check(&format!("killed at {call}"), &a);
     });
-    calls.len()
 }
 
 /// `audit verify`, which must not find the journal broken.
@@ -165,10 +222,12 @@ pub fn sound(a: &Appliance, context: &str) -> Value {
     report
 }
 
-/// `audit verify`, which must find everything settled.
+/// `audit verify`, which must find everything settled; nothing half is left in the home.
 pub fn settled(a: &Appliance, context: &str) {
     let report = sound(a, context);
     assert_eq!(report["state"], "ok", "{context}: {report}");
+    let half = tree(a).into_keys().find(|path| path.starts_with("home/") && path.ends_with(".tmp"));
+    assert_eq!(half, None, "{context}");
 }
 
 /// The plan that the audit says can be taken up again.

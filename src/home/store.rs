@@ -28,6 +28,11 @@ impl Home {
         }
     }
 
+    /// Makes durable that what was filed has left the quarantine.
+    pub fn settle_quarantine(&self) -> Result<()> {
+        durable::sync_entries(&self.dir.join("quarantine"))
+    }
+
     /// Writes a certificate of the home's own, such as `root.pem`.
     pub fn write_certificate(&self, name: &str, der: &[u8]) -> Result<()> {
         durable::write_atomic(&self.dir, name, pem::certificate(der).as_bytes(), 0o644)
@@ -74,8 +79,8 @@ impl Home {
     }
 
     fn sweep(&self) -> Result<()> {
-        durable::sweep(&self.dir)?;
-        FOLDERS.iter().try_for_each(|folder| durable::sweep(&self.dir.join(folder)))
+        let folders = ["", "state/index"].iter().chain(&FOLDERS).map(|folder| self.dir.join(folder));
+        folders.filter(|folder| folder.is_dir()).try_for_each(|folder| durable::sweep(&folder))
     }
 
     /// Puts edited documents in force before there is a journal key to seal with;

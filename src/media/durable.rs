@@ -13,9 +13,11 @@ use super::file::{self, READ};
 use crate::error::{Error, Result};
 
 mod append;
+mod folder;
 mod lock;
 
 pub use append::AppendFile;
+pub use folder::{NewFile, write_folder};
 pub use lock::{Lock, lock_exclusive};
 
 /// Writes a file, replacing one of that name at once: after a crash either the
@@ -115,6 +117,11 @@ pub fn write_unsynced(dir: &Path, name: &str, bytes: &[u8], mode: u32) -> Result
             written
         })
         .map_err(|e| unwritable(&dir.join(name), &e))
+}
+
+/// Makes a directory's entries durable: what was removed from it stays removed.
+pub fn sync_entries(dir: &Path) -> Result<()> {
+    open_directory(dir).and_then(file::sync_directory).map_err(|e| unwritable(dir, &e))
 }
 
 /// Makes everything on a directory's filesystem durable.

@@ -63,6 +63,7 @@ impl Session<'_> {
         for f in &finished {
             self.home.file_issued(&f.item.serial, &f.certificate.get().der)?;
         }
+        self.home.settle_quarantine()?;
         let sums = Digest::of(&sums);
         self.home.journal.append(self.now(), vec![Event::Released { plan: digest, folder: name, sums }])?;
         self.close(journal_key)?;

@@ -79,7 +79,7 @@ impl Disk {
             }
             What::Folder => self.add(path, Node::Folder { now: Names::new(), kept: Names::new() }),
             What::Remove => drop(self.remove(path)),
-            What::Other => panic!("{call}: not replayed"),
+            What::Other | What::Read(_) | What::Forget => panic!("{call}: not replayed"),
         }
     }
 
@@ -187,7 +187,10 @@ fn read(folder: &Path, path: &str, tree: &mut Tree) {
 
 /// Puts the disks into this state.
 pub fn restore(a: &Appliance, tree: &Tree) {
-    DISKS.iter().filter(|disk| a.path(disk).exists()).for_each(|disk| std::fs::remove_dir_all(a.path(disk)).unwrap());
+    DISKS
+        .iter()
+        .filter(|disk| a.path(disk).exists())
+        .for_each(|disk| std::fs::remove_dir_all(a.path(disk)).unwrap());
     for (path, content) in tree {
         match content {
             Some(bytes) => a.write(path, bytes),

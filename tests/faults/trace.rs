@@ -65,6 +65,10 @@ pub enum What {
     Rename(String),
     Folder,
     Remove,
+    /// Read so many bytes.
+    Read(usize),
+    /// Told the kernel to forget what it holds of the file.
+    Forget,
     Other,
 }
 
@@ -72,7 +76,7 @@ impl Call {
     /// Whether it can leave its mark on a disk beneath one of these places.
     pub fn marks(&self, places: &[&str]) -> bool {
         let place = self.path.split('/').next().unwrap_or_default();
-        places.contains(&place) && self.what != What::Open(false)
+        places.contains(&place) && !matches!(self.what, What::Open(false) | What::Read(_) | What::Forget)
     }
 
     /// The same place in the code, in another run: numbers and names differ.
@@ -115,7 +119,11 @@ pub fn disturbed_at(a: &Appliance, call: &Call, how: &str, args: &[String]) -> (
 /// Where it was met: the same run came to the same place.
 fn met(calls: &[Call], wanted: &Call) -> usize {
     let at = calls.iter().position(|c| c.name == wanted.name && c.nth == wanted.nth);
-    assert!(at.is_some_and(|at| calls[at].resembles(wanted)), "{wanted}: met {:?}", at.map(|at| &calls[at].path));
+    assert!(
+        at.is_some_and(|at| calls[at].resembles(wanted)),
+        "{wanted}: met {:?}",
+        at.map(|at| &calls[at].path)
+    );
     at.unwrap()
 }
 
@@ -179,7 +187,9 @@ impl Reader {
             _ => (self.files.get(args[0]).cloned().unwrap_or_default(), &args[1..]),
         };
         let what = match name {
-            "open" | "openat" => What::Open(["O_CREAT", "O_WRONLY", "O_RDWR"].iter().any(|f| more[0].contains(f))),
+            "open" | "openat" => {
+                What::Open(["O_CREAT", "O_WRONLY", "O_RDWR"].iter().any(|f| more[0].contains(f)))
+            }
             "write" => What::Write(unquoted(more[0])),
             "ftruncate" => What::Truncate(more[0].parse().unwrap()),
             "fsync" | "fdatasync" => What::Flush,
@@ -188,6 +198,8 @@ impl Reader {
             "renameat" | "renameat2" => What::Rename(below(root, &self.at(more[0], more[1]))),
             "mkdir" | "mkdirat" => What::Folder,
             "rmdir" | "unlink" | "unlinkat" => What::Remove,
+            "read" | "pread64" => What::Read(result.parse().unwrap_or_default()),
+            "fadvise64" => What::Forget,
             _ => What::Other,
         };
         match &what {
