@@ -158,7 +158,7 @@ fn an_interrupt_stops_between_signatures_and_the_plan_is_taken_up() {
     let calls: Vec<_> = calls.into_iter().step_by(if all() { 1 } else { 6 }).collect();
     each(&calls, |_, call| {
         let (a, context) = (copy(&of), format!("interrupted at {call}"));
-        let (ran, _) = disturbed_at(&a, call, "signal=SIGINT", &sign(&a));
+        let (ran, ..) = disturbed_at(&a, call, "signal=SIGINT", &sign(&a));
         assert!(matches!(ran.code, 0 | 130), "{context}: {} {}", ran.code, ran.stderr);
         let report = sound(&a, &context);
         if let (130, Some(plan)) = (ran.code, plan_to_take_up(&report)) {

@@ -10,7 +10,7 @@ use anchorite::x509::certificate::Facts;
 use base64ct::{Base64, Encoding as _};
 use serde_json::Value;
 
-pub use power::{DISKS, Disk, LOSSES, Loss, Tree, tree};
+pub use power::{DISKS, Disk, LOSSES, Loss, Tree, restore, tree};
 pub use trace::{Call, What, disturbed_at, killed_at, traced};
 
 use crate::appliance::{self, Appliance, Ran};
@@ -168,8 +168,8 @@ pub fn fail_everywhere(
     }
     each(&cases, |_, (call, (error, words))| {
         let a = copy(of);
-        let (ran, after) = disturbed_at(&a, call, &format!("error={error}"), &args(&a));
-        let context = format!("{error} at {call}");
+        let (ran, mut calls, at) = disturbed_at(&a, call, &format!("error={error}"), &args(&a));
+        let (after, context) = (calls.split_off(at + 1), format!("{error} at {call}"));
         check(&Failure { call, words, ran, after, context }, &a);
     });
 }
@@ -207,7 +207,7 @@ pub fn kill_at_each(of: &Appliance, calls: &[Call], args: Args, check: impl Fn(&
         }
         for (loss, tree) in losses {
             let b = copy(&a);
-            power::restore(&b, &tree);
+            restore(&b, &tree);
             check(&format!("killed at {call}, lost {loss:?}"), &b);
         }
         check(&format!("killed at {call}"), &a);

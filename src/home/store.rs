@@ -73,6 +73,7 @@ impl Home {
         }
         if !self.open_matters().is_empty() {
             self.sweep()?;
+            self.journal.rewrite()?;
         }
         events.extend(self.journal.cut_torn()?);
         self.journal.append(now, events).map(drop)

@@ -62,3 +62,22 @@ fn policy_pin_tells_of_every_call_that_fails() {
         pin_is_taken_up(a, &failure.context);
     });
 }
+
+#[test]
+fn a_journal_that_a_flush_failed_on_is_written_again() {
+    let of = watched_with_requests();
+    let mut flushes = some_steps(&of, &["home"], 1, sign);
+    flushes.retain(|call| call.name == "fdatasync");
+    assert!(flushes.len() > 5, "only {} flushes", flushes.len());
+    each(&flushes, |_, flush| {
+        let a = copy(&of);
+        let (ran, mut calls, _) = disturbed_at(&a, flush, "error=EIO", &sign(&a));
+        ran.fails(4, "journal.write");
+        let (ran, more) = traced(&a, &[], &pin(&a));
+        ran.code(0);
+        // The kernel has the lines and the disk does not, whatever later flushes say.
+        calls.extend(more);
+        restore(&a, &Disk::after(&of, &calls).left(Loss::All));
+        settled(&a, &format!("the power went after EIO at {flush}"));
+    });
+}

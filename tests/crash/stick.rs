@@ -32,7 +32,7 @@ fn a_stick_that_fails_at_the_release_costs_nothing() {
     assert!(calls.len() > 5, "only {} steps", calls.len());
     each(&calls, |n, call| {
         let (a, (error, words)) = (copy(&of), ERRORS[n % ERRORS.len()]);
-        let (ran, _) = disturbed_at(&a, call, &format!("error={error}"), &sign(&a));
+        let (ran, ..) = disturbed_at(&a, call, &format!("error={error}"), &sign(&a));
         let told = ran.code(2).stderr;
         assert!(told.contains(words) && told.contains("anchorite perform"), "{call}: {told}");
         another_stick_takes_it(&a, &format!("{error} at {call}"));
@@ -61,11 +61,11 @@ fn a_release_is_read_back_past_the_kernels_copy_and_compared() {
     }
     let files = tree(&a).into_iter().filter(|(path, bytes)| path.starts_with("out/") && bytes.is_some());
     assert_eq!(reads.iter().map(|read| &read.path).collect::<BTreeSet<_>>().len(), files.count());
-    for (n, read) in reads.iter().enumerate().step_by(if all() { 1 } else { 4 }) {
+    for (n, read) in reads.iter().enumerate().step_by(if all() { 1 } else { 7 }) {
         // An error; another byte; the end of the file, too early.
         for how in ["error=EIO", "poke_exit=@arg2=00", "retval=0"] {
             let (a, context) = (copy(&of), format!("{how} at {read}, file {n}"));
-            let (ran, _) = disturbed_at(&a, read, how, &sign(&a));
+            let (ran, ..) = disturbed_at(&a, read, how, &sign(&a));
             let told = ran.fails(4, "output.read-back").stderr;
             assert!(told.contains(read.path.rsplit_once('/').unwrap().1), "{context}: {told}");
             another_stick_takes_it(&a, &context);

@@ -2,6 +2,7 @@
 //! process saw. What was flushed is there; of the rest the worst is assumed.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 
 use super::trace::{Call, What};
@@ -32,8 +33,17 @@ pub const LOSSES: [Loss; 4] = [Loss::All, Loss::Data, Loss::Half, Loss::Zeros];
 
 #[derive(Clone)]
 enum Node {
-    File { now: Vec<u8>, kept: Vec<u8> },
-    Folder { now: Names, kept: Names },
+    /// `lost` is what a failed flush left: the kernel takes it for written, and no later
+    /// flush writes it.
+    File {
+        now: Vec<u8>,
+        kept: Vec<u8>,
+        lost: Vec<Range<usize>>,
+    },
+    Folder {
+        now: Names,
+        kept: Names,
+    },
 }
 
 type Names = BTreeMap<String, usize>;
@@ -49,12 +59,17 @@ impl Disk {
         let mut disk = Self { nodes: vec![Node::Folder { now: Names::new(), kept: Names::new() }] };
         for (path, content) in tree(before) {
             match content {
-                Some(bytes) => disk.add(&path, Node::File { now: bytes.clone(), kept: bytes }),
+                Some(bytes) => disk.add(&path, Node::File { now: bytes.clone(), kept: bytes, lost: vec![] }),
                 None => disk.add(&path, Node::Folder { now: Names::new(), kept: Names::new() }),
             }
         }
         (0..disk.nodes.len()).for_each(|node| disk.flush(node));
-        calls.iter().filter(|call| call.succeeded && call.marks(&DISKS)).for_each(|call| disk.apply(call));
+        for call in calls.iter().filter(|call| call.marks(&DISKS)) {
+            match (&call.what, call.succeeded) {
+                (What::Flush, false) => disk.lose(&call.path),
+                (_, succeeded) => drop(succeeded.then(|| disk.apply(call))),
+            }
+        }
         disk
     }
 
@@ -62,11 +77,17 @@ impl Disk {
         let path = &call.path;
         match &call.what {
             What::Open(_) if self.find(path).is_none() => {
-                self.add(path, Node::File { now: Vec::new(), kept: Vec::new() });
+                self.add(path, Node::File { now: vec![], kept: vec![], lost: vec![] });
             }
             What::Open(_) => {}
-            What::Write(bytes) => self.content(path).extend(bytes),
-            What::Truncate(length) => self.content(path).truncate(*length),
+            What::Write(bytes) => self.file(path).0.extend(bytes),
+            What::Rewrite(from, bytes) => {
+                let (now, _, lost) = self.file(path);
+                let written = *from..from + bytes.len();
+                now[written.clone()].copy_from_slice(bytes);
+                lost.retain(|gone| gone.start < written.start || gone.end > written.end);
+            }
+            What::Truncate(length) => self.file(path).0.truncate(*length),
             What::Flush => self.flush(self.find(path).unwrap()),
             What::FlushAll => {
                 let disk = path.split('/').next().unwrap();
@@ -114,17 +135,26 @@ impl Disk {
         names.remove(name).unwrap()
     }
 
-    fn content(&mut self, path: &str) -> &mut Vec<u8> {
+    fn file(&mut self, path: &str) -> (&mut Vec<u8>, &mut Vec<u8>, &mut Vec<Range<usize>>) {
         let node = self.find(path).unwrap();
         match &mut self.nodes[node] {
-            Node::File { now, .. } => now,
+            Node::File { now, kept, lost } => (now, kept, lost),
             Node::Folder { .. } => panic!("{path}: a folder"),
+        }
+    }
+
+    fn lose(&mut self, path: &str) {
+        if let Some(Node::File { now, kept, lost }) = self.find(path).map(|node| &mut self.nodes[node]) {
+            lost.push(kept.len()..now.len());
         }
     }
 
     fn flush(&mut self, node: usize) {
         match &mut self.nodes[node] {
-            Node::File { now, kept } => kept.clone_from(now),
+            Node::File { now, kept, lost } => {
+                kept.clone_from(now);
+                lost.iter().for_each(|gone| kept[gone.clone()].fill(0));
+            }
             Node::Folder { now, kept } => kept.clone_from(now),
         }
     }
@@ -147,7 +177,7 @@ impl Disk {
 
     fn collect(&self, node: usize, path: &str, loss: Loss, tree: &mut Tree) {
         match &self.nodes[node] {
-            Node::File { now, kept } => drop(tree.insert(path.into(), Some(content(now, kept, loss)))),
+            Node::File { now, kept, .. } => drop(tree.insert(path.into(), Some(content(now, kept, loss)))),
             Node::Folder { now, kept } => {
                 tree.insert(path.into(), None);
                 for (name, inner) in if loss == Loss::All { kept } else { now } {

@@ -57,6 +57,8 @@ pub enum What {
     /// Opened; whether for writing.
     Open(bool),
     Write(Vec<u8>),
+    /// From this place in the file on.
+    Rewrite(usize, Vec<u8>),
     Truncate(usize),
     /// Until this file or folder is on the disk.
     Flush,
@@ -107,13 +109,13 @@ pub fn killed_at(a: &Appliance, call: &Call, args: &[String]) -> Vec<Call> {
 }
 
 /// Runs the binary with this call failing, or otherwise disturbed (strace's words).
-/// Returns what came after, too.
-pub fn disturbed_at(a: &Appliance, call: &Call, how: &str, args: &[String]) -> (Ran, Vec<Call>) {
+/// Returns all calls, and which of them it was.
+pub fn disturbed_at(a: &Appliance, call: &Call, how: &str, args: &[String]) -> (Ran, Vec<Call>, usize) {
     // seccomp's stops, which are faster, take no signal.
     let fast: &[&str] = if how.starts_with("signal") { &[] } else { &FAST };
-    let (ran, mut calls) = strace(a, fast, &[&call.name], &inject(call, how), args);
+    let (ran, calls) = strace(a, fast, &[&call.name], &inject(call, how), args);
     let at = met(&calls, call);
-    (ran, calls.split_off(at + 1))
+    (ran, calls, at)
 }
 
 /// Where it was met: the same run came to the same place.
@@ -191,6 +193,7 @@ impl Reader {
                 What::Open(["O_CREAT", "O_WRONLY", "O_RDWR"].iter().any(|f| more[0].contains(f)))
             }
             "write" => What::Write(unquoted(more[0])),
+            "pwrite64" => What::Rewrite(more[2].parse().unwrap(), unquoted(more[0])),
             "ftruncate" => What::Truncate(more[0].parse().unwrap()),
             "fsync" | "fdatasync" => What::Flush,
             "syncfs" => What::FlushAll,
