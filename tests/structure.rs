@@ -41,6 +41,7 @@ const HOUSES: &[(&str, &[&str], &str)] = &[
     ("home", &["x509", "journal", "media", "policy", "audit", "verify"], "the folder that holds a CA"),
     ("perform", &["x509", "home", "journal", "lint", "media", "plan", "policy", "release", "token", "verify"],
         "the one place where everything meets, and the token signs"),
+    ("perform/adopt.rs", &["intake::check_key"], "a root from elsewhere has a key from elsewhere, like a request's"),
 ];
 
 /// What lib.rs re-exports: `crate::Result` is `crate::error::Result`.

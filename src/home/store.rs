@@ -1,6 +1,6 @@
 //! What a home keeps: certificates, plans, the head.
 
-use super::{FOLDERS, Home};
+use super::{FOLDERS, Home, OWN, own_certificate, unsealed};
 use crate::error::{Error, Result};
 use crate::journal::{Consent, Event, Standing};
 use crate::media::durable;
@@ -76,7 +76,23 @@ impl Home {
             self.journal.rewrite()?;
         }
         events.extend(self.journal.cut_torn()?);
-        self.journal.append(now, events).map(drop)
+        self.journal.append(now, events)?;
+        self.refile()
+    }
+
+    /// Files the home's own certificates that a crash kept from it: the session's
+    /// seal puts them in force.
+    fn refile(&self) -> Result<()> {
+        let ledger = self.journal.ledger();
+        for (name, purpose) in OWN {
+            let own = ledger.own_certificate(purpose).and_then(|own| ledger.certificate_of(own));
+            if let Some(own) = own.filter(|_| ledger.seal().is_some() && unsealed(ledger, purpose)) {
+                let der = own_certificate(ledger, purpose)?;
+                self.file_issued(&own.serial, &der)?;
+                self.write_certificate(name, &der)?;
+            }
+        }
+        Ok(())
     }
 
     fn sweep(&self) -> Result<()> {

@@ -4,12 +4,17 @@
 //! another implementation → released. A [`Session`] is one run with the keys
 //! unlocked.
 
+mod adopt;
 mod batch;
+mod own;
 mod release;
+mod renew;
 mod root;
 
+pub use adopt::{Takeover, judge_certificate};
 pub use batch::{Outcome, Remaining};
-pub use root::{RootSpec, journal_label, preview};
+pub use renew::{Renewal, journal_lags};
+pub use root::{RootSpec, check_label, journal_label, preview};
 
 use crate::error::{Error, Result};
 use crate::home::Home;
@@ -138,19 +143,23 @@ impl<'a> Session<'a> {
     fn key(&mut self, role: KeyRole) -> Result<Key> {
         let record = self.home.journal.ledger().key(role).cloned();
         let record = record.ok_or_else(|| Error::usage("home.no-root", "this home has no root yet"))?;
-        let key = self.token.find_key(&record.id)?.ok_or_else(|| {
+        self.found_key(&record.id, &record.label, record.public_key.as_ref())
+    }
+
+    fn found_key(&mut self, id: &[u8], label: &str, recorded: Option<&PublicKey>) -> Result<Key> {
+        let key = self.token.find_key(id)?.ok_or_else(|| {
             Error::token(
                 "token.no-such-key",
                 format!(
                     "{}: holds no private key with label '{}' and CKA_ID {}",
                     self.token.info().uri,
-                    crate::text::shown(&record.label),
-                    crate::text::hex(&record.id)
+                    crate::text::shown(label),
+                    crate::text::hex(id)
                 ),
             )
             .next("is this the token the root was made in? `anchorite token list` shows what is there")
         })?;
-        check_key(&key, record.public_key.as_ref())?;
+        check_key(&key, recorded)?;
         Ok(key)
     }
 

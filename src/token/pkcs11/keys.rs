@@ -6,7 +6,8 @@ use super::errors::explained;
 use super::{Pkcs11, at_token, attributes, public_key};
 use crate::error::{Error, Result};
 use crate::text::{hex, shown_bytes};
-use crate::token::Key;
+use crate::token::uri::Pkcs11Uri;
+use crate::token::{Key, KeyDescription};
 use crate::x509::PublicKey;
 
 impl Pkcs11 {
@@ -27,6 +28,38 @@ impl Pkcs11 {
             }
             several => Err(self.ambiguous(id, &format!("{} private keys", several.len()))),
         }
+    }
+
+    /// Every private key that the URI means, by label and CKA_ID, after login.
+    pub fn describe_keys(&self, uri: &Pkcs11Uri) -> Result<Vec<KeyDescription>> {
+        let mut template = vec![Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Token(true)];
+        template.extend(uri.object.as_ref().map(|label| Attribute::Label(label.as_bytes().to_vec())));
+        template.extend(uri.id.clone().map(Attribute::Id));
+        let found = self.session.find_objects(&template).map_err(explained)?;
+        found.into_iter().map(|handle| self.describe_key(handle)).collect()
+    }
+
+    fn describe_key(&self, private: ObjectHandle) -> Result<KeyDescription> {
+        let bytes = |kind| attributes::bytes(&self.session, private, kind);
+        let id = bytes(AttributeType::Id)?.unwrap_or_default();
+        let mut public_keys: Vec<PublicKey> =
+            readable(public_key::of_private(&self.session, private))?.into_iter().collect();
+        // Without an id nothing says which public key belongs to which private one.
+        let beside = match id.as_slice() {
+            [] => Vec::new(),
+            id => self.find(ObjectClass::PUBLIC_KEY, Attribute::Id(id.to_vec()))?,
+        };
+        for handle in beside {
+            let told = readable(public_key::of(&self.session, handle))?;
+            public_keys.extend(told.filter(|key| !public_keys.contains(key)));
+        }
+        Ok(KeyDescription {
+            label: shown_bytes(&bytes(AttributeType::Label)?.unwrap_or_default()),
+            id,
+            attributes: attributes::protection(&self.session, private)?,
+            told: readable(public_key::algorithm(&self.session, private))?,
+            public_keys,
+        })
     }
 
     /// A [`Key`] that [`Pkcs11::handle_of`] will know.
@@ -100,6 +133,14 @@ impl Pkcs11 {
             }
         }
         Ok(false)
+    }
+}
+
+/// A key that cannot be read is described as it is: without.
+fn readable<T>(key: Result<Option<T>>) -> Result<Option<T>> {
+    match key {
+        Err(e) if e.id == "token.public-key" => Ok(None),
+        other => other,
     }
 }
 

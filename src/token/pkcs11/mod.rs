@@ -29,7 +29,7 @@ use secrecy::SecretString;
 use self::errors::explained;
 use self::module::Module;
 use super::uri::Pkcs11Uri;
-use super::{Key, ObjectInfo, Token, TokenInfo};
+use super::{Key, ObjectInfo, Token, TokenFlags, TokenInfo};
 use crate::error::{Error, Result};
 use crate::journal::{KeyPermit, Permit};
 use crate::x509::{Digest, KeyAlgorithm, PublicKey};
@@ -76,6 +76,11 @@ impl Pkcs11 {
             keys: Vec::new(),
             module,
         })
+    }
+
+    /// What the token said of its PINs when it was opened: a login resets its counters.
+    pub fn flags(&self) -> TokenFlags {
+        slots::flags(&self.raw)
     }
 
     /// A session that may write. Login holds for all sessions with a token, and
