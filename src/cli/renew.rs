@@ -13,7 +13,7 @@ pub fn run(globals: &Globals, args: &RootRenew) -> Result<u8> {
     let before = home.root()?.clone();
     let mut token = unlock::token(&home, &args.pin)?;
     let mut out = String::new();
-    let renewal = if journal_lags(home.journal.ledger()) {
+    let renewal = if journal_lags(home.journal.ledger())? {
         out.push_str(
             "ROOT renewed before an interruption; the certificate of the journal's key is still to follow\n",
         );

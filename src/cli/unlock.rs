@@ -147,10 +147,11 @@ pub fn session<T>(
     work: impl FnOnce(&mut Session<'_>) -> Result<T>,
 ) -> Result<T> {
     let _hold = process::hold();
+    let lanes = home.config.token.sessions.map_or_else(process::cores, usize::from);
     let bar = ProgressBar::hidden();
     let progress = |p: Progress| {
         // A handful needs no bar; a batch does.
-        if p.total >= 20 && bar.is_hidden() && p.done == 1 {
+        if p.total >= 20 && bar.is_hidden() {
             bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
             if let Ok(style) =
                 ProgressStyle::with_template("signing {pos}/{len} [{bar:40}] {per_sec}, {eta} left")
@@ -165,6 +166,7 @@ pub fn session<T>(
         clock: &process::now,
         entropy: &process::entropy,
         stop: &process::interrupted,
+        lanes,
         progress: &progress,
     };
     let result = Session::begin(home, token, world, consent).and_then(|mut s| work(&mut s));

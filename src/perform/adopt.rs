@@ -7,7 +7,7 @@ use super::own::lint_journal;
 use super::root::journal_label;
 use crate::error::{Error, Result};
 use crate::finding::{Finding, Outcome};
-use crate::intake;
+use crate::intake::check_key;
 use crate::journal::{Bytes, Event, Head, KeyRole, RootAdoption};
 use crate::text::{hex, unhex};
 use crate::token::rules::{judge_key, judge_token, name};
@@ -80,7 +80,7 @@ pub fn judge_certificate(der: &[u8], now: Time) -> Result<(Issuer, Vec<Finding>)
     refuse_unfit(&findings)?;
     let root = Issuer::from_der(der)?;
     // What a request's key is refused for spoils a root's as well.
-    findings.extend(intake::check_key(&root.public_key));
+    findings.extend(check_key(&root.public_key));
     refuse_unfit(&findings)?;
     lint_journal(&root, now)?;
     Ok((root, findings))
@@ -162,7 +162,7 @@ impl Session<'_> {
             ),
             _ => e,
         })?;
-        let head = self.seal_with(&journal_key)?;
+        let head = self.close(&journal_key)?;
         Ok((root, head))
     }
 }

@@ -15,7 +15,7 @@ use crate::journal::{CertificateIntent, Event, Purpose};
 use crate::lint::{CertificateKind, Linted, lint};
 use crate::token::Key;
 use crate::verify;
-use crate::x509::certificate::extension;
+use crate::x509::certificate::{Facts, extension};
 use crate::x509::{CertificateSpec, Issuer, Name, PublicKey, Serial, Tbs, Time};
 
 /// RFC 9336 §3.1: id-kp-documentSigning, all that the journal's key may do.
@@ -44,10 +44,10 @@ impl Session<'_> {
     /// where it ends with the root, else a new one.
     pub(super) fn certify_journal(&mut self, root: &Issuer, root_key: &Key, journal_key: &Key) -> Result<()> {
         let purpose = Purpose::JournalCertificate;
-        let ledger = self.ledger();
-        let recorded = ledger.own_certificate(purpose).filter(|own| {
-            ledger.certificate_of(own).is_some_and(|certificate| certificate.not_after == root.not_after)
-        });
+        let recorded = self
+            .ledger()
+            .own_certificate(purpose)
+            .filter(|own| Facts::from_tbs(&own.message).is_ok_and(|facts| facts.not_after == root.not_after));
         let planned = match recorded {
             Some(own) => Tbs::recorded(own.message.clone(), own.algorithm),
             None => {
@@ -65,7 +65,7 @@ impl Session<'_> {
     pub(super) fn sign_own(&mut self, purpose: Purpose, tbs: Linted<Tbs>, key: &Key) -> Result<()> {
         let intent =
             CertificateIntent { purpose, tbs, plan: None, request: None, cluster: None, policy: None };
-        let permits = self.home.journal.intend(self.now(), vec![intent])?;
+        let permits = self.home.journal.intend(self.now(), Vec::new(), vec![intent])?;
         for permit in permits {
             let signed = self.sign(key, permit)?;
             self.append(signed)?;

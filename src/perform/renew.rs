@@ -8,6 +8,7 @@ use super::root::check_ttl;
 use crate::error::{Error, Result};
 use crate::journal::{Head, KeyRole, Ledger, Purpose};
 use crate::lint::{CertificateKind, Linted, lint};
+use crate::x509::certificate::Facts;
 use crate::x509::{CertificateSpec, Issuer, Seconds, Serial, Tbs, Time};
 
 /// A renewal, decided and linted.
@@ -61,12 +62,12 @@ impl Renewal {
 
 /// Whether the root was renewed but a crash came before its journal's certificate was:
 /// both always end together.
-pub fn journal_lags(ledger: &Ledger) -> bool {
-    let end = |purpose| {
-        let own = ledger.own_certificate(purpose).and_then(|own| ledger.certificate_of(own));
-        own.map(|certificate| certificate.not_after)
+pub fn journal_lags(ledger: &Ledger) -> Result<bool> {
+    let end = |purpose| -> Result<Option<Time>> {
+        let own = ledger.own_certificate(purpose).map(|own| Facts::from_tbs(&own.message)).transpose()?;
+        Ok(own.map(|facts| facts.not_after))
     };
-    end(Purpose::RootCertificate) != end(Purpose::JournalCertificate)
+    Ok(end(Purpose::RootCertificate)? != end(Purpose::JournalCertificate)?)
 }
 
 impl Session<'_> {
@@ -88,7 +89,7 @@ impl Session<'_> {
         };
         self.home.write_certificate("root.pem", &root.der)?;
         self.certify_journal(&root, &root_key, &journal_key)?;
-        let head = self.seal_with(&journal_key)?;
+        let head = self.close(&journal_key)?;
         Ok((root, head))
     }
 }

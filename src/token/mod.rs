@@ -141,10 +141,18 @@ pub struct Key {
     pub attributes: KeyAttributes,
 }
 
+/// A way to sign with a token, each signature against a permit of the journal.
+pub trait Signer: Send {
+    /// Signs the permit's bytes. ECDSA signatures come back as DER (RFC 3279 §2.2.3).
+    fn sign(&mut self, key: &Key, permit: Permit) -> Result<Vec<u8>>;
+}
+
 /// A token: generates keys and signs, each against a permit of the journal.
-pub trait Token {
+pub trait Token: Signer {
     /// What it says of itself.
     fn info(&self) -> &TokenInfo;
+    /// Up to so many ways to sign at the same time; at least one.
+    fn signers(&mut self, most: usize) -> Result<Vec<Box<dyn Signer + '_>>>;
     /// Randomness of the token's own, without login; `None` where it has none to give.
     fn random(&mut self, length: usize) -> Result<Option<Vec<u8>>>;
     /// Whether the token can generate and use such a key; an error names what is missing.
@@ -162,12 +170,16 @@ pub trait Token {
     /// Generates the key pair: private, sensitive, non-extractable, sign-only; or
     /// takes the one that a run which was broken off made against the same intent.
     fn generate(&mut self, permit: KeyPermit) -> Result<Key>;
-    /// Signs the permit's bytes. ECDSA signatures come back as DER (RFC 3279 §2.2.3).
-    fn sign(&mut self, key: &Key, permit: Permit) -> Result<Vec<u8>>;
     /// Keeps a small public data object (CKO_DATA) under this label, replacing an
     /// older one; `false` where the token cannot.
     fn store_data(&mut self, label: &str, value: &[u8]) -> Result<bool>;
     /// Reads it back. Empty where there is none; several where a crash came between
     /// writing the newer and removing the older one: the caller can tell them apart.
     fn load_data(&mut self, label: &str) -> Result<Vec<Vec<u8>>>;
+}
+
+impl<S: Signer + ?Sized> Signer for &mut S {
+    fn sign(&mut self, key: &Key, permit: Permit) -> Result<Vec<u8>> {
+        (**self).sign(key, permit)
+    }
 }

@@ -32,11 +32,11 @@ struct AttributeRule {
 /// tokens do not let it be set.
 #[rustfmt::skip]
 const ATTRIBUTE_RULES: &[AttributeRule] = &[
-    refused("token.key.extractable", "CKA_EXTRACTABLE", |a| a.extractable, false, "the key can be taken out of the token"),
-    refused("token.key.sensitive", "CKA_SENSITIVE", |a| a.sensitive, true, "the key can be read in plain text"),
-    refused("token.key.private", "CKA_PRIVATE", |a| a.private, true, "the key can be used without a PIN"),
-    refused("token.key.sign", "CKA_SIGN", |a| a.sign, true, "the key cannot sign"),
-    refused("token.key.persistent", "CKA_TOKEN", |a| a.token, true, "the key goes with the session"),
+    severe("token.key.extractable", "CKA_EXTRACTABLE", |a| a.extractable, false, "the key can be taken out of the token"),
+    severe("token.key.sensitive", "CKA_SENSITIVE", |a| a.sensitive, true, "the key can be read in plain text"),
+    severe("token.key.private", "CKA_PRIVATE", |a| a.private, true, "the key can be used without a PIN"),
+    severe("token.key.sign", "CKA_SIGN", |a| a.sign, true, "the key cannot sign"),
+    severe("token.key.persistent", "CKA_TOKEN", |a| a.token, true, "the key goes with the session"),
     warned("token.key.never-extractable", "CKA_NEVER_EXTRACTABLE", |a| a.never_extractable, true, "a copy of the key may exist elsewhere"),
     warned("token.key.always-sensitive", "CKA_ALWAYS_SENSITIVE", |a| a.always_sensitive, true, "the key may have been read before"),
     warned("token.key.local", "CKA_LOCAL", |a| a.local, true, "the key was not generated in this token"),
@@ -70,7 +70,7 @@ const FLAG_RULES: &[FlagRule] = &[
     flag("token.randomness", "CKF_RNG", |f| f.rng, Outcome::Warning, "the token has no randomness of its own to add to serial numbers"),
 ];
 
-const fn refused(
+const fn severe(
     id: &'static str,
     attribute: &'static str,
     read: fn(&KeyAttributes) -> Option<bool>,
@@ -87,7 +87,7 @@ const fn warned(
     wanted: bool,
     why: &'static str,
 ) -> AttributeRule {
-    AttributeRule { otherwise: Outcome::Warning, ..refused(id, attribute, read, wanted, why) }
+    AttributeRule { otherwise: Outcome::Warning, ..severe(id, attribute, read, wanted, why) }
 }
 
 const fn flag(
@@ -98,6 +98,13 @@ const fn flag(
     why: &'static str,
 ) -> FlagRule {
     FlagRule { id, flag, good, otherwise, why }
+}
+
+/// The stable ID of every rule.
+pub fn ids() -> impl Iterator<Item = &'static str> {
+    let attributes = ATTRIBUTE_RULES.iter().map(|rule| rule.id);
+    let flags = FLAG_RULES.iter().map(|rule| rule.id);
+    attributes.chain(flags).chain(["token.key.mechanisms", "token.key.kind", "token.key.pair"])
 }
 
 /// Every rule on a token.

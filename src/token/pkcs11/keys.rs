@@ -62,7 +62,7 @@ impl Pkcs11 {
         })
     }
 
-    /// A [`Key`] that [`Pkcs11::handle_of`] will know.
+    /// A [`Key`] that [`handle_of`] will know.
     pub(super) fn known_key(
         &mut self,
         handle: ObjectHandle,
@@ -77,19 +77,10 @@ impl Pkcs11 {
             attributes: attributes::protection(&self.session, handle)?,
             public_key: public_key.clone(),
         };
-        if self.handle_of(&key).is_none() {
+        if handle_of(&self.keys, &key).is_none() {
             self.keys.push((handle, public_key));
         }
         Ok(key)
-    }
-
-    /// The object behind a key that was found here. Another token's key may have
-    /// the same number, so the public key must be the same as well.
-    pub(super) fn handle_of(&self, key: &Key) -> Option<ObjectHandle> {
-        let same = |(handle, public_key): &&(ObjectHandle, PublicKey)| {
-            number(*handle) == key.handle && *public_key == key.public_key
-        };
-        self.keys.iter().find(same).map(|(handle, _)| *handle)
     }
 
     /// What the private key tells itself counts first; a public key object beside
@@ -147,4 +138,13 @@ fn readable<T>(key: Result<Option<T>>) -> Result<Option<T>> {
 #[allow(clippy::useless_conversion)] // CK_ULONG has 32 bits on some machines
 fn number(handle: ObjectHandle) -> u64 {
     handle.handle().into()
+}
+
+/// The object behind a key that was found in this token's sessions. Another token's
+/// key may have the same number, so the public key must be the same as well.
+pub(super) fn handle_of(keys: &[(ObjectHandle, PublicKey)], key: &Key) -> Option<ObjectHandle> {
+    let same = |(handle, public_key): &&(ObjectHandle, PublicKey)| {
+        number(*handle) == key.handle && *public_key == key.public_key
+    };
+    keys.iter().find(same).map(|(handle, _)| *handle)
 }
