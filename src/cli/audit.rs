@@ -6,7 +6,7 @@ use std::path::Path;
 use anchorite::audit::{Expectation, Fault, Report, State, audit, audit_lines};
 use anchorite::home::{self, Home, Told};
 use anchorite::journal::{INDEX_FILE, Index, JOURNAL_FILE};
-use anchorite::media::durable;
+use anchorite::media::durable::{self, NewFile, write_folder};
 use anchorite::x509::Digest;
 use anchorite::{Error, Result};
 
@@ -143,15 +143,8 @@ fn export(globals: &Globals, args: &AuditExport) -> Result<u8> {
     let home = unlock::home(globals)?;
     let folder = args.to.join(format!("anchorite-export-{:06}", home.journal.head().count));
     let files = home.export()?;
-    durable::create_dir(&folder, 0o755)?;
-    for (path, bytes) in &files {
-        let (inner, name) = path.split_once('/').map_or((None, path.as_str()), |(f, n)| (Some(f), n));
-        let place = inner.map_or_else(|| folder.clone(), |f| folder.join(f));
-        if !place.exists() {
-            durable::create_dir(&place, 0o755)?;
-        }
-        durable::write_new(&place, name, bytes, 0o644)?;
-    }
+    let new: Vec<_> = files.iter().map(|(path, bytes)| NewFile { path, bytes, mode: 0o644 }).collect();
+    write_folder(&folder, 0o755, &new)?;
     let head = home.journal.head();
     if globals.json {
         output::json(

@@ -66,6 +66,7 @@ impl Home {
         }
         if !self.open_matters().is_empty() {
             self.sweep()?;
+            self.journal.rewrite()?;
         }
         events.extend(self.journal.cut_torn()?);
         self.journal.append(now, events)?;
@@ -88,8 +89,8 @@ impl Home {
     }
 
     fn sweep(&self) -> Result<()> {
-        durable::sweep(&self.dir)?;
-        FOLDERS.iter().try_for_each(|folder| durable::sweep(&self.dir.join(folder)))
+        let folders = ["", "state/index"].iter().chain(&FOLDERS).map(|folder| self.dir.join(folder));
+        folders.filter(|folder| folder.is_dir()).try_for_each(|folder| durable::sweep(&folder))
     }
 
     /// Puts edited documents in force before there is a journal key to seal with;

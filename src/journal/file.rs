@@ -210,6 +210,12 @@ impl Journal {
         Ok(there)
     }
 
+    /// Writes again what was read of it, where an earlier run did not come to its end:
+    /// its last flush may have failed. See [`AppendFile::rewrite`].
+    pub fn rewrite(&mut self) -> Result<()> {
+        self.file.rewrite(self.base.as_ref().map_or(0, |base| base.index.ledger().bytes()))
+    }
+
     /// Cuts off a torn line; the event must go on record.
     pub fn cut_torn(&mut self) -> Result<Option<Event>> {
         if self.replayed.torn.is_empty() {

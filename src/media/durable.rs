@@ -13,9 +13,11 @@ use super::file::{self, READ};
 use crate::error::{Error, Result};
 
 mod append;
+mod folder;
 mod lock;
 
 pub use append::AppendFile;
+pub use folder::{NewFile, write_folder};
 pub use lock::{Lock, lock_exclusive};
 
 /// Up to so many files are flushed one by one: flushing all of a filesystem waits for
@@ -119,6 +121,11 @@ pub fn write_unsynced(dir: &Path, name: &str, bytes: &[u8], mode: u32) -> Result
             written
         })
         .map_err(|e| unwritable(&dir.join(name), &e))
+}
+
+/// Makes a directory's entries durable: what was removed from it stays removed.
+pub fn sync_entries(dir: &Path) -> Result<()> {
+    open_directory(dir).and_then(file::sync_directory).map_err(|e| unwritable(dir, &e))
 }
 
 /// Writes files as [`write_atomic`] does, many of them with one flush for all.
