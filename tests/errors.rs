@@ -1,7 +1,6 @@
 //! Bad input of every kind, through the binary: each refusal has its exit code and
 //! its stable ID, says what was found and what to do next, and leaves nothing behind.
 
-mod clock;
 mod cluster;
 mod hangup;
 mod home;

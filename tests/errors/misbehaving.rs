@@ -1,6 +1,7 @@
 //! Tokens that fail, lie, vanish and die: what they spoil is never released, every
 //! signature they made is accounted for, and with a good token the work goes on.
 
+mod clock;
 mod interrupt;
 mod keys;
 mod pins;
