@@ -4,14 +4,18 @@
 //! every signature over the bytes on record, every certificate against its issuer.
 
 use std::collections::HashMap;
+use std::io::BufRead;
 
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::journal::{Entry, Event, Head, IntentRecord, KeyRole, Ledger, Purpose, Replay, Standing, replay};
+use crate::journal::{
+    Entry, Event, Head, Index, IntentRecord, KeyRole, Ledger, Purpose, Replay, Standing, replay_after,
+    replay_lines, sealed_index,
+};
 use crate::lint::CertificateKind;
 use crate::verify::{self, signed_digest, verify_signature};
-use crate::x509::{Digest, Issuer, Tbs};
+use crate::x509::{Digest, Issuer, Serial, Tbs, Time};
 
 /// What the auditor knows beforehand.
 #[derive(Debug, Default)]
@@ -24,6 +28,10 @@ pub struct Expectation<'a> {
     pub heads: Vec<(String, Head)>,
     /// A head known by its hash alone, from the printed sheet.
     pub head: Option<Digest>,
+    /// The lines begin after this index; their first seal must vouch for it.
+    pub after: Option<&'a Index>,
+    /// An index that a whole journal must add up to, where one of its seals names it.
+    pub index: Option<&'a Index>,
 }
 
 /// The three states of a journal.
@@ -72,13 +80,30 @@ impl Report {
 }
 
 /// Certificates that the journal proves were signed, for comparison with files.
-pub type Certificates = Vec<(crate::x509::Serial, Vec<u8>)>;
+pub type Certificates = Vec<(Serial, Vec<u8>)>;
 
-/// Audits a journal's bytes.
+/// Audits a journal's bytes, and keeps every certificate.
 pub fn audit(bytes: &[u8], expect: &Expectation<'_>) -> (Report, Option<Replay>, Certificates) {
-    let mut auditor =
-        Auditor { expect, root: None, certificates: Vec::new(), sums: HashMap::new(), faults: Vec::new() };
-    match replay(bytes, |entry, ledger| auditor.entry(entry, ledger)) {
+    let mut certificates = Vec::new();
+    let (report, replayed) =
+        audit_lines(bytes, expect, &mut |serial, der| certificates.push((serial.clone(), der.to_vec())));
+    (report, replayed, certificates)
+}
+
+/// Audits a journal line by line; each certificate whose signature holds is shown to `found`.
+pub fn audit_lines(
+    lines: impl BufRead,
+    expect: &Expectation<'_>,
+    found: &mut dyn FnMut(&Serial, &[u8]),
+) -> (Report, Option<Replay>) {
+    let mut auditor = Auditor { expect, found, root: None, sums: HashMap::new(), faults: Vec::new() };
+    let replayed = match expect.after {
+        None => replay_lines(lines, |entry, ledger| auditor.entry(entry, ledger)),
+        Some(index) => auditor.stand_on(index.ledger()).and_then(|()| {
+            replay_after(index, index.ledger().clone(), lines, |entry, ledger| auditor.entry(entry, ledger))
+        }),
+    };
+    match replayed {
         Ok(replayed) => {
             auditor.end(&replayed);
             let open = auditor.open(&replayed);
@@ -95,19 +120,19 @@ pub fn audit(bytes: &[u8], expect: &Expectation<'_>) -> (Report, Option<Replay>,
                 open,
                 errors: auditor.faults,
             };
-            (report, Some(replayed), auditor.certificates)
+            (report, Some(replayed))
         }
         Err(error) => {
             auditor.fault(error);
-            (Report::unread(auditor.faults), None, auditor.certificates)
+            (Report::unread(auditor.faults), None)
         }
     }
 }
 
 struct Auditor<'a> {
     expect: &'a Expectation<'a>,
+    found: &'a mut dyn FnMut(&Serial, &[u8]),
     root: Option<Issuer>,
-    certificates: Certificates,
     /// What the journal's key signed last for each plan that is not released yet.
     sums: HashMap<Digest, Vec<u8>>,
     faults: Vec<Fault>,
@@ -125,10 +150,39 @@ impl Auditor<'_> {
                 ledger.intent_at(*intent).map_or(Ok(()), |record| rejected(record, &signature.0, ledger))
             }
             Event::Released { plan, sums, .. } => self.released(plan, sums),
+            Event::Intent { purpose: Purpose::Seal, message, .. } => self.seals(&message.0, ledger),
             _ => Ok(()),
         };
         if let Err(error) = verdict {
             self.fault(error.at(format!("journal line {}", entry.seq + 1)));
+        }
+        Ok(())
+    }
+
+    /// An index says no more and no less than the lines it stands for.
+    fn seals(&self, message: &[u8], ledger: &Ledger) -> Result<()> {
+        let Some(index) = self.expect.index.filter(|i| sealed_index(message) == Some(i.digest())) else {
+            return Ok(());
+        };
+        if index.is_of(ledger)? {
+            return Ok(());
+        }
+        Err(Error::integrity("audit.index", "the sealed index is not what the lines before it add up to"))
+    }
+
+    /// What an index brings along stands for lines that are not there: the home's own
+    /// certificates are verified as if they had been read.
+    fn stand_on(&mut self, ledger: &Ledger) -> Result<()> {
+        let at = ledger.last_time().unwrap_or_else(|| Time::from_unix(0));
+        for (purpose, kind) in [
+            (Purpose::RootCertificate, CertificateKind::Root),
+            (Purpose::JournalCertificate, CertificateKind::Journal),
+        ] {
+            if let Some(IntentRecord { message, algorithm, signature: Some(signature), .. }) =
+                ledger.own_certificate(purpose)
+            {
+                self.certificate(kind, Tbs::recorded(message.clone(), *algorithm), signature, at)?;
+            }
         }
         Ok(())
     }
@@ -172,6 +226,10 @@ impl Auditor<'_> {
             }
         };
         let tbs = Tbs::recorded(intent.message.clone(), intent.algorithm);
+        self.certificate(kind, tbs, signature, entry.time)
+    }
+
+    fn certificate(&mut self, kind: CertificateKind, tbs: Tbs, signature: &[u8], at: Time) -> Result<()> {
         let der = tbs.assemble(signature)?;
         if kind == CertificateKind::Root {
             self.root = Some(self.accept_root(&der)?);
@@ -179,8 +237,8 @@ impl Auditor<'_> {
         let root = self.root.as_ref().ok_or_else(|| {
             Error::integrity("audit.no-root", "a certificate was signed before the root's own was accepted")
         })?;
-        let certificate = verify::verify(&tbs, &der, kind, root, entry.time)?;
-        self.certificates.push((certificate.get().serial.clone(), der));
+        let certificate = verify::verify(&tbs, &der, kind, root, at)?;
+        (self.found)(&certificate.get().serial, &der);
         Ok(())
     }
 
@@ -214,7 +272,7 @@ impl Auditor<'_> {
             }
         }
         if let Some(head) = self.expect.head
-            && !replayed.hashes.contains(&head)
+            && !replayed.holds(&head)
         {
             self.fault(Error::integrity(
                 "journal.behind",

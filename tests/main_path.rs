@@ -226,7 +226,7 @@ fn a_forged_signature_after_the_last_seal_stops_every_verb() {
     let time = lines.last().unwrap()["time"].as_str().unwrap();
     let parsed = anchorite::x509::Time::parse(time).unwrap();
     let message =
-        anchorite::journal::seal_message(count, anchorite::x509::Digest::parse(&head).unwrap(), parsed);
+        anchorite::journal::seal_message(count, anchorite::x509::Digest::parse(&head).unwrap(), parsed, None);
     let old: serde_json::Value = serde_json::from_str(seal[1]).unwrap();
     let encoded = serde_json::to_string(&anchorite::journal::Bytes(message)).unwrap();
     let intent = seal[1]

@@ -26,6 +26,7 @@ const HOUSES: &[(&str, &[&str], &str)] = &[
     ("verify", &["x509", "lint"], "reads with the linter's parser, and lints again what was signed"),
     ("journal", &["x509"], "entries and what they add up to"),
     ("journal/file.rs", &["lint::Linted", "media::durable"], "the intent takes linted bytes; the one file"),
+    ("journal/store.rs", &["media::durable"], "the index's files"),
     ("plan", &["x509", "intake", "journal", "policy", "lint"], "what the policy grants, as linted bytes, on the record it continues"),
     ("plan/review.rs", &["verify::describe"], "people read what another parser than the builder's reads"),
     ("token", &["x509"], "keys and algorithms"),

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::journal::sample::{Script, decided, intent, key_intent, session};
-use crate::journal::{Bytes, seal_message};
+use crate::journal::{Bytes, replay, seal_message};
 use crate::x509::Seconds;
 
 fn judge(script: &Script, bytes: &[u8]) -> Report {
@@ -72,7 +72,7 @@ fn a_journal_rewritten_under_another_journal_key_is_broken() {
             entry.event = mine.clone();
         }
         if let Event::Intent { purpose: Purpose::Seal, message, .. } = &mut entry.event {
-            *message = Bytes(seal_message(entry.seq, prev, entry.time));
+            *message = Bytes(seal_message(entry.seq, prev, entry.time, None));
         }
         if let Event::Signed { intent, signature } = &mut entry.event
             && let Some(seal) = lines.lines().nth(*intent as usize)
@@ -146,7 +146,7 @@ fn a_release_is_backed_by_a_signature_over_its_sums() {
     let mut script = Script::with_root();
     let plan = script.begin("plan", 1);
     let mut seal_like =
-        intent(Purpose::Release, KeyRole::Journal, &seal_message(1, Digest::of(b""), script.now));
+        intent(Purpose::Release, KeyRole::Journal, &seal_message(1, Digest::of(b""), script.now, None));
     if let Event::Intent { plan: of, .. } = &mut seal_like {
         *of = Some(plan);
     }

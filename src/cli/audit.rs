@@ -1,10 +1,11 @@
 //! `audit verify|show|export|restore`.
 
+use std::io::BufReader;
 use std::path::Path;
 
-use anchorite::audit::{Expectation, Fault, Report, State, audit};
+use anchorite::audit::{Expectation, Fault, Report, State, audit, audit_lines};
 use anchorite::home::{self, Home, Told};
-use anchorite::journal::{JOURNAL_FILE, replay};
+use anchorite::journal::{INDEX_FILE, Index, JOURNAL_FILE};
 use anchorite::media::durable;
 use anchorite::{Error, Result};
 
@@ -26,15 +27,19 @@ pub fn run(globals: &Globals, args: &Audit) -> Result<u8> {
 
 fn verify(globals: &Globals, args: &AuditVerify) -> Result<u8> {
     let given = args.root.as_deref().map(root_certificate).transpose()?;
-    let mut expect = Expectation {
+    let expect = Expectation {
         root_sha256: args.root_sha256,
         root: given.as_deref(),
-        heads: Vec::new(),
         head: args.expect_head,
+        ..Expectation::default()
     };
     let report = match &args.journal {
-        Some(folder) => audit(&journal_bytes(folder)?, &expect).0,
-        None => home::examine(&globals.home, &mut expect)?,
+        Some(folder) => {
+            let after = index_beside(folder)?;
+            let lines = BufReader::new(durable::open(&folder.join(JOURNAL_FILE))?);
+            audit_lines(lines, &Expectation { after: after.as_ref(), ..expect }, &mut |_, _| ()).0
+        }
+        None => home::examine(&globals.home, expect)?,
     };
     if globals.json {
         output::json(&report)?;
@@ -57,6 +62,15 @@ fn root_certificate(path: &Path) -> Result<Vec<u8>> {
     anchorite::release::pem::single(&shown_path(path), &bytes).map_err(|e| {
         Error::usage("audit.root-file", e.message).next("give the root certificate alone, as PEM or DER")
     })
+}
+
+/// The index that a part of a long journal begins after.
+fn index_beside(folder: &Path) -> Result<Option<Index>> {
+    match durable::read_bounded(&folder.join(INDEX_FILE), 1 << 30) {
+        Ok(bytes) => Index::read(&bytes).map(Some),
+        Err(e) if e.id == "file.missing" => Ok(None),
+        Err(e) => Err(e),
+    }
 }
 
 fn journal_bytes(folder: &Path) -> Result<Vec<u8>> {
@@ -90,14 +104,14 @@ fn render(report: &Report) -> String {
 
 fn show(globals: &Globals, args: &AuditShow) -> Result<u8> {
     let home = unlock::home(globals)?;
-    let bytes = home.journal.bytes()?;
-    let mut entries = Vec::new();
-    replay(&bytes, |entry, _| {
-        entries.push(entry.clone());
+    let first = args.last.map_or(0, |last| home.journal.head().count.saturating_sub(last as u64));
+    let mut shown = Vec::new();
+    home.journal.each(|entry, _| {
+        if entry.seq >= first {
+            shown.push(entry.clone());
+        }
         Ok(())
     })?;
-    let skip = args.last.map_or(0, |last| entries.len().saturating_sub(last));
-    let shown = entries.get(skip..).unwrap_or_default();
     if globals.json {
         output::json(&shown)?;
         return Ok(0);
@@ -149,6 +163,16 @@ fn export(globals: &Globals, args: &AuditExport) -> Result<u8> {
 }
 
 fn restore(globals: &Globals, args: &AuditRestore) -> Result<u8> {
+    if index_beside(&args.from)?.is_some() {
+        return Err(Error::refused(
+            "restore.part",
+            format!(
+                "{}: holds the last part of a journal alone, and an index of what came before",
+                shown_path(&args.from)
+            ),
+        )
+        .next("restore from an export, which holds the whole journal; a long one's release does not"));
+    }
     let copy = journal_bytes(&args.from)?;
     let expect =
         Expectation { root_sha256: Some(args.root_sha256), head: args.expect_head, ..Expectation::default() };

@@ -39,7 +39,7 @@ pub fn run(globals: &Globals, args: &Inspect) -> Result<u8> {
         history: home.journal.ledger(),
         now: process::now(),
     };
-    let decisions = decide(&context, &incoming.requests);
+    let decisions = decide(&context, &incoming.requests)?;
     let nothing = decisions.is_empty() && incoming.unusable.is_empty();
     if nothing && !incoming.media.iter().any(|m| m.refused) {
         return Err(intake::nothing_found(&args.paths));

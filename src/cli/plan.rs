@@ -49,7 +49,7 @@ pub fn make(
         history,
         now: process::now(),
     };
-    let decisions = plan::decide(&context, &incoming.requests);
+    let decisions = plan::decide(&context, &incoming.requests)?;
     let serials = serials(wishes.dry_run, incoming.requests.iter().map(|r| r.digest), token)?;
     let frame = Frame {
         home: home.journal.ledger().home().into(),

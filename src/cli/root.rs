@@ -90,7 +90,7 @@ fn decide(home: &Home, spec: &RootSpec, token: &mut dyn Token) -> Result<(RootDe
         }
         let mut decision = recorded.clone();
         for serial in [&mut decision.serial, &mut decision.journal_serial] {
-            let status = home.journal.ledger().by_serial(serial).map(|c| c.status);
+            let status = home.journal.ledger().by_serial(serial)?.map(|c| c.status);
             if matches!(status, Some(Status::Open | Status::Burnt)) {
                 *serial = new_serial(token)?;
             }

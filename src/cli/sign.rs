@@ -29,7 +29,7 @@ pub fn run(globals: &Globals, args: &Sign) -> Result<u8> {
     let mut token = unlock::token(&home, &args.pin)?;
     let out = release_place(&home, &args.to)?;
     // The session settles what is open before it signs; the plan is made in view of that.
-    let planned = make(&home, &home.journal.ledger().settled(), &wishes, Some(&mut token))?;
+    let planned = make(&home, home.journal.ledger().settled()?.as_ref(), &wishes, Some(&mut token))?;
     if let Err(error) = require_complete(&planned, args.partial) {
         output::note(&planned.review);
         for matter in home.open_matters() {
@@ -79,7 +79,7 @@ pub fn release_place(home: &Home, to: &std::path::Path) -> Result<Output> {
 }
 
 fn dry_run(globals: &Globals, home: &Home, wishes: &Wishes<'_>, partial: bool) -> Result<u8> {
-    let planned = make(home, &home.journal.ledger().settled(), wishes, None)?;
+    let planned = make(home, home.journal.ledger().settled()?.as_ref(), wishes, None)?;
     if globals.json {
         output::json(&planned.plan)?;
     } else {

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anchorite::audit::{Expectation, audit};
-use anchorite::journal::JOURNAL_FILE;
+use anchorite::audit::{Expectation, audit_lines};
+use anchorite::journal::{INDEX_FILE, Index, JOURNAL_FILE};
 use anchorite::release::{self, RECEIPT, Report, Verifier};
 use anchorite::text::shown;
 use anchorite::x509::Digest;
@@ -44,8 +44,16 @@ pub fn run(globals: &Globals, args: &Verify) -> Result<u8> {
 fn with_journal(mut report: Report, files: &BTreeMap<String, Vec<u8>>, root: Digest) -> Report {
     let path = format!("{}/{JOURNAL_FILE}", release::JOURNAL);
     if let Some(journal) = files.get(&path) {
-        let expect = Expectation { root_sha256: Some(root), ..Expectation::default() };
-        let faults = audit(journal, &expect).0.errors;
+        let index = files.get(&format!("{}/{INDEX_FILE}", release::JOURNAL)).map(|bytes| Index::read(bytes));
+        let after = match index.transpose() {
+            Ok(after) => after,
+            Err(error) => {
+                report.errors.push(error);
+                return report;
+            }
+        };
+        let expect = Expectation { root_sha256: Some(root), after: after.as_ref(), ..Expectation::default() };
+        let faults = audit_lines(&journal[..], &expect, &mut |_, _| ()).0.errors;
         report.errors.extend(faults.into_iter().map(|f| {
             Error::integrity(f.id, format!("{path}: {}", f.message))
                 .next("do not load it: ask who holds the root")

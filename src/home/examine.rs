@@ -1,37 +1,42 @@
 //! The audit of a whole home: the journal, the heads known of it, and every file
 //! that it accounts for.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use super::documents::{self, Documents};
 use super::{HEAD, Home, check_certificates, gone};
-use crate::audit::{Certificates, Expectation, Fault, Report, State, audit, unreleased_plans};
+use crate::audit::{Expectation, Fault, Report, State, audit_lines, unreleased_plans};
 use crate::error::{Error, Result};
-use crate::journal::{Head, JOURNAL_FILE, Ledger};
+use crate::journal::{Head, JOURNAL_FILE, Ledger, check_index};
 use crate::media::durable;
 use crate::text::shown_bytes;
-use crate::x509::{Digest, Status, pem};
+use crate::x509::{Digest, Serial, Status, pem};
 
 /// No plan is larger: a thousand requests take about four megabytes.
 const PLAN_MAXIMUM: u64 = 256 << 20;
-/// The largest journal that is read.
-const JOURNAL_MAXIMUM: u64 = 8 << 30;
 
 /// Audits the home in `dir`, even one that is too broken to be opened.
-pub fn examine(dir: &Path, expect: &mut Expectation<'_>) -> Result<Report> {
+pub fn examine(dir: &Path, mut expect: Expectation<'_>) -> Result<Report> {
     let _lock = documents::lock(dir)?;
     let mut faults = Vec::new();
-    let journal = durable::read_bounded(&dir.join("journal").join(JOURNAL_FILE), JOURNAL_MAXIMUM);
-    let bytes = match journal {
-        Ok(bytes) => bytes,
+    let journal = durable::open(&dir.join("journal").join(JOURNAL_FILE));
+    let lines = match journal {
+        Ok(file) => BufReader::new(file),
         Err(e) => return Ok(Report::unread(vec![Fault { id: "journal.missing", message: e.message }])),
     };
     match known_head(dir) {
         Ok(head) => expect.heads.push(("state/head".into(), head)),
         Err(error) => faults.push(fault(error)),
     }
-    let (mut report, replayed, certificates) = audit(&bytes, expect);
+    let index = check_index(&dir.join("state")).unwrap_or_else(|error| {
+        faults.push(fault(error));
+        None
+    });
+    let expect = Expectation { index: index.as_ref(), ..expect };
+    let mut issued = IssuedFiles::in_folder(dir);
+    let (mut report, replayed) = audit_lines(lines, &expect, &mut |serial, der| issued.compare(serial, der));
     if let Some(replayed) = &replayed {
         report.open.extend(unreleased_plans(&replayed.ledger));
         if !report.open.is_empty() && report.state == State::Ok {
@@ -42,7 +47,7 @@ pub fn examine(dir: &Path, expect: &mut Expectation<'_>) -> Result<Report> {
         if replayed.ledger.seal().is_some() {
             faults.extend(check_certificates(dir, &replayed.ledger).err().map(fault));
         }
-        faults.extend(check_files(dir, &replayed.ledger, &certificates)?);
+        faults.extend(issued.faults(&replayed.ledger)?);
         faults.extend(check_plans(dir)?);
     }
     if !faults.is_empty() {
@@ -74,27 +79,50 @@ fn check_documents(dir: &Path, ledger: &Ledger) -> Vec<Fault> {
 }
 
 /// Every certificate on record must lie in `issued/` as it was signed, and nothing else.
-fn check_files(dir: &Path, ledger: &Ledger, certificates: &Certificates) -> Result<Vec<Fault>> {
-    let mut faults = Vec::new();
-    let mut expected: BTreeMap<String, Vec<u8>> = certificates
-        .iter()
-        .map(|(s, der)| (format!("{s}.pem"), pem::certificate(der).into_bytes()))
-        .collect();
-    for (name, path) in list(&dir.join("issued"))? {
-        match (expected.remove(&name), durable::read_bounded(&path, 1 << 20)) {
-            (Some(wanted), Ok(bytes)) if wanted == bytes => {}
-            (Some(_), _) => faults.push(issued(&name, "is not the certificate on record: it was edited")),
-            (None, _) => faults.push(issued(&name, "is not on record")),
-        }
+struct IssuedFiles {
+    folder: PathBuf,
+    /// The names of those on record.
+    seen: BTreeSet<String>,
+    missing: Vec<Serial>,
+    edited: Vec<String>,
+}
+
+impl IssuedFiles {
+    fn in_folder(dir: &Path) -> Self {
+        let (seen, missing, edited) = Default::default();
+        Self { folder: dir.join("issued"), seen, missing, edited }
     }
-    // A root half made and a batch not released have not been filed yet.
-    let filed = |name: &String| {
-        let serial = crate::x509::Serial::parse(name.trim_end_matches(".pem"));
-        let status = serial.and_then(|s| ledger.by_serial(&s).map(|c| c.status));
-        ledger.seal().is_some() && status == Some(Status::Released)
-    };
-    faults.extend(expected.keys().filter(|n| filed(n)).map(|n| issued(n, "is missing")));
-    Ok(faults)
+
+    fn compare(&mut self, serial: &Serial, der: &[u8]) {
+        let name = format!("{serial}.pem");
+        match durable::read_bounded(&self.folder.join(&name), 1 << 20) {
+            Ok(bytes) if bytes == pem::certificate(der).as_bytes() => {}
+            Err(e) if e.id == "file.missing" => self.missing.push(serial.clone()),
+            _ => self.edited.push(name.clone()),
+        }
+        self.seen.insert(name);
+    }
+
+    fn faults(self, ledger: &Ledger) -> Result<Vec<Fault>> {
+        let mut faults: Vec<Fault> = self
+            .edited
+            .iter()
+            .map(|name| issued(name, "is not the certificate on record: it was edited"))
+            .collect();
+        for (name, _) in list(&self.folder)? {
+            if !self.seen.contains(&name) {
+                faults.push(issued(&name, "is not on record"));
+            }
+        }
+        for serial in self.missing {
+            // A root half made and a batch not released have not been filed yet.
+            let status = ledger.by_serial(&serial)?.map(|c| c.status);
+            if ledger.seal().is_some() && status == Some(Status::Released) {
+                faults.push(issued(&format!("{serial}.pem"), "is missing"));
+            }
+        }
+        Ok(faults)
+    }
 }
 
 /// A kept plan is named by its digest, which is on record where it was performed.

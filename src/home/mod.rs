@@ -83,7 +83,7 @@ impl Home {
             rehearsal: new.rehearsal,
             files: documents.digests(),
         };
-        let journal = Journal::create(&dir.join("journal"), now, opened)?;
+        let journal = Journal::create(&dir.join("journal"), &dir.join("state"), now, opened)?;
         durable::write_atomic(&dir.join("state"), "head", &journal.head().to_json(), 0o600)?;
         drop(journal);
         Self::open(dir)
@@ -102,7 +102,7 @@ impl Home {
     /// Opens a home whose documents may have been edited (for `policy check` and `pin`).
     pub fn open_edited(dir: &Path) -> Result<Self> {
         let lock = documents::lock(dir)?;
-        let journal = Journal::open(&dir.join("journal"))?;
+        let journal = Journal::open(&dir.join("journal"), &dir.join("state"))?;
         let standing = check_head(dir, &journal)?;
         let documents = Documents::read(dir)?;
         let (config, policies) = documents.parse()?;

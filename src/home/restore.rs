@@ -49,9 +49,9 @@ impl Home {
         if !folder.is_dir() {
             durable::create_dir(&folder, 0o700)?;
         }
-        let whole = usize::try_from(replayed.whole).unwrap_or(copy.len());
+        let whole = usize::try_from(replayed.ledger.bytes()).unwrap_or(copy.len());
         durable::write_atomic(&folder, JOURNAL_FILE, copy.get(..whole).unwrap_or(copy), 0o600)?;
-        let mut journal = Journal::open(&folder)?;
+        let mut journal = Journal::open(&folder, &dir.join("state"))?;
         for (name, purpose) in
             [("root.pem", Purpose::RootCertificate), ("journal-cert.pem", Purpose::JournalCertificate)]
         {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::audit::Expectation;
 use crate::journal::sample::{Script, intent};
 use crate::journal::{Bytes, JOURNAL_FILE, seal_message};
 
@@ -59,7 +60,7 @@ fn the_last_seal_is_verified_when_a_home_is_opened() {
     let mut script = Script::with_root();
     let good = home(&script);
     assert!(Home::open_edited(good.path()).unwrap().root().is_ok());
-    let message = seal_message(script.ledger.count(), script.ledger.head(), script.now);
+    let message = seal_message(script.ledger.count(), script.ledger.head(), script.now, None);
     let seal = script.add(intent(Purpose::Seal, KeyRole::Journal, &message));
     let signature = Script::opened().signature(KeyRole::Journal, &message);
     script.add(Event::Signed { intent: seal, signature });
@@ -152,7 +153,7 @@ fn a_release_is_no_home_and_nothing_is_written_into_it() {
 fn an_audit_looks_at_the_homes_own_certificates_too() {
     let dir = home(&Script::with_root());
     let faults = |dir: &Path| {
-        let report = examine(dir, &mut Default::default()).unwrap();
+        let report = examine(dir, Expectation::default()).unwrap();
         report.errors.iter().filter(|f| f.id == "home.certificate").count()
     };
     assert_eq!(faults(dir.path()), 0);
@@ -167,7 +168,7 @@ fn odd_things_among_the_certificates_are_faults_and_hide_no_others() {
     let issued = dir.path().join("issued");
     std::fs::create_dir(issued.join("folder")).unwrap();
     std::fs::write(issued.join(std::ffi::OsStr::from_bytes(b"\x1b[2J\xff")), "x").unwrap();
-    let report = examine(dir.path(), &mut Default::default()).unwrap();
+    let report = examine(dir.path(), Expectation::default()).unwrap();
     let faults: Vec<_> = report.errors.iter().filter(|f| f.id == "home.issued").collect();
     assert!(faults.len() >= 2 && faults.iter().all(|f| !f.message.contains('\x1b')), "{faults:?}");
 }

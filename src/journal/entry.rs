@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::KeyRole;
+use super::{KeyRole, base64};
 use crate::error::{Error, Result};
 use crate::text::shown;
 use crate::x509::{Digest, KeyAlgorithm, Name, Serial, SignatureAlgorithm, Time};
@@ -303,15 +303,12 @@ impl std::fmt::Debug for Bytes {
 
 impl Serialize for Bytes {
     fn serialize<S: serde::Serializer>(&self, s: S) -> std::result::Result<S::Ok, S::Error> {
-        use base64ct::{Base64, Encoding as _};
-        s.serialize_str(&Base64::encode_string(&self.0))
+        base64::serialize(&self.0, s)
     }
 }
 
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
-        use base64ct::{Base64, Encoding as _};
-        let text = <std::borrow::Cow<'de, str>>::deserialize(d)?;
-        Base64::decode_vec(&text).map(Bytes).map_err(|_| serde::de::Error::custom("want base64"))
+        base64::deserialize(d).map(Bytes)
     }
 }

@@ -1,10 +1,13 @@
 //! The journal's file: append, fsync, and only then a permit.
 
+use std::io::{BufRead, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::store::{INDEX_FILE, Store};
 use super::{
     Bytes, Entry, Event, Head, IntentRecord, KeyPermit, KeyRole, Ledger, Permit, Purpose, Replay, Standing,
-    replay, seal_message,
+    replay, replay_after, replay_lines, seal_message,
 };
 use crate::error::{Error, Result};
 use crate::lint::Linted;
@@ -14,16 +17,21 @@ use crate::x509::{Digest, KeyAlgorithm, SignatureAlgorithm, Tbs, Time};
 
 /// The journal's one file in its folder.
 pub const FILE: &str = "journal.jsonl";
-/// The largest journal that is read (1,000,000 certificates fit).
-const LIMIT: u64 = 8 << 30;
+/// A journal up to this size is read whole each time it is opened; a longer one is
+/// read from its index on.
+pub const READ_WHOLE: u64 = 256 << 10;
 
 /// An open journal. Owned by the one process that holds the home's lock.
 #[derive(Debug)]
 pub struct Journal {
     folder: PathBuf,
+    state: PathBuf,
+    read_whole: u64,
     file: AppendFile,
     replayed: Replay,
     unsealed: Vec<(IntentRecord, Vec<u8>)>,
+    /// The index that the ledger stands on.
+    base: Option<Arc<Store>>,
     /// A line was refused: what stands in memory is not what is on disk.
     unlike: bool,
 }
@@ -47,36 +55,63 @@ pub struct CertificateIntent {
 
 impl Journal {
     /// Begins a new journal with its first line.
-    pub fn create(folder: &Path, time: Time, opened: Event) -> Result<Self> {
+    pub fn create(folder: &Path, state: &Path, time: Time, opened: Event) -> Result<Self> {
         let entry = Entry { seq: 0, time, prev: super::GENESIS, event: opened };
         let line = entry.to_line()? + "\n";
         durable::write_new(folder, FILE, line.as_bytes(), 0o600)?;
-        Self::open(folder)
+        Self::open(folder, state)
     }
 
-    /// Opens and replays it.
-    pub fn open(folder: &Path) -> Result<Self> {
+    /// Opens and replays it: from the index on, where there is one that the last seal
+    /// vouches for, else from its first line. `state` is the folder of the index.
+    pub fn open(folder: &Path, state: &Path) -> Result<Self> {
+        Self::open_beyond(READ_WHOLE, folder, state)
+    }
+
+    /// As [`Journal::open`], where a journal counts as long beyond this many bytes.
+    pub(super) fn open_beyond(read_whole: u64, folder: &Path, state: &Path) -> Result<Self> {
         let path = folder.join(FILE);
-        let bytes = durable::read_bounded(&path, LIMIT).map_err(|e| match e.id {
+        let file = AppendFile::open(&path).map_err(|e| match e.id {
             "file.missing" => {
                 Error::integrity("journal.missing", e.message).next("restore it: `anchorite audit restore`")
             }
             _ => e,
         })?;
-        let mut unsealed = Vec::new();
-        let replayed = replay(&bytes, |entry, ledger| {
-            if let Event::Signed { intent, signature } = &entry.event
-                && let Some(record) = ledger.intent_at(*intent)
-            {
-                if record.purpose == Purpose::Seal {
-                    unsealed.clear();
-                }
-                unsealed.push((record.clone(), signature.0.clone()));
+        let indexed = if file.len() > read_whole { Self::replay_indexed(&path, state)? } else { None };
+        let (replayed, unsealed, base) = match indexed {
+            Some((replayed, unsealed, store)) => (replayed, unsealed, Some(store)),
+            None => {
+                let mut unsealed = Unsealed::default();
+                let lines = BufReader::new(durable::open(&path)?);
+                let replayed = replay_lines(lines, |entry, ledger| Ok(unsealed.note(entry, ledger)))?;
+                (replayed, unsealed, None)
             }
-            Ok(())
-        })?;
-        let file = AppendFile::open(&path)?;
-        Ok(Self { folder: folder.to_path_buf(), file, replayed, unsealed, unlike: false })
+        };
+        Ok(Self {
+            folder: folder.to_path_buf(),
+            state: state.to_path_buf(),
+            read_whole,
+            file,
+            replayed,
+            unsealed: unsealed.0,
+            base,
+            unlike: false,
+        })
+    }
+
+    /// Replays what follows the index. An index that is not this journal's, or that no
+    /// seal vouches for, is passed over: reading the whole tells what is wrong, if anything is.
+    fn replay_indexed(path: &Path, state: &Path) -> Result<Option<(Replay, Unsealed, Arc<Store>)>> {
+        let Some(store) = Store::open(state) else { return Ok(None) };
+        let mut start = store.index.ledger().clone();
+        let Some(lines) = lines_after(path, &start)? else { return Ok(None) };
+        start.stand_on(store.clone());
+        let mut unsealed = Unsealed::default();
+        let each = |entry: &Entry, ledger: &Ledger| Ok(unsealed.note(entry, ledger));
+        match replay_after(&store.index, start, lines, each) {
+            Ok(replayed) => Ok(Some((replayed, unsealed, store))),
+            Err(_) => Ok(None),
+        }
     }
 
     /// The last seal's signature and every one after it, as the file had them when it
@@ -95,27 +130,54 @@ impl Journal {
         &self.replayed.torn
     }
 
-    /// Its bytes as they are on disk, for a release or an audit: line for line
-    /// those that were replayed and written.
+    /// Its bytes as they are on disk, for an export: line for line those that were
+    /// replayed and written.
     pub fn bytes(&self) -> Result<Vec<u8>> {
-        let bytes = durable::read_bounded(&self.folder.join(FILE), LIMIT)?;
-        let whole = usize::try_from(self.replayed.whole).ok().and_then(|end| bytes.get(..end));
-        let lines = whole.unwrap_or_default().split_inclusive(|b| *b == b'\n');
-        if lines.map(|line| Digest::of(line.strip_suffix(b"\n").unwrap_or(line))).eq(self
-            .replayed
-            .hashes
-            .iter()
-            .copied())
-        {
-            return Ok(bytes);
+        let mut bytes = Vec::new();
+        durable::open(&self.folder.join(FILE))?.read_to_end(&mut bytes).map_err(unreadable)?;
+        let again = replay(&bytes, |_, _| Ok(()));
+        if again.is_ok_and(|again| again.ledger.head() == self.head().hash) {
+            Ok(bytes)
+        } else {
+            Err(changed())
         }
-        Err(Error::integrity("journal.changed", "the journal on disk is not the one that was opened")
-            .next("stop the ceremony: another program wrote to it meanwhile"))
+    }
+
+    /// What a release carries of it: the whole, or of a long one the lines since the
+    /// last session and the index of those before.
+    pub fn copy(&self) -> Result<Vec<(String, Vec<u8>)>> {
+        let Some(base) = &self.base else { return Ok(vec![(FILE.into(), self.bytes()?)]) };
+        let start = base.index.ledger();
+        let mut tail = Vec::new();
+        let mut lines = lines_after(&self.folder.join(FILE), start)?.ok_or_else(changed)?;
+        lines.read_to_end(&mut tail).map_err(unreadable)?;
+        let again = replay_after(&base.index, start.clone(), &tail[..], |_, _| Ok(()))?;
+        if again.ledger.head() != self.head().hash {
+            return Err(changed());
+        }
+        Ok(vec![(INDEX_FILE.into(), base.bytes.clone()), (FILE.into(), tail)])
+    }
+
+    /// Shows every line from the first on, however much was read when it was opened.
+    pub fn each(&self, each: impl FnMut(&Entry, &Ledger) -> Result<()>) -> Result<()> {
+        replay_lines(BufReader::new(durable::open(&self.folder.join(FILE))?), each).map(drop)
     }
 
     /// How many bytes it takes.
     pub fn size(&self) -> u64 {
-        self.replayed.whole + self.replayed.torn.len() as u64
+        self.ledger().bytes() + self.replayed.torn.len() as u64
+    }
+
+    /// Makes the index of a long journal, for the coming seal to vouch for.
+    pub fn index(&mut self) -> Result<Option<Digest>> {
+        if self.size() <= self.read_whole {
+            return Ok(None);
+        }
+        let store = Store::write(&self.state, self.ledger(), self.base.as_deref())?;
+        self.replayed.ledger.stand_on(store.clone());
+        let digest = store.index.digest();
+        self.base = Some(store);
+        Ok(Some(digest))
     }
 
     /// Where it stands.
@@ -125,7 +187,27 @@ impl Journal {
 
     /// Compares with a head known from elsewhere.
     pub fn compare(&self, place: &str, known: Head) -> Result<Standing> {
-        known.compare(place, self.ledger().count(), self.replayed.hash_at(known.count))
+        let mut there = self.replayed.hash_at(known.count);
+        if there.is_none() && known.count <= self.ledger().count() {
+            there = self.earlier(known)?;
+        }
+        known.compare(place, self.ledger().count(), there)
+    }
+
+    /// The hash of a line that was not read: a seal's stands in the index, any other
+    /// takes reading the whole.
+    fn earlier(&self, known: Head) -> Result<Option<Digest>> {
+        if self.ledger().sealed_at(&known.hash)? == Some(known.count) {
+            return Ok(Some(known.hash));
+        }
+        let mut there = None;
+        self.each(|entry, _| {
+            if entry.seq == known.count {
+                there = Some(entry.prev);
+            }
+            Ok(())
+        })?;
+        Ok(there)
     }
 
     /// Cuts off a torn line; the event must go on record.
@@ -133,7 +215,7 @@ impl Journal {
         if self.replayed.torn.is_empty() {
             return Ok(None);
         }
-        self.file.truncate(self.replayed.whole)?;
+        self.file.truncate(self.ledger().bytes())?;
         let torn = std::mem::take(&mut self.replayed.torn);
         Ok(Some(Event::Torn { bytes: torn.len() as u64, sha256: Digest::of(&torn) }))
     }
@@ -162,7 +244,6 @@ impl Journal {
             lines.push('\n');
         }
         self.file.append(lines.as_bytes())?;
-        self.replayed.whole += lines.len() as u64;
         self.unlike = false;
         Ok(first)
     }
@@ -199,8 +280,8 @@ impl Journal {
     }
 
     /// Puts the seal of everything so far on record as about to be made.
-    pub fn intend_seal(&mut self, time: Time) -> Result<Permit> {
-        let message = seal_message(self.ledger().count(), self.ledger().head(), time);
+    pub fn intend_seal(&mut self, time: Time, index: Option<Digest>) -> Result<Permit> {
+        let message = seal_message(self.ledger().count(), self.ledger().head(), time, index);
         self.intend_by_journal_key(time, Purpose::Seal, None, message)
     }
 
@@ -272,4 +353,42 @@ impl Journal {
         let intents = permits.into_iter().map(|p| p.intent).collect();
         self.append(time, vec![Event::Withdrawn { intents }]).map(drop)
     }
+}
+
+/// The last seal's signature and those after it.
+#[derive(Default)]
+struct Unsealed(Vec<(IntentRecord, Vec<u8>)>);
+
+impl Unsealed {
+    fn note(&mut self, entry: &Entry, ledger: &Ledger) {
+        if let Event::Signed { intent, signature } = &entry.event
+            && let Some(record) = ledger.intent_at(*intent)
+        {
+            if record.purpose == Purpose::Seal {
+                self.0.clear();
+            }
+            self.0.push((record.clone(), signature.0.clone()));
+        }
+    }
+}
+
+/// The lines after those that `start` knows, if the last of these is where it was.
+fn lines_after(path: &Path, start: &Ledger) -> Result<Option<impl BufRead + use<>>> {
+    let mut file = BufReader::new(durable::open(path)?);
+    let mut last = Vec::new();
+    let found = file
+        .seek(SeekFrom::Start(start.bytes().saturating_sub(start.last_line())))
+        .and_then(|_| file.by_ref().take(start.last_line()).read_to_end(&mut last));
+    found.map_err(unreadable)?;
+    let same = last.strip_suffix(b"\n").is_some_and(|line| Digest::of(line) == start.head());
+    Ok(same.then_some(file))
+}
+
+fn unreadable(error: std::io::Error) -> Error {
+    Error::usage("file.unreadable", format!("{FILE}: {error}")).next("see that its disk is sound")
+}
+
+fn changed() -> Error {
+    Error::integrity("journal.changed", "the journal on disk is not the one that was opened")
+        .next("stop the ceremony: another program wrote to it meanwhile")
 }

@@ -6,24 +6,35 @@
 
 mod rules;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use super::entry::{Bytes, Entry, Event, Purpose, RootDecision};
-use super::{KeyRole, seal_message};
+use super::past::Past;
+use super::{Head, KeyRole, seal_message, sealed_index};
 use crate::error::{Error, Result};
 use crate::text;
 use crate::x509::certificate::Facts;
 use crate::x509::{Digest, Issued, KeyAlgorithm, PublicKey, Serial, Status, Time};
 
+mod history;
 mod questions;
 mod records;
 
+pub(in crate::journal) use history::Recent;
 pub use records::{IntentRecord, KeyRecord, PlanState, Seal};
 
-/// Everything the journal says, replayed.
-#[derive(Debug, Clone, Default)]
+/// Everything the journal says, replayed. What is serialised is what an index
+/// begins with; the certificates themselves are in its buckets.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Ledger {
     count: u64,
+    /// How many bytes the lines take, and the last of them, newlines included.
+    bytes: u64,
+    last_line: u64,
     head: Option<Digest>,
     last_time: Option<Time>,
     home: String,
@@ -34,17 +45,18 @@ pub struct Ledger {
     root_key: Option<KeyRecord>,
     journal_key: Option<KeyRecord>,
     intents: BTreeMap<u64, IntentRecord>,
-    certificates: Vec<Issued>,
-    by_key: HashMap<Digest, Vec<usize>>,
-    by_subject: HashMap<Vec<u8>, Vec<usize>>,
-    by_cluster: HashMap<String, Vec<usize>>,
-    serials: HashMap<Serial, usize>,
-    /// Each with the number of its certificates that were not asked for yet.
-    plans: BTreeMap<Digest, (PlanState, u64)>,
+    /// Those being performed, each with the number of its certificates that were not asked for yet.
+    plans: BTreeMap<Digest, u64>,
+    issued_any: bool,
     releases: u64,
     signatures: u64,
     seal: Option<Seal>,
+    #[serde(skip)]
     unsealed: Vec<&'static str>,
+    #[serde(skip)]
+    recent: Recent,
+    #[serde(skip)]
+    past: Option<Arc<dyn Past>>,
 }
 
 impl Ledger {
@@ -77,6 +89,8 @@ impl Ledger {
         }
         self.event(entry).map_err(bad)?;
         self.count += 1;
+        self.last_line = line.len() as u64 + 1;
+        self.bytes += self.last_line;
         self.head = Some(Digest::of(line));
         self.last_time = Some(entry.time);
         self.unsealed.push(entry.event.kind());
@@ -92,6 +106,7 @@ impl Ledger {
     fn sealed(&mut self) {
         self.unsealed.clear();
         self.seal = Some(Seal { count: self.count, files: self.files.clone() });
+        self.recent.heads.push(Head { count: self.count, hash: self.head() });
     }
 
     fn event(&mut self, entry: &Entry) -> std::result::Result<(), String> {
@@ -117,9 +132,10 @@ impl Ledger {
             }
             Event::KeyMade { intent, public_key } => self.key_made(*intent, public_key)?,
             Event::Plan { digest, grants, .. } => {
-                if self.plans.insert(*digest, (PlanState::Begun, *grants)).is_some() {
+                if self.plan(digest).map_err(|e| e.message)?.is_some() {
                     return Err(format!("plan {digest} was begun before"));
                 }
+                self.plans.insert(*digest, *grants);
             }
             Event::Intent { .. } => self.intent(entry)?,
             Event::Signed { intent, signature } => self.signed(entry, *intent, signature)?,
@@ -130,8 +146,9 @@ impl Ledger {
             Event::Withdrawn { intents } => {
                 for intent in intents {
                     let plan = self.intents.get(intent).and_then(|i| i.plan);
-                    let certificate = self.close(*intent, "withdraws")?;
-                    self.forget(certificate, plan);
+                    if let Some(serial) = self.close(*intent, "withdraws")? {
+                        self.forget(&serial, plan);
+                    }
                 }
             }
             Event::Settled { intents } => {
@@ -215,7 +232,10 @@ impl Ledger {
             Purpose::RootCertificate | Purpose::JournalCertificate | Purpose::Intermediate => {
                 Some(self.certificate(*purpose, &message.0, cluster.clone())?)
             }
-            Purpose::Seal if message.0 != seal_message(self.count, self.head(), entry.time) => {
+            Purpose::Seal
+                if message.0
+                    != seal_message(self.count, self.head(), entry.time, sealed_index(&message.0)) =>
+            {
                 return Err("seals something else than the line before it".into());
             }
             Purpose::Release => {
@@ -225,7 +245,7 @@ impl Ledger {
             Purpose::Seal => None,
         };
         if let (Purpose::Intermediate, Some(plan)) = (purpose, plan)
-            && let Some((_, left)) = self.plans.get_mut(plan)
+            && let Some(left) = self.plans.get_mut(plan)
         {
             *left = left.saturating_sub(1);
         }
@@ -251,20 +271,15 @@ impl Ledger {
         purpose: Purpose,
         tbs: &[u8],
         cluster: Option<String>,
-    ) -> std::result::Result<usize, String> {
+    ) -> std::result::Result<Serial, String> {
         let facts = Facts::from_tbs(tbs).map_err(|e| e.message)?;
         self.may_certify(purpose, &facts)?;
-        let place = self.certificates.len();
-        if self.serials.insert(facts.serial.clone(), place).is_some() {
+        if self.by_serial(&facts.serial).map_err(|e| e.message)?.is_some() {
             return Err(format!("uses serial {} a second time", facts.serial));
         }
-        self.by_key.entry(facts.key).or_default().push(place);
-        self.by_subject.entry(facts.subject.canonical()).or_default().push(place);
-        if let Some(cluster) = &cluster {
-            self.by_cluster.entry(cluster.clone()).or_default().push(place);
-        }
-        self.certificates.push(Issued {
-            serial: facts.serial,
+        self.issued_any |= cluster.is_some();
+        self.recent.add(Issued {
+            serial: facts.serial.clone(),
             subject: facts.subject,
             key: facts.key,
             cluster,
@@ -272,7 +287,7 @@ impl Ledger {
             not_after: facts.not_after,
             status: Status::Open,
         });
-        Ok(place)
+        Ok(facts.serial)
     }
 
     fn signed(&mut self, entry: &Entry, intent: u64, signature: &Bytes) -> std::result::Result<(), String> {
@@ -283,11 +298,13 @@ impl Ledger {
             .ok_or_else(|| format!("records a signature for {intent}, which is not open"))?;
         record.signature = Some(signature.0.clone());
         self.signatures += 1;
-        let (purpose, place) = (record.purpose, record.certificate);
+        let (purpose, serial) = (record.purpose, record.certificate.clone());
         match purpose {
-            Purpose::Intermediate => self.set_status(place, Status::Signed),
+            Purpose::Intermediate => {
+                self.set_status(serial.as_ref(), Status::Signed).map_err(|e| e.message)?;
+            }
             Purpose::RootCertificate | Purpose::JournalCertificate => {
-                self.set_status(place, Status::Released)
+                self.set_status(serial.as_ref(), Status::Released).map_err(|e| e.message)?;
             }
             Purpose::Release => {
                 self.intents.remove(&intent);
@@ -302,39 +319,36 @@ impl Ledger {
         Ok(())
     }
 
-    fn close(&mut self, intent: u64, verb: &str) -> std::result::Result<Option<usize>, String> {
+    fn close(&mut self, intent: u64, verb: &str) -> std::result::Result<Option<Serial>, String> {
         let record = self
             .intents
             .remove(&intent)
             .filter(|i| i.signature.is_none())
             .ok_or_else(|| format!("{verb} intent {intent}, which is not open"))?;
-        self.set_status(record.certificate, Status::Burnt);
+        self.set_status(record.certificate.as_ref(), Status::Burnt).map_err(|e| e.message)?;
         Ok(record.certificate)
     }
 
     /// A certificate that was certainly not signed stands in nobody's way: its plan
     /// may ask for it again.
-    fn forget(&mut self, certificate: Option<usize>, plan: Option<Digest>) {
-        let Some(place) = certificate else { return };
-        if let Some((_, left)) = plan.and_then(|plan| self.plans.get_mut(&plan)) {
+    fn forget(&mut self, serial: &Serial, plan: Option<Digest>) {
+        if let Some(left) = plan.and_then(|plan| self.plans.get_mut(&plan)) {
             *left += 1;
         }
-        self.serials.retain(|_, p| *p != place);
-        let groups = self.by_key.values_mut().chain(self.by_subject.values_mut());
-        groups.chain(self.by_cluster.values_mut()).for_each(|places| places.retain(|p| *p != place));
+        self.recent.remove(serial);
     }
 
     fn released(&mut self, plan: &Digest) -> std::result::Result<(), String> {
-        match self.plans.get_mut(plan) {
-            Some((state @ PlanState::Begun, _)) => *state = PlanState::Finished,
-            _ => return Err(format!("releases plan {plan}, which is not being performed")),
+        if self.plans.remove(plan).is_none() {
+            return Err(format!("releases plan {plan}, which is not being performed"));
         }
+        self.recent.finished.insert(*plan);
         let done: Vec<u64> =
             self.intents.iter().filter(|(_, i)| i.plan == Some(*plan)).map(|(seq, _)| *seq).collect();
         for seq in done {
             let record = self.intents.remove(&seq);
             if let Some(IntentRecord { signature: Some(_), certificate, .. }) = record {
-                self.set_status(certificate, Status::Released);
+                self.set_status(certificate.as_ref(), Status::Released).map_err(|e| e.message)?;
             } else {
                 return Err(format!("releases plan {plan} while its intent {seq} is open"));
             }
@@ -342,20 +356,10 @@ impl Ledger {
         Ok(())
     }
 
-    fn set_status(&mut self, place: Option<usize>, status: Status) {
-        if let Some(certificate) = place.and_then(|p| self.certificates.get_mut(p)) {
-            certificate.status = status;
-        }
-    }
-
     fn key_mut(&mut self, role: KeyRole) -> &mut Option<KeyRecord> {
         match role {
             KeyRole::Root => &mut self.root_key,
             KeyRole::Journal => &mut self.journal_key,
         }
-    }
-
-    fn pick(&self, places: Option<&Vec<usize>>) -> Vec<Issued> {
-        places.into_iter().flatten().filter_map(|p| self.certificates.get(*p)).cloned().collect()
     }
 }

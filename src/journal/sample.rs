@@ -129,7 +129,7 @@ impl Script {
     }
 
     pub fn seal_intent(&self) -> Event {
-        let message = seal_message(self.ledger.count(), self.ledger.head(), self.now);
+        let message = seal_message(self.ledger.count(), self.ledger.head(), self.now, None);
         intent(Purpose::Seal, KeyRole::Journal, &message)
     }
 
@@ -150,6 +150,18 @@ impl Script {
         let digest = Digest::of(name.as_bytes());
         self.add(Event::Plan { digest, grants, refused: vec![] });
         digest
+    }
+
+    /// The same intent with another serial in its certificate.
+    pub fn with_serial(&self, mut event: Event, serial: &Serial) -> Event {
+        if let Event::Intent { message, .. } = &mut event {
+            let facts = crate::x509::certificate::Facts::from_tbs(&message.0).unwrap();
+            let (old, new) = (facts.serial.as_bytes(), serial.as_bytes());
+            assert_eq!(old.len(), new.len());
+            let at = message.0.windows(old.len()).position(|w| w == old).unwrap();
+            message.0[at..at + old.len()].copy_from_slice(new);
+        }
+        event
     }
 
     /// The signature over a release's sums, and the line that says it went out.

@@ -83,6 +83,14 @@ pub fn create_dir(path: &Path, mode: u32) -> Result<()> {
         .map_err(|e| unwritable(path, &e))
 }
 
+/// The same, where one is as good that is there.
+pub fn ensure_dir(path: &Path, mode: u32) -> Result<()> {
+    match create_dir(path, mode) {
+        Err(e) if e.id == "file.exists" => Ok(()),
+        made => made,
+    }
+}
+
 /// The parent of a plain name is "", which means here.
 fn open_directory(path: &Path) -> io::Result<OwnedFd> {
     file::open_directory(if path.as_os_str().is_empty() { Path::new(".") } else { path })
@@ -90,6 +98,43 @@ fn open_directory(path: &Path) -> io::Result<OwnedFd> {
 
 fn sync_parent(path: &Path) -> io::Result<()> {
     file::sync_directory(open_directory(path.parent().unwrap_or(path))?)
+}
+
+/// Writes a file whose loss costs nothing but time, replacing one of that name.
+/// [`sync`] makes many of them durable at once.
+pub fn write_unsynced(dir: &Path, name: &str, bytes: &[u8], mode: u32) -> Result<()> {
+    let temporary = format!(".{name}.{}.tmp", std::process::id());
+    open_directory(dir)
+        .and_then(|dir| {
+            let _ = fs::unlinkat(&dir, &temporary, AtFlags::empty());
+            let written = file::write_unflushed(&dir, &temporary, bytes, mode)
+                .and_then(|_| Ok(retry_on_intr(|| fs::renameat(&dir, &temporary, &dir, name))?));
+            if written.is_err() {
+                let _ = fs::unlinkat(&dir, &temporary, AtFlags::empty());
+            }
+            written
+        })
+        .map_err(|e| unwritable(&dir.join(name), &e))
+}
+
+/// Makes everything on a directory's filesystem durable.
+pub fn sync(dir: &Path) -> Result<()> {
+    open_directory(dir)
+        .and_then(|dir| Ok(retry_on_intr(|| fs::syncfs(&dir))?))
+        .map_err(|e| unwritable(dir, &e))
+}
+
+/// Removes a file, which may be gone already.
+pub fn remove(path: &Path) -> Result<()> {
+    match retry_on_intr(|| fs::unlink(path)) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(e) => Err(unwritable(path, &e.into())),
+    }
+}
+
+/// Opens a regular file for reading, which may be long; never waits for a FIFO.
+pub fn open(path: &Path) -> Result<File> {
+    open_regular(path, READ, unreadable)
 }
 
 /// Reads a regular file of at most `limit` bytes; never waits for a FIFO.

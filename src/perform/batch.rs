@@ -49,18 +49,18 @@ impl Remaining {
     /// Sorts a plan's items; refuses a plan that was spent.
     pub fn of(plan: &Plan, ledger: &Ledger) -> Result<Self> {
         let digest = plan.digest()?;
-        if ledger.plan(&digest) == Some(PlanState::Finished) {
+        if ledger.plan(&digest)? == Some(PlanState::Finished) {
             return Err(Error::refused(
                 "plan.spent",
                 format!("plan {digest} was performed and released before"),
             )
             .next("a plan is spent by its first use; make a new one"));
         }
-        let begun = ledger.plan(&digest).is_some();
+        let begun = ledger.plan(&digest)?.is_some();
         let signed = signed_of(&digest, ledger);
         let mut remaining = Self { fresh: Vec::new(), signed: Vec::new(), burnt: Vec::new() };
         for item in &plan.items {
-            let place = match ledger.by_serial(&item.serial).map(|c| c.status) {
+            let place = match ledger.by_serial(&item.serial)?.map(|c| c.status) {
                 None => &mut remaining.fresh,
                 Some(Status::Signed) if signed.contains_key(&item.tbs.0[..]) => &mut remaining.signed,
                 Some(Status::Open | Status::Burnt) if begun => &mut remaining.burnt,
@@ -105,7 +105,7 @@ impl Session<'_> {
         let root_key = self.key(KeyRole::Root)?;
         let journal_key = self.key(KeyRole::Journal)?;
         let kept = self.home.keep_plan(&digest, &plan.to_bytes()?)?;
-        if self.home.journal.ledger().plan(&digest).is_none() {
+        if self.home.journal.ledger().plan(&digest)?.is_none() {
             self.home.journal.append(self.now(), vec![plan_event(plan, digest)])?;
         }
         let released = self

@@ -112,13 +112,19 @@ impl<'a> Session<'a> {
     /// Seals the journal and notes its head in the home and, where it can, in the token.
     pub fn seal(&mut self) -> Result<Head> {
         let key = self.key(KeyRole::Journal)?;
-        self.seal_with(&key)
+        self.close(&key)
     }
 
-    fn seal_with(&mut self, key: &Key) -> Result<Head> {
+    /// The seal that ends a session: it vouches for the index of a long journal too.
+    fn close(&mut self, key: &Key) -> Result<Head> {
+        let index = self.home.journal.index()?;
+        self.seal_with(key, index)
+    }
+
+    fn seal_with(&mut self, key: &Key, index: Option<Digest>) -> Result<Head> {
         // One time for both lines: the seal covers it.
         let now = self.now();
-        let permit = self.home.journal.intend_seal(now)?;
+        let permit = self.home.journal.intend_seal(now, index)?;
         let signed = self.sign(key, permit)?;
         self.home.journal.append(now, vec![signed])?;
         let head = self.home.journal.head();
@@ -176,7 +182,7 @@ impl<'a> Session<'a> {
 /// A journal that does not hold the head the plan was made on was set back since.
 pub fn prepare(home: &Home, plan: &Plan, items: &[Item], today: Time) -> Result<Vec<Prepared>> {
     // The session settles what is open before it signs.
-    let history = home.journal.ledger().settled();
+    let history = home.journal.ledger().settled()?;
     let context = Context {
         policies: &home.policies,
         forced: plan.policy.as_deref(),

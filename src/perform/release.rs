@@ -28,7 +28,7 @@ impl Session<'_> {
         journal_key: &Key,
         output: Output,
     ) -> Result<PathBuf> {
-        self.seal_with(journal_key)?;
+        self.seal_with(journal_key, None)?;
         let now = self.now();
         let journal_certificate = self.home.journal_certificate()?;
         let members = finished.iter().map(|f| self.member(&f.item, &f.certificate.get().der));
@@ -40,7 +40,7 @@ impl Session<'_> {
             created: now,
             root: &root.der,
             journal_certificate: &journal_certificate,
-            journal: vec![(JOURNAL_FILE.into(), self.home.journal.bytes()?)],
+            journal: self.home.journal.copy()?,
             plan: digest,
             members,
         })?;
@@ -65,7 +65,7 @@ impl Session<'_> {
         }
         let sums = Digest::of(&sums);
         self.home.journal.append(self.now(), vec![Event::Released { plan: digest, folder: name, sums }])?;
-        self.seal_with(journal_key)?;
+        self.close(journal_key)?;
         Ok(folder)
     }
 

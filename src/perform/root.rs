@@ -144,7 +144,7 @@ impl Session<'_> {
             &root_key,
         )?;
         self.home.write_certificate("journal-cert.pem", &der)?;
-        let head = self.seal_with(&journal_key)?;
+        let head = self.close(&journal_key)?;
         Ok((root, head))
     }
 

@@ -192,7 +192,8 @@ impl Scene {
         let drawn = self.drawn.get();
         let serials = (drawn..).map(serial).take(requests.len()).collect();
         self.drawn.set(drawn + 10);
-        plan::make(&context, frame, &requests, &decide_all(&context, &requests), serials, vec![]).unwrap()
+        plan::make(&context, frame, &requests, &decide_all(&context, &requests).unwrap(), serials, vec![])
+            .unwrap()
     }
 
     /// From a confirmed plan to its release.
@@ -211,7 +212,7 @@ impl Scene {
     }
 
     fn state(&self) -> State {
-        let report = examine(&self.home(), &mut Default::default()).unwrap();
+        let report = examine(&self.home(), Default::default()).unwrap();
         assert_eq!(report.errors, vec![]);
         report.state
     }
@@ -392,7 +393,10 @@ fn what_cannot_be_released_is_not_signed() {
         .unwrap_err();
     assert_eq!(error.id, "release.name");
     let home = scene.open();
-    assert_eq!((home.journal.ledger().signatures(), home.journal.ledger().plan(&digest)), (before, None));
+    assert_eq!(
+        (home.journal.ledger().signatures(), home.journal.ledger().plan(&digest).unwrap()),
+        (before, None)
+    );
 }
 
 #[test]

@@ -72,8 +72,8 @@ pub fn make(
 
 /// Decides on requests, and lints the certificate that each grant leads to: one that
 /// no verifier would take is refused like any other, not found out when it is signed.
-pub fn decide(context: &Context<'_>, requests: &[Request]) -> Vec<Decision> {
-    let mut decisions = decide_all(context, requests);
+pub fn decide(context: &Context<'_>, requests: &[Request]) -> Result<Vec<Decision>> {
+    let mut decisions = decide_all(context, requests)?;
     for decision in &mut decisions {
         let Some(why) = decision.grant.as_ref().and_then(|grant| trial(context, grant, decision.digest))
         else {
@@ -90,7 +90,7 @@ pub fn decide(context: &Context<'_>, requests: &[Request]) -> Vec<Decision> {
             "none",
         ));
     }
-    decisions
+    Ok(decisions)
 }
 
 /// What is wrong with the certificate that a grant leads to, under any serial.
@@ -122,7 +122,7 @@ pub fn prepare(
     }
     fresh_enough(plan, today)?;
     let requests = items.iter().map(read_again).collect::<Result<Vec<_>>>()?;
-    let decisions = decide_all(context, &requests);
+    let decisions = decide_all(context, &requests)?;
     items
         .iter()
         .zip(requests)
@@ -156,7 +156,7 @@ fn planned(
     else {
         return Ok(None);
     };
-    let unique = serial_unique(context.history, &serial);
+    let unique = serial_unique(context.history, &serial)?;
     if unique.refuses() {
         return Err(Error::refused(unique.rule, format!("{}: {}", request.file, unique.message))
             .next("make the plan anew: each draws its own serial numbers"));

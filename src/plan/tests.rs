@@ -3,6 +3,7 @@
 use super::{Frame, Item, Plan, Prepared, Refused, RefusedBy, make, prepare, review};
 use crate::cluster::{PrivateKey, make_key, make_request};
 use crate::intake::{self, Arrival, Request};
+use crate::journal::Purpose;
 use crate::journal::sample::Script;
 use crate::journal::{Bytes, Event, Head, KeyRole};
 use crate::perform::Remaining;
@@ -60,7 +61,7 @@ impl Scene {
 
     fn try_plan(&self, serials: Vec<Serial>, unusable: Vec<Refused>) -> crate::Result<Plan> {
         let context = self.context(self.forced.as_deref(), self.script.now);
-        let decisions = decide_all(&context, &self.requests);
+        let decisions = decide_all(&context, &self.requests)?;
         let frame = Frame {
             home: self.script.ledger.home().into(),
             head: Head { count: self.script.ledger.count(), hash: self.script.ledger.head() },
@@ -225,7 +226,8 @@ fn a_serial_is_drawn_once() {
     let scene = Scene::new(&["east", "west"]);
     let error = scene.try_plan(vec![serial(1), serial(1)], vec![]).unwrap_err();
     assert_eq!(error.id, "plan.serial-twice");
-    let used = scene.script.ledger.certificates()[0].serial.clone();
+    let used =
+        scene.script.ledger.own_certificate(Purpose::RootCertificate).unwrap().certificate.clone().unwrap();
     assert_eq!(scene.try_plan(vec![used, serial(2)], vec![]).unwrap_err().id, "serial.unique");
 }
 

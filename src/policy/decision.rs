@@ -9,9 +9,10 @@ use super::history::History;
 use super::identity::Identity;
 use super::rules;
 use super::set::PolicySet;
+use crate::error::Result;
 use crate::finding::Finding;
 use crate::intake::Request;
-use crate::x509::{Digest, Issuer, Name, Time};
+use crate::x509::{Digest, Issued, Issuer, Name, Time};
 
 /// Everything a decision depends on besides the requests.
 #[derive(Clone, Copy)]
@@ -63,27 +64,28 @@ impl Decision {
 }
 
 /// Judges one request after `earlier` ones of the same run.
-pub fn decide(context: &Context<'_>, request: &Request, earlier: &[Decision]) -> Decision {
+pub fn decide(context: &Context<'_>, request: &Request, earlier: &[Decision]) -> Result<Decision> {
     let mut before = Earlier::default();
     earlier.iter().for_each(|decision| before.note(decision));
     judge(context, request, &before)
 }
 
 /// Judges the requests of one run, in their order.
-pub fn decide_all(context: &Context<'_>, requests: &[Request]) -> Vec<Decision> {
+pub fn decide_all(context: &Context<'_>, requests: &[Request]) -> Result<Vec<Decision>> {
     let mut before = Earlier::default();
     let mut decisions = Vec::with_capacity(requests.len());
     for request in requests {
-        let decision = judge(context, request, &before);
+        let decision = judge(context, request, &before)?;
         before.note(&decision);
         decisions.push(decision);
     }
-    decisions
+    Ok(decisions)
 }
 
-fn judge(context: &Context<'_>, request: &Request, earlier: &Earlier) -> Decision {
+fn judge(context: &Context<'_>, request: &Request, earlier: &Earlier) -> Result<Decision> {
     let identity = Identity::of(context, request);
-    let case = Case { context, request, earlier, identity: &identity };
+    let known = Known::of(context.history, request, identity.cluster)?;
+    let case = Case { context, request, earlier, identity: &identity, known: &known };
     let mut findings = request.findings.clone();
     findings.extend(rules::evaluate(&case, identity.profile));
     let refused = findings.iter().any(Finding::refuses);
@@ -91,14 +93,14 @@ fn judge(context: &Context<'_>, request: &Request, earlier: &Earlier) -> Decisio
         (Some(profile), Some(cluster)) if !refused => Some(Grant::draw(&case, profile, cluster)),
         _ => None,
     };
-    Decision {
+    Ok(Decision {
         file: request.file.clone(),
         digest: request.digest,
         cluster: identity.cluster.map(Into::into),
         policy: identity.profile.map(|profile| profile.name().into()),
         findings,
         grant,
-    }
+    })
 }
 
 /// What the rules look at.
@@ -107,6 +109,25 @@ pub(super) struct Case<'a> {
     pub request: &'a Request,
     pub earlier: &'a Earlier,
     pub identity: &'a Identity<'a>,
+    pub known: &'a Known,
+}
+
+/// What the past knows of one request: asked once, so that no rule has to deal with
+/// a past that cannot answer.
+pub(super) struct Known {
+    pub by_key: Vec<Issued>,
+    pub by_subject: Vec<Issued>,
+    pub by_cluster: Vec<Issued>,
+}
+
+impl Known {
+    fn of(history: &dyn History, request: &Request, cluster: Option<&str>) -> Result<Self> {
+        Ok(Self {
+            by_key: history.by_key(&request.key.digest())?,
+            by_subject: history.by_subject(&request.subject.canonical())?,
+            by_cluster: history.by_cluster(cluster.unwrap_or_default())?,
+        })
+    }
 }
 
 /// The requests decided before in the same run: every digest, and of those

@@ -111,7 +111,7 @@ fn one_at_a_time_decides_as_all_at_once() {
         now: world.now,
     };
     for (i, request) in world.requests.iter().enumerate() {
-        assert_eq!(super::decide(&context, request, &all[..i]).findings, all[i].findings);
+        assert_eq!(super::decide(&context, request, &all[..i]).unwrap().findings, all[i].findings);
     }
     assert_eq!(all.iter().map(super::Decision::verdict).collect::<Vec<_>>()[1..], [Verdict::Refuse; 2]);
 }

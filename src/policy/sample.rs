@@ -8,6 +8,7 @@ use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::ext::pkix::name::GeneralName;
 
 use super::{Context, DEFAULT_REGISTER, Decision, History, PolicySet, SHIPPED, decide_all};
+use crate::error::Result;
 use crate::finding::Finding;
 use crate::intake::{Claims, Request};
 use crate::x509::{
@@ -88,7 +89,7 @@ impl World {
         let (issuer, now) = (&self.issuer, self.now);
         let context =
             Context { policies: &policies, forced: self.forced.as_deref(), issuer, history: &past, now };
-        decide_all(&context, &self.requests)
+        decide_all(&context, &self.requests).unwrap()
     }
 
     /// The decision on the last request.
@@ -113,17 +114,17 @@ impl Past<'_> {
 }
 
 impl History for Past<'_> {
-    fn by_key(&self, key: &Digest) -> Vec<Issued> {
-        self.all(|i| i.key == *key)
+    fn by_key(&self, key: &Digest) -> Result<Vec<Issued>> {
+        Ok(self.all(|i| i.key == *key))
     }
-    fn by_subject(&self, subject: &[u8]) -> Vec<Issued> {
-        self.all(|i| i.subject.canonical() == subject)
+    fn by_subject(&self, subject: &[u8]) -> Result<Vec<Issued>> {
+        Ok(self.all(|i| i.subject.canonical() == subject))
     }
-    fn by_cluster(&self, cluster: &str) -> Vec<Issued> {
-        self.all(|i| i.cluster.as_deref() == Some(cluster))
+    fn by_cluster(&self, cluster: &str) -> Result<Vec<Issued>> {
+        Ok(self.all(|i| i.cluster.as_deref() == Some(cluster)))
     }
-    fn has_serial(&self, serial: &Serial) -> bool {
-        self.0.iter().any(|i| i.serial == *serial)
+    fn has_serial(&self, serial: &Serial) -> Result<bool> {
+        Ok(self.0.iter().any(|i| i.serial == *serial))
     }
 }
 

@@ -1,10 +1,13 @@
 //! What is known of a certificate once the root was asked to sign it.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Digest, Name, Serial, Time};
 
 /// How far a certificate came. Everything but `Released` may still exist
 /// somewhere: an open intent counts as issued.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Status {
     /// On record as about to be signed; the outcome is not known.
     Open,
@@ -17,7 +20,8 @@ pub enum Status {
 }
 
 /// A certificate as the journal knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Issued {
     /// Its serial number.
     pub serial: Serial,

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use base64ct::{Base64, Encoding as _};
 use const_oid::ObjectIdentifier;
 use const_oid::db::{rfc5912, rfc8410};
 use der::asn1::{BitString, Uint};
 use der::{Decode as _, Encode as _, Sequence};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Digest as _;
 use spki::SubjectPublicKeyInfoOwned;
 
@@ -52,6 +54,19 @@ impl fmt::Display for KeyAlgorithm {
     }
 }
 
+impl Serialize for KeyAlgorithm {
+    fn serialize<S: Serializer>(&self, s: S) -> std::result::Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for KeyAlgorithm {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
+        let name = String::deserialize(d)?;
+        Self::parse(&name).ok_or_else(|| serde::de::Error::custom("want a kind of key, such as p256"))
+    }
+}
+
 /// RSAPublicKey (RFC 8017 §A.1.1).
 #[derive(Clone, Debug, Sequence)]
 pub struct RsaPublicKey {
@@ -59,6 +74,20 @@ pub struct RsaPublicKey {
     pub modulus: Uint,
     /// The public exponent e.
     pub exponent: Uint,
+}
+
+impl Serialize for PublicKey {
+    fn serialize<S: Serializer>(&self, s: S) -> std::result::Result<S::Ok, S::Error> {
+        s.serialize_str(&Base64::encode_string(&self.der))
+    }
+}
+
+impl<'de> Deserialize<'de> for PublicKey {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
+        use serde::de::Error as _;
+        let der = Base64::decode_vec(&String::deserialize(d)?).map_err(D::Error::custom)?;
+        Self::from_der(&der).map_err(D::Error::custom)
+    }
 }
 
 /// A public key: its DER as it came and what kind it is. Whether it is a *good*

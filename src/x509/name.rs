@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use base64ct::{Base64, Encoding as _};
 use const_oid::db::rfc4519;
 use der::asn1::{Any, Ia5StringRef, ObjectIdentifier, PrintableStringRef, SetOfVec, Utf8StringRef};
 use der::{Decode as _, Encode as _, Tag, Tagged as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use x509_cert::attr::AttributeTypeAndValue;
 
 use crate::error::{Error, Result};
@@ -119,6 +121,20 @@ impl Name {
     /// No attribute at all.
     pub fn is_empty(&self) -> bool {
         self.attributes.is_empty()
+    }
+}
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, s: S) -> std::result::Result<S::Ok, S::Error> {
+        s.serialize_str(&Base64::encode_string(&self.der))
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
+        use serde::de::Error as _;
+        let der = Base64::decode_vec(&String::deserialize(d)?).map_err(D::Error::custom)?;
+        Self::from_der(&der).map_err(D::Error::custom)
     }
 }
 

@@ -3,11 +3,20 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{IntentRecord, KeyRecord, Ledger, PlanState, Seal};
+use super::{IntentRecord, KeyRecord, Ledger, Seal};
+use crate::error::Result;
 use crate::journal::{GENESIS, KeyRole, Purpose, RootDecision};
-use crate::x509::{Digest, Issued, Serial, Status, Time};
+use crate::x509::{Digest, Issued, Status, Time};
 
 impl Ledger {
+    /// How many bytes its lines take.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+    /// How many of them are the last line's, its newline included.
+    pub(in crate::journal) fn last_line(&self) -> u64 {
+        self.last_line
+    }
     /// Number of lines.
     pub fn count(&self) -> u64 {
         self.count
@@ -53,26 +62,6 @@ impl Ledger {
             KeyRole::Journal => self.journal_key.as_ref(),
         }
     }
-    /// The certificate with this serial.
-    pub fn by_serial(&self, serial: &Serial) -> Option<&Issued> {
-        self.serials.get(serial).and_then(|p| self.certificates.get(*p))
-    }
-    /// Certificates for a key.
-    pub fn by_key(&self, key: &Digest) -> Vec<Issued> {
-        self.pick(self.by_key.get(key))
-    }
-    /// Certificates under a subject (its canonical form).
-    pub fn by_subject(&self, subject: &[u8]) -> Vec<Issued> {
-        self.pick(self.by_subject.get(subject))
-    }
-    /// Certificates for a cluster.
-    pub fn by_cluster(&self, cluster: &str) -> Vec<Issued> {
-        self.pick(self.by_cluster.get(cluster))
-    }
-    /// All certificates, in order of issue.
-    pub fn certificates(&self) -> &[Issued] {
-        &self.certificates
-    }
     /// An intent that is open, or signed and not released.
     pub fn intent_at(&self, seq: u64) -> Option<&IntentRecord> {
         self.intents.get(&seq)
@@ -92,9 +81,9 @@ impl Ledger {
     pub fn own_certificate(&self, purpose: Purpose) -> Option<&IntentRecord> {
         self.intents.values().rfind(|i| i.purpose == purpose && i.signature.is_some())
     }
-    /// An intent's certificate.
+    /// An intent's certificate. An open intent is younger than any index.
     pub fn certificate_of(&self, intent: &IntentRecord) -> Option<&Issued> {
-        intent.certificate.and_then(|p| self.certificates.get(p))
+        intent.certificate.as_ref().and_then(|serial| self.recent.certificates.get(serial))
     }
     /// Keys that were asked for and not recorded as made.
     pub fn open_keys(&self) -> BTreeSet<u64> {
@@ -104,10 +93,6 @@ impl Ledger {
             .filter(|k| k.public_key.is_none())
             .map(|k| k.intent)
             .collect()
-    }
-    /// How far a plan came; `None` if it was never begun.
-    pub fn plan(&self, digest: &Digest) -> Option<PlanState> {
-        self.plans.get(digest).map(|(state, _)| *state)
     }
     /// Plans with certificates that are signed and not released.
     pub fn unfinished_plans(&self) -> BTreeSet<Digest> {
@@ -132,15 +117,15 @@ impl Ledger {
     }
     /// Whether an intermediate was ever asked for.
     pub fn issued_any(&self) -> bool {
-        self.certificates.iter().any(|c| c.cluster.is_some())
+        self.issued_any
     }
     /// The ledger as it will be once the open intents are settled, which a session
     /// does before anything else.
-    pub fn settled(&self) -> Cow<'_, Self> {
+    pub fn settled(&self) -> Result<Cow<'_, Self>> {
         let mut settled = Cow::Borrowed(self);
         for (_, intent) in self.open_intents().filter(|(_, intent)| intent.certificate.is_some()) {
-            settled.to_mut().set_status(intent.certificate, Status::Burnt);
+            settled.to_mut().set_status(intent.certificate.as_ref(), Status::Burnt)?;
         }
-        settled
+        Ok(settled)
     }
 }

@@ -2,17 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use crate::journal::{KeyRole, Purpose};
-use crate::x509::{Digest, KeyAlgorithm, PublicKey, SignatureAlgorithm};
+use serde::{Deserialize, Serialize};
+
+use crate::journal::{KeyRole, Purpose, base64};
+use crate::x509::{Digest, KeyAlgorithm, PublicKey, Serial, SignatureAlgorithm};
 
 /// A key of the home, as recorded.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct KeyRecord {
     /// The kind of key.
     pub algorithm: KeyAlgorithm,
     /// CKA_LABEL
     pub label: String,
     /// CKA_ID
+    #[serde(with = "base64")]
     pub id: Vec<u8>,
     /// Number of the intent.
     pub intent: u64,
@@ -21,7 +25,8 @@ pub struct KeyRecord {
 }
 
 /// A signature asked for whose outcome is not recorded, or not yet released.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct IntentRecord {
     /// What for.
     pub purpose: Purpose,
@@ -36,15 +41,18 @@ pub struct IntentRecord {
     /// The policy that granted it.
     pub policy: Option<String>,
     /// The exact bytes.
+    #[serde(with = "base64")]
     pub message: Vec<u8>,
     /// The signature, once made.
+    #[serde(with = "base64::option")]
     pub signature: Option<Vec<u8>>,
-    /// The certificate's place in [`Ledger::certificates`].
-    pub certificate: Option<usize>,
+    /// The serial, where the bytes are a certificate's.
+    pub certificate: Option<Serial>,
 }
 
 /// How far a plan came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum PlanState {
     /// Confirmed; not everything of it is released.
     Begun,
@@ -53,7 +61,8 @@ pub enum PlanState {
 }
 
 /// The last seal, with what it vouches for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Seal {
     /// Lines covered, its own included.
     pub count: u64,

@@ -1,6 +1,6 @@
 //! Which intent may follow what: by which key, for which plan, of which key's certificate.
 
-use super::{Event, KeyRecord, Ledger, PlanState, Purpose, RootDecision};
+use super::{Event, KeyRecord, Ledger, Purpose, RootDecision};
 use crate::journal::KeyRole;
 use crate::x509::certificate::Facts;
 use crate::x509::{Digest, KeyAlgorithm, PublicKey, SignatureAlgorithm};
@@ -61,11 +61,11 @@ impl Ledger {
         };
         match self.plans.get(&plan) {
             _ if !planned => Err(format!("{purpose:?} belongs to a plan")),
-            Some((PlanState::Begun, 0)) if purpose == Purpose::Intermediate => {
+            Some(0) if purpose == Purpose::Intermediate => {
                 Err(format!("is one more than plan {plan} grants"))
             }
-            Some((PlanState::Begun, _)) => Ok(()),
-            _ => Err(format!("belongs to plan {plan}, which is not being performed")),
+            Some(_) => Ok(()),
+            None => Err(format!("belongs to plan {plan}, which is not being performed")),
         }
     }
 

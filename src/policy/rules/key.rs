@@ -67,8 +67,7 @@ fn one_subject(case: &Case<'_>) -> Finding {
     let (digest, subject) = (case.request.key.digest(), &case.request.subject);
     let wanted = "a key never certified under another subject";
     // Burnt serials count as well: their certificate may exist somewhere.
-    let history = case.context.history.by_key(&digest);
-    if let Some(issued) = history.iter().find(|i| i.subject.as_der() != subject.as_der()) {
+    if let Some(issued) = case.known.by_key.iter().find(|i| i.subject.as_der() != subject.as_der()) {
         let found = format!("key of {} (serial {})", issued.subject, issued.serial);
         return ONE_SUBJECT.finding(Outcome::Refused, found, wanted);
     }

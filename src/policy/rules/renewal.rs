@@ -17,8 +17,7 @@ pub(super) const SAME_KEY: RuleInfo = RuleInfo::new(
 fn same_key(case: &Case<'_>, profile: &Profile) -> Finding {
     let permission = &profile.renewal.same_key;
     // A burnt serial was never released: asking again is no renewal.
-    let earlier = case.context.history.by_key(&case.request.key.digest());
-    let earlier = earlier.iter().rev().find(|issued| issued.status != Status::Burnt);
+    let earlier = case.known.by_key.iter().rev().find(|issued| issued.status != Status::Burnt);
     let finding = match (earlier, **permission) {
         (None, _) => SAME_KEY.finding(Outcome::Pass, "a new key", "a new key"),
         (Some(i), Permission::Allow) => {
@@ -41,7 +40,7 @@ pub(super) const SAME_SUBJECT: RuleInfo = RuleInfo::new(
 fn same_subject(case: &Case<'_>, profile: &Profile) -> Finding {
     let permission = &profile.renewal.same_subject;
     let (subject, key) = (case.request.subject.canonical(), case.request.key.digest());
-    let issued = case.context.history.by_subject(&subject);
+    let issued = &case.known.by_subject;
     // Burnt serials count: their certificate may exist, with the other key.
     let other = issued.iter().rev().find(|i| i.key != key).map(|i| format!("serial {}", i.serial));
     let other = other.or_else(|| {
@@ -71,8 +70,7 @@ pub(super) const SPACING: RuleInfo = RuleInfo::new(
 
 fn spacing(case: &Case<'_>, profile: &Profile) -> Finding {
     let spacing = &profile.renewal.spacing;
-    let cluster = case.identity.cluster.unwrap_or_default();
-    let issued = case.context.history.by_cluster(cluster);
+    let issued = &case.known.by_cluster;
     let last = issued.iter().filter(|i| i.status != Status::Burnt).max_by_key(|i| i.not_before);
     let wanted = format!("{} or more between them", **spacing);
     let finding = match last {

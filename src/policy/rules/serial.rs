@@ -1,6 +1,7 @@
 //! Serial numbers, which the plan draws once a request is granted.
 
 use super::{Check, RuleInfo};
+use crate::error::Result;
 use crate::finding::Finding;
 use crate::policy::history::History;
 use crate::x509::Serial;
@@ -13,8 +14,9 @@ pub(super) const UNIQUE: RuleInfo = RuleInfo::new(
 );
 
 /// Judges a serial number drawn for a new certificate.
-pub fn serial_unique(history: &dyn History, serial: &Serial) -> Finding {
-    UNIQUE.demand(!history.has_serial(serial), serial.to_string(), "a number never used")
+pub fn serial_unique(history: &dyn History, serial: &Serial) -> Result<Finding> {
+    let used = history.has_serial(serial)?;
+    Ok(UNIQUE.demand(!used, serial.to_string(), "a number never used"))
 }
 
 #[cfg(test)]
@@ -29,7 +31,7 @@ mod tests {
         let mut world = World::new();
         world.issued(1, "CN=x", Status::Burnt);
         let (used, fresh) = (world.past[0].serial.clone(), world.issuer.serial.clone());
-        assert_eq!(serial_unique(&Past(&world.past), &used).outcome, Outcome::Refused);
-        assert_eq!(serial_unique(&Past(&world.past), &fresh).outcome, Outcome::Pass);
+        assert_eq!(serial_unique(&Past(&world.past), &used).unwrap().outcome, Outcome::Refused);
+        assert_eq!(serial_unique(&Past(&world.past), &fresh).unwrap().outcome, Outcome::Pass);
     }
 }

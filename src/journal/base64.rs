@@ -1,0 +1,33 @@
+//! Bytes as base64 in a document (RFC 4648 §4).
+
+use base64ct::{Base64, Encoding as _};
+use serde::{Deserialize as _, Deserializer, Serializer};
+
+pub(super) fn serialize<S: Serializer>(bytes: &[u8], s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_str(&Base64::encode_string(bytes))
+}
+
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<u8>, D::Error> {
+    let text = <std::borrow::Cow<'de, str>>::deserialize(d)?;
+    Base64::decode_vec(&text).map_err(|_| serde::de::Error::custom("want base64"))
+}
+
+/// The same where there may be none.
+pub(super) mod option {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    use crate::journal::Bytes;
+
+    pub(in crate::journal) fn serialize<S: Serializer>(
+        bytes: &Option<Vec<u8>>,
+        s: S,
+    ) -> Result<S::Ok, S::Error> {
+        bytes.clone().map(Bytes).serialize(s)
+    }
+
+    pub(in crate::journal) fn deserialize<'de, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<Option<Vec<u8>>, D::Error> {
+        Ok(Option::<Bytes>::deserialize(d)?.map(|bytes| bytes.0))
+    }
+}

@@ -1,0 +1,248 @@
+//! The index: what a long journal adds up to, so that it need not be read whole
+//! each time. Pure.
+//!
+//! `index.json` holds the [`Ledger`] and the digests of the buckets; a bucket holds
+//! the entries whose [`key`](super::past::key) begins with its number, sorted, a line
+//! each. The seal of the line that follows names the SHA-256 of `index.json`, and
+//! with it every bucket. The same journal gives the same index, whether it grew
+//! session by session or was made at once: an audit makes it again and compares.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::Ledger;
+use super::past::{Kind, key};
+use crate::error::{Error, Result};
+use crate::x509::{Digest, Serial};
+
+const FORMAT: &str = "anchorite-index-v1";
+/// How many entries a bucket holds at most on average. Beyond that there are
+/// sixteen times as many buckets. (In tests a few: so that few make many buckets.)
+const PER_BUCKET: u64 = if cfg!(test) { 4 } else { 512 };
+
+/// An index as it was read, with its digest.
+#[derive(Debug)]
+pub struct Index {
+    content: Content<'static>,
+    digest: Digest,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Content<'l> {
+    format: String,
+    ledger: Cow<'l, Ledger>,
+    entries: u64,
+    buckets: Vec<Digest>,
+}
+
+/// What is to be written for a new index.
+#[derive(Debug)]
+pub struct Update {
+    /// The bytes of `index.json`.
+    pub index: Vec<u8>,
+    /// Buckets that are new, each under its digest.
+    pub buckets: Vec<(Digest, Vec<u8>)>,
+    /// Buckets that nothing refers to any more.
+    pub stale: Vec<Digest>,
+}
+
+type Entries = BTreeMap<Digest, String>;
+
+impl Index {
+    /// Reads `index.json`.
+    pub fn read(bytes: &[u8]) -> Result<Self> {
+        let content: Content = serde_json::from_slice(bytes)
+            .map_err(|e| malformed(format!("index.json: {}", crate::text::shown(&e.to_string()))))?;
+        let depth = depth(content.buckets.len());
+        if content.format != FORMAT || content.buckets.len() != 1 << (4 * depth) {
+            return Err(malformed("index.json: not an index of this format".into()));
+        }
+        Ok(Self { content, digest: Digest::of(bytes) })
+    }
+
+    /// SHA-256 of `index.json`, which the seal names.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The ledger as it stood when the index was made, without what is in the buckets.
+    pub fn ledger(&self) -> &Ledger {
+        &self.content.ledger
+    }
+
+    /// Whether it says what a ledger that read every line says.
+    pub fn is_of(&self, whole: &Ledger) -> Result<bool> {
+        let again = update(whole, None, |_| Ok(Vec::new()))?;
+        Ok(Digest::of(&again.index) == self.digest)
+    }
+
+    /// The digest of each bucket.
+    pub fn buckets(&self) -> &[Digest] {
+        &self.content.buckets
+    }
+
+    /// The bucket in which an entry is found.
+    pub fn bucket_of(&self, key: &Digest) -> Option<&Digest> {
+        self.content.buckets.get(number(key, depth(self.content.buckets.len())))
+    }
+}
+
+/// Brings an index up to date with what a ledger holds above it; without one it is
+/// made from all that the ledger holds. `load` reads a bucket of `below`.
+pub fn update(
+    ledger: &Ledger,
+    below: Option<&Index>,
+    load: impl Fn(&Digest) -> Result<Vec<u8>>,
+) -> Result<Update> {
+    let old: &[Digest] = below.map_or(&[], Index::buckets);
+    let old_depth = depth(old.len());
+    let mut touched: BTreeMap<usize, Entries> = BTreeMap::new();
+    let read = |bucket: usize| match old.get(bucket) {
+        Some(digest) if *digest != empty() => parse(&load(digest)?),
+        _ => Ok(Entries::new()),
+    };
+    let mut entries = below.map_or(0, |index| index.content.entries);
+    for (key, change) in changes(ledger)? {
+        let number = number(&key, old_depth);
+        if !touched.contains_key(&number) {
+            touched.insert(number, read(number)?);
+        }
+        let bucket = touched.entry(number).or_default();
+        let value = change.applied(bucket.get(&key))?;
+        entries += u64::from(bucket.insert(key, value).is_none());
+    }
+    let depth = depth_for(entries);
+    let mut buckets = old.to_vec();
+    let mut stale = Vec::new();
+    if depth != old_depth || old.is_empty() {
+        stale.extend_from_slice(old);
+        for number in 0..old.len() {
+            if !touched.contains_key(&number) {
+                touched.insert(number, read(number)?);
+            }
+        }
+        touched = spread(touched, depth);
+        buckets = vec![empty(); 1 << (4 * depth)];
+    }
+    let mut written = Vec::new();
+    for (number, entries) in touched {
+        let text = render(&entries).into_bytes();
+        let digest = Digest::of(&text);
+        if let Some(place) = buckets.get_mut(number) {
+            stale.push(std::mem::replace(place, digest));
+        }
+        written.push((digest, text));
+    }
+    let new: HashSet<Digest> = written.iter().map(|(digest, _)| *digest).collect();
+    stale.retain(|digest| *digest != empty() && !new.contains(digest));
+    let content = Content { format: FORMAT.into(), ledger: Cow::Borrowed(ledger), entries, buckets };
+    let index = serde_json::to_vec(&content).map_err(|e| malformed(e.to_string()))?;
+    Ok(Update { index, buckets: written, stale })
+}
+
+/// The digest of a bucket that holds nothing; there is no file for it.
+pub fn empty() -> Digest {
+    Digest::of(b"")
+}
+
+/// Finds an entry's value in a bucket.
+pub fn find(bucket: &[u8], key: &Digest) -> Result<Option<String>> {
+    let wanted = key.to_string();
+    let line = bucket.split(|b| *b == b'\n').find_map(|line| line.strip_prefix(wanted.as_bytes()));
+    line.map(|value| text(value).map(|t| t.trim_start().to_string())).transpose()
+}
+
+/// What becomes of an entry.
+enum Change {
+    Set(String),
+    Append(Vec<Serial>),
+}
+
+impl Change {
+    fn applied(self, before: Option<&String>) -> Result<String> {
+        match self {
+            Self::Set(value) => Ok(value),
+            Self::Append(new) => {
+                let before = before.map(|list| serde_json::from_str(list)).transpose();
+                let mut serials: Vec<Serial> =
+                    before.map_err(|e| malformed(format!("a bucket's list: {e}")))?.unwrap_or_default();
+                serials.extend(new);
+                json(&serials)
+            }
+        }
+    }
+}
+
+fn changes(ledger: &Ledger) -> Result<Vec<(Digest, Change)>> {
+    let recent = ledger.recent();
+    let mut changes = Vec::new();
+    for (serial, issued) in &recent.certificates {
+        changes.push((key(Kind::Serial, serial.as_bytes()), Change::Set(json(issued)?)));
+    }
+    for (group, serials) in &recent.groups {
+        if !serials.is_empty() {
+            changes.push((*group, Change::Append(serials.clone())));
+        }
+    }
+    for plan in &recent.finished {
+        changes.push((key(Kind::Plan, &plan.0), Change::Set(json(&true)?)));
+    }
+    for head in &recent.heads {
+        changes.push((key(Kind::Head, &head.hash.0), Change::Set(json(&head.count)?)));
+    }
+    Ok(changes)
+}
+
+fn spread(buckets: BTreeMap<usize, Entries>, depth: u32) -> BTreeMap<usize, Entries> {
+    let mut spread: BTreeMap<usize, Entries> = BTreeMap::new();
+    for (key, value) in buckets.into_values().flatten() {
+        spread.entry(number(&key, depth)).or_default().insert(key, value);
+    }
+    spread
+}
+
+/// The key's first `depth` hexadecimal digits.
+fn number(key: &Digest, depth: u32) -> usize {
+    let [a, b, c, d, ..] = key.0;
+    (u32::from_be_bytes([a, b, c, d]) >> (32 - 4 * depth).min(31)) as usize & ((1 << (4 * depth)) - 1)
+}
+
+fn depth_for(entries: u64) -> u32 {
+    (0..7).find(|depth| entries <= PER_BUCKET << (4 * depth)).unwrap_or(7)
+}
+
+/// Sixteen to the power of the depth is the number of buckets.
+fn depth(buckets: usize) -> u32 {
+    buckets.max(1).ilog2().div_ceil(4)
+}
+
+fn render(entries: &Entries) -> String {
+    entries.iter().map(|(key, value)| format!("{key} {value}\n")).collect()
+}
+
+fn parse(bucket: &[u8]) -> Result<Entries> {
+    let entry = |line: &str| {
+        let (key, value) = line.split_once(' ')?;
+        Some((Digest::parse(key)?, value.to_string()))
+    };
+    let lines = text(bucket)?.lines();
+    lines.map(|line| entry(line).ok_or_else(|| malformed("a bucket's line has no key".into()))).collect()
+}
+
+fn text(bytes: &[u8]) -> Result<&str> {
+    std::str::from_utf8(bytes).map_err(|e| malformed(format!("a bucket is not text: {e}")))
+}
+
+fn json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|e| malformed(e.to_string()))
+}
+
+fn malformed(what: String) -> Error {
+    Error::integrity("journal.index", format!("state/index: {what}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,286 @@
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::audit::{Expectation, State, audit, audit_lines};
+use crate::journal::sample::{Script, intent, session};
+use crate::journal::{
+    Head, INDEX_FILE, JOURNAL_FILE, Journal, KeyRole, PlanState, Purpose, Standing, check_index, replay,
+    seal_message,
+};
+use crate::x509::{Issued, Status};
+
+/// A journal on disk, whose every session ends with an index.
+struct Disk {
+    dir: TempDir,
+    script: Script,
+}
+
+impl Disk {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for folder in ["journal", "state"] {
+            std::fs::create_dir(dir.path().join(folder)).unwrap();
+        }
+        let disk = Self { dir, script: Script::with_root() };
+        disk.write();
+        disk
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn write(&self) {
+        std::fs::write(self.path("journal").join(JOURNAL_FILE), &self.script.bytes).unwrap();
+    }
+
+    fn open(&self) -> Journal {
+        self.open_beyond(0)
+    }
+
+    fn open_beyond(&self, read_whole: u64) -> Journal {
+        Journal::open_beyond(read_whole, &self.path("journal"), &self.path("state")).unwrap()
+    }
+
+    /// Ends a session as `perform` does: the index first, then the seal that names it.
+    fn seal(&mut self) {
+        self.write();
+        let index = self.open().index().unwrap();
+        let ledger = &self.script.ledger;
+        let message = seal_message(ledger.count(), ledger.head(), self.script.now, index);
+        self.script.sign(intent(Purpose::Seal, KeyRole::Journal, &message));
+        self.write();
+    }
+
+    fn session(&mut self, name: &str, clusters: &[&str]) -> Digest {
+        let plan = self.script.session(name, clusters);
+        self.seal();
+        plan
+    }
+
+    fn index(&self) -> Vec<u8> {
+        std::fs::read(self.path("state").join(INDEX_FILE)).unwrap()
+    }
+}
+
+/// Whether it was opened from the index on: the lines before were not read.
+fn indexed(journal: &Journal) -> bool {
+    journal.copy().unwrap().len() == 2
+}
+
+#[test]
+fn an_index_grown_session_by_session_is_the_one_made_at_once() {
+    let mut disk = Disk::new();
+    for n in 0..12 {
+        let clusters: Vec<String> = (0..n).map(|c| format!("c{c}")).collect();
+        let clusters: Vec<&str> = clusters.iter().map(String::as_str).collect();
+        disk.session(&format!("plan {n}"), &clusters);
+        let index = Index::read(&disk.index()).unwrap();
+        let at_once =
+            update(&replay_until(&disk.script, &index), None, |_| panic!("nothing beneath")).unwrap();
+        assert_eq!(String::from_utf8(at_once.index), String::from_utf8(disk.index()));
+        // Exactly the buckets in use are there.
+        let mut files: Vec<String> = std::fs::read_dir(disk.path("state/index"))
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        let mut wanted: Vec<String> =
+            index.buckets().iter().filter(|d| **d != empty()).map(Digest::to_string).collect();
+        files.sort();
+        wanted.sort();
+        assert_eq!(files, wanted);
+    }
+    // It has grown twice by then.
+    assert_eq!(Index::read(&disk.index()).unwrap().buckets().len(), 256);
+    assert!(indexed(&disk.open()));
+}
+
+/// The ledger of the lines that an index stands for, read line by line.
+fn replay_until(script: &Script, index: &Index) -> Ledger {
+    let end = usize::try_from(index.ledger().bytes()).unwrap();
+    replay(&script.bytes[..end], |_, _| Ok(())).unwrap().ledger
+}
+
+#[test]
+fn what_an_index_knows_is_what_the_whole_journal_says() {
+    let mut disk = Disk::new();
+    let first = disk.session("first", &["east", "west"]);
+    let second = disk.session("second", &["east", "north"]);
+    let begun = disk.script.begin("third", 2);
+    disk.script.sign(disk.script.intermediate(begun, "south"));
+    disk.script.seal();
+    disk.seal();
+    disk.script.add(session());
+    disk.write();
+    let (short, whole) = (disk.open(), disk.open_beyond(u64::MAX));
+    assert!(indexed(&short) && !indexed(&whole));
+    assert_eq!((short.head(), short.size()), (whole.head(), whole.size()));
+    let (short, whole) = (short.ledger(), whole.ledger());
+    for cluster in ["east", "west", "north", "south", "nobody"] {
+        let known: Vec<Issued> = whole.by_cluster(cluster).unwrap();
+        assert_eq!(short.by_cluster(cluster).unwrap(), known, "{cluster}");
+        for issued in known {
+            assert_eq!(short.by_serial(&issued.serial).unwrap().as_ref(), Some(&issued));
+            assert_eq!(short.by_key(&issued.key).unwrap(), whole.by_key(&issued.key).unwrap());
+            let subject = issued.subject.canonical();
+            assert_eq!(short.by_subject(&subject).unwrap(), whole.by_subject(&subject).unwrap());
+        }
+    }
+    assert_eq!(short.by_cluster("east").unwrap().len(), 2);
+    assert_eq!(short.by_cluster("south").unwrap()[0].status, Status::Signed);
+    for plan in [first, second, begun, Digest::of(b"none")] {
+        assert_eq!(short.plan(&plan).unwrap(), whole.plan(&plan).unwrap());
+    }
+    assert_eq!(short.plan(&second).unwrap(), Some(PlanState::Finished));
+    assert_eq!(short.unfinished_plans(), whole.unfinished_plans());
+    assert_eq!((short.signatures(), short.releases()), (whole.signatures(), whole.releases()));
+}
+
+#[test]
+fn what_was_used_before_the_index_is_used() {
+    let mut disk = Disk::new();
+    let plan = disk.session("first", &["east"]);
+    let mut journal = disk.open();
+    assert!(indexed(&journal));
+    let now = disk.script.now;
+    let again = crate::journal::Event::Plan { digest: plan, grants: 1, refused: vec![] };
+    let error = journal.append(now, vec![again]).unwrap_err();
+    assert!(error.message.contains("begun before"), "{error}");
+    // A serial of long ago, in a plan of today.
+    let old = disk.script.intermediate(Digest::of(b"x"), "east");
+    let serial = disk.script.ledger.by_cluster("east").unwrap()[0].serial.clone();
+    let mut journal = disk.open();
+    let begun = crate::journal::Event::Plan { digest: Digest::of(b"x"), grants: 1, refused: vec![] };
+    journal.append(now, vec![begun]).unwrap();
+    let error = journal.append(now, vec![disk.script.with_serial(old, &serial)]).unwrap_err();
+    assert!(error.message.contains("a second time"), "{error}");
+}
+
+#[test]
+fn heads_noted_before_the_index_are_still_compared() {
+    let mut disk = Disk::new();
+    let before = Head { count: disk.script.ledger.count(), hash: disk.script.ledger.head() };
+    disk.session("first", &["east"]);
+    let sealed = Head { count: disk.script.ledger.count(), hash: disk.script.ledger.head() };
+    disk.session("second", &["west"]);
+    let journal = disk.open();
+    assert!(indexed(&journal));
+    for (known, verdict) in [
+        (sealed, Ok(Standing::Ahead)),
+        (before, Ok(Standing::Ahead)),
+        (Head { count: sealed.count - 3, hash: sealed.hash }, Err("journal.unlike")),
+        (Head { count: 5, hash: Digest::of(b"other") }, Err("journal.unlike")),
+        (Head { count: 9999, hash: sealed.hash }, Err("journal.behind")),
+    ] {
+        assert_eq!(journal.compare("the sheet", known).map_err(|e| e.id), verdict);
+    }
+}
+
+#[test]
+fn an_index_that_no_seal_vouches_for_is_passed_over() {
+    let mut disk = Disk::new();
+    disk.session("first", &["east", "west"]);
+    let (index, bytes) = (disk.index(), disk.script.bytes.clone());
+    let put = |bytes: &[u8]| std::fs::write(disk.path("state").join(INDEX_FILE), bytes).unwrap();
+    let wider =
+        String::from_utf8(index.clone()).unwrap().replace("\"unattended\":false", "\"unattended\":true");
+    assert_ne!(wider.as_bytes(), index);
+    for other in [wider.as_bytes(), b"", b"{}", &index[..index.len() - 1]] {
+        put(other);
+        let journal = disk.open();
+        assert!(!indexed(&journal) && !journal.ledger().unattended());
+    }
+    std::fs::remove_file(disk.path("state").join(INDEX_FILE)).unwrap();
+    assert!(!indexed(&disk.open()));
+    put(&index);
+    assert!(indexed(&disk.open()));
+    // The journal of another day, or cut before the seal.
+    for cut in [bytes.len() - 1, usize::try_from(Index::read(&index).unwrap().ledger().bytes()).unwrap()] {
+        std::fs::write(disk.path("journal").join(JOURNAL_FILE), &bytes[..cut]).unwrap();
+        assert!(!indexed(&disk.open()));
+    }
+}
+
+#[test]
+fn an_edited_bucket_is_noticed_where_it_is_read_and_by_the_audit() {
+    let mut disk = Disk::new();
+    disk.session("first", &["east", "west"]);
+    assert!(check_index(&disk.path("state")).unwrap().is_some());
+    for entry in std::fs::read_dir(disk.path("state/index")).unwrap() {
+        std::fs::write(entry.unwrap().path(), "").unwrap();
+    }
+    assert_eq!(check_index(&disk.path("state")).unwrap_err().id, "journal.index");
+    let error = disk.open().ledger().by_cluster("east").unwrap_err();
+    assert_eq!((error.id, error.kind.exit_code()), ("journal.index", 4));
+    assert!(error.next.contains("remove state/index.json"), "{}", error.next);
+    std::fs::remove_dir_all(disk.path("state/index")).unwrap();
+    assert_eq!(check_index(&disk.path("state")).unwrap_err().id, "journal.index");
+    std::fs::remove_file(disk.path("state").join(INDEX_FILE)).unwrap();
+    assert!(check_index(&disk.path("state")).unwrap().is_none());
+    assert_eq!(disk.open().ledger().by_cluster("east").unwrap().len(), 1);
+}
+
+#[test]
+fn an_audit_makes_the_index_again() {
+    let mut disk = Disk::new();
+    disk.session("first", &["east", "west"]);
+    let index = Index::read(&disk.index()).unwrap();
+    let expect = Expectation { index: Some(&index), ..Expectation::default() };
+    assert_eq!(audit(&disk.script.bytes, &expect).0.state, State::Ok);
+
+    // Sealed by the right key, but made of something else.
+    let text = String::from_utf8(disk.index()).unwrap();
+    let wrong = text.replace("\"entries\":", "\"entries\":1");
+    let wrong = Index::read(wrong.as_bytes()).unwrap();
+    let mut script = Script::with_root();
+    script.session("other", &["east"]);
+    let message = seal_message(script.ledger.count(), script.ledger.head(), script.now, Some(wrong.digest()));
+    script.sign(intent(Purpose::Seal, KeyRole::Journal, &message));
+    let expect = Expectation { index: Some(&wrong), ..Expectation::default() };
+    let (report, ..) = audit(&script.bytes, &expect);
+    assert_eq!((report.state, report.errors[0].id), (State::Broken, "audit.index"));
+}
+
+#[test]
+fn the_part_that_a_release_carries_stands_on_its_own() {
+    let mut disk = Disk::new();
+    disk.session("first", &["east", "west"]);
+    disk.script.add(session());
+    disk.script.seal();
+    disk.write();
+    let files = disk.open().copy().unwrap();
+    let index = Index::read(&files[0].1).unwrap();
+    let root = Digest::of(&disk.script.root);
+    let expect = Expectation { root_sha256: Some(root), after: Some(&index), ..Expectation::default() };
+    let judge = |tail: &[u8]| audit_lines(tail, &expect, &mut |_, _| ()).0;
+    let report = judge(&files[1].1);
+    assert_eq!((report.state, report.entries), (State::Ok, disk.script.ledger.count()));
+    assert_eq!(report.head, Some(disk.script.ledger.head()));
+
+    let broken = |tail: &[u8], id: &str| {
+        let report = judge(tail);
+        assert_eq!((report.state, report.errors[0].id), (State::Broken, id));
+    };
+    let second = files[1].1.iter().position(|b| *b == b'\n').unwrap() + 1;
+    broken(&files[1].1[second..], "journal.sequence");
+    broken(&files[1].1[..second], "journal.index");
+    broken(b"", "journal.index");
+    broken(&disk.script.bytes, "journal.sequence");
+    let other =
+        Expectation { root_sha256: Some(Digest::of(b"other")), after: Some(&index), ..Default::default() };
+    let report = audit_lines(&files[1].1[..], &other, &mut |_, _| ()).0;
+    assert_eq!((report.state, report.errors[0].id), (State::Broken, "audit.root"));
+    // Without the index the part is no journal.
+    let alone = audit(&files[1].1, &Expectation::default()).0;
+    assert_eq!((alone.state, alone.errors[0].id), (State::Broken, "journal.sequence"));
+}
+
+#[test]
+fn buckets_are_numbered_by_the_first_digits() {
+    let key = Digest::parse(&("ab7".to_string() + &"0".repeat(61))).unwrap();
+    assert_eq!([0, 1, 2, 3].map(|d| number(&key, d)), [0, 0xa, 0xab, 0xab7]);
+    assert_eq!([0, 1, 16, 256, 4096].map(depth), [0, 0, 1, 2, 3]);
+    assert_eq!([0, 4, 5, 64, 65, 1024].map(depth_for), [0, 0, 1, 1, 2, 2]);
+}

@@ -1,0 +1,122 @@
+//! Every certificate, plan and seal there ever was: the recent ones in memory, the
+//! older ones in the index beneath.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Ledger, PlanState};
+use crate::error::{Error, Result};
+use crate::journal::Head;
+use crate::journal::past::{Kind, Past, key};
+use crate::x509::{Digest, Issued, Serial, Status};
+
+/// What was added or changed above the index.
+#[derive(Debug, Clone, Default)]
+pub(in crate::journal) struct Recent {
+    /// Each as it stands now; an older one is here once its status changed.
+    pub certificates: HashMap<Serial, Issued>,
+    /// By key, subject and cluster ([`key`]), in order of issue.
+    pub groups: HashMap<Digest, Vec<Serial>>,
+    /// Plans that were released.
+    pub finished: HashSet<Digest>,
+    /// The heads that seals left behind.
+    pub heads: Vec<Head>,
+}
+
+impl Recent {
+    pub(super) fn add(&mut self, issued: Issued) {
+        for group in groups(&issued) {
+            self.groups.entry(group).or_default().push(issued.serial.clone());
+        }
+        self.certificates.insert(issued.serial.clone(), issued);
+    }
+
+    pub(super) fn remove(&mut self, serial: &Serial) {
+        let Some(issued) = self.certificates.remove(serial) else { return };
+        for group in groups(&issued) {
+            if let Some(serials) = self.groups.get_mut(&group) {
+                serials.retain(|s| s != serial);
+            }
+        }
+    }
+}
+
+/// Under which keys a certificate is found, besides its serial.
+fn groups(issued: &Issued) -> impl Iterator<Item = Digest> {
+    let own = [key(Kind::Key, &issued.key.0), key(Kind::Subject, &issued.subject.canonical())];
+    let cluster = issued.cluster.as_ref().map(|cluster| key(Kind::Cluster, cluster.as_bytes()));
+    own.into_iter().chain(cluster)
+}
+
+impl Ledger {
+    /// The certificate with this serial.
+    pub fn by_serial(&self, serial: &Serial) -> Result<Option<Issued>> {
+        match self.recent.certificates.get(serial) {
+            Some(issued) => Ok(Some(issued.clone())),
+            None => self.recall(key(Kind::Serial, serial.as_bytes())),
+        }
+    }
+
+    /// Certificates for a key.
+    pub fn by_key(&self, of: &Digest) -> Result<Vec<Issued>> {
+        self.group(key(Kind::Key, &of.0))
+    }
+
+    /// Certificates under a subject (its canonical form).
+    pub fn by_subject(&self, subject: &[u8]) -> Result<Vec<Issued>> {
+        self.group(key(Kind::Subject, subject))
+    }
+
+    /// Certificates for a cluster.
+    pub fn by_cluster(&self, cluster: &str) -> Result<Vec<Issued>> {
+        self.group(key(Kind::Cluster, cluster.as_bytes()))
+    }
+
+    /// How far a plan came; `None` if it was never begun.
+    pub fn plan(&self, digest: &Digest) -> Result<Option<PlanState>> {
+        if self.plans.contains_key(digest) {
+            return Ok(Some(PlanState::Begun));
+        }
+        let finished = self.recent.finished.contains(digest)
+            || self.recall(key(Kind::Plan, &digest.0))?.unwrap_or(false);
+        Ok(finished.then_some(PlanState::Finished))
+    }
+
+    /// How many lines the journal had when a seal left this head behind.
+    pub(in crate::journal) fn sealed_at(&self, head: &Digest) -> Result<Option<u64>> {
+        self.recall(key(Kind::Head, &head.0))
+    }
+
+    /// What the index beneath does not hold yet.
+    pub(in crate::journal) fn recent(&self) -> &Recent {
+        &self.recent
+    }
+
+    /// Puts an index beneath that holds everything up to now.
+    pub(in crate::journal) fn stand_on(&mut self, past: std::sync::Arc<dyn Past>) {
+        self.recent = Recent::default();
+        self.past = Some(past);
+    }
+
+    fn group(&self, key: Digest) -> Result<Vec<Issued>> {
+        let mut serials: Vec<Serial> = self.recall(key)?.unwrap_or_default();
+        serials.extend(self.recent.groups.get(&key).into_iter().flatten().cloned());
+        let certificates = serials.iter().filter_map(|serial| self.by_serial(serial).transpose());
+        certificates.collect()
+    }
+
+    pub(super) fn set_status(&mut self, serial: Option<&Serial>, status: Status) -> Result<()> {
+        let Some(serial) = serial else { return Ok(()) };
+        if let Some(issued) = self.by_serial(serial)? {
+            self.recent.certificates.insert(serial.clone(), Issued { status, ..issued });
+        }
+        Ok(())
+    }
+
+    fn recall<T: serde::de::DeserializeOwned>(&self, key: Digest) -> Result<Option<T>> {
+        let Some(past) = &self.past else { return Ok(None) };
+        let Some(value) = past.get(&key)? else { return Ok(None) };
+        serde_json::from_str(&value).map(Some).map_err(|e| {
+            Error::integrity("journal.index", format!("state/index: the entry {key} cannot be read ({e})"))
+        })
+    }
+}
