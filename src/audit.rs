@@ -15,7 +15,8 @@ use crate::journal::{
 };
 use crate::lint::CertificateKind;
 use crate::verify::{self, signed_digest, verify_signature};
-use crate::x509::{Digest, Issuer, Serial, Tbs, Time};
+use crate::x509::certificate::Facts;
+use crate::x509::{Digest, Issuer, Serial, Tbs};
 
 /// What the auditor knows beforehand.
 #[derive(Debug, Default)]
@@ -143,9 +144,9 @@ impl Auditor<'_> {
     /// and the replay goes on, so that all of them are seen.
     fn entry(&mut self, entry: &Entry, ledger: &Ledger) -> Result<()> {
         let verdict = match &entry.event {
-            Event::Signed { intent, signature } => ledger
-                .intent_at(*intent)
-                .map_or(Ok(()), |record| self.signed(record, &signature.0, entry, ledger)),
+            Event::Signed { intent, signature } => {
+                ledger.intent_at(*intent).map_or(Ok(()), |record| self.signed(record, &signature.0, ledger))
+            }
             Event::Rejected { intent, signature, .. } => {
                 ledger.intent_at(*intent).map_or(Ok(()), |record| rejected(record, &signature.0, ledger))
             }
@@ -173,7 +174,6 @@ impl Auditor<'_> {
     /// What an index brings along stands for lines that are not there: the home's own
     /// certificates are verified as if they had been read.
     fn stand_on(&mut self, ledger: &Ledger) -> Result<()> {
-        let at = ledger.last_time().unwrap_or_else(|| Time::from_unix(0));
         for (purpose, kind) in [
             (Purpose::RootCertificate, CertificateKind::Root),
             (Purpose::JournalCertificate, CertificateKind::Journal),
@@ -181,7 +181,7 @@ impl Auditor<'_> {
             if let Some(IntentRecord { message, algorithm, signature: Some(signature), .. }) =
                 ledger.own_certificate(purpose)
             {
-                self.certificate(kind, Tbs::recorded(message.clone(), *algorithm), signature, at)?;
+                self.certificate(kind, Tbs::recorded(message.clone(), *algorithm), signature)?;
             }
         }
         Ok(())
@@ -198,13 +198,7 @@ impl Auditor<'_> {
         ))
     }
 
-    fn signed(
-        &mut self,
-        intent: &IntentRecord,
-        signature: &[u8],
-        entry: &Entry,
-        ledger: &Ledger,
-    ) -> Result<()> {
+    fn signed(&mut self, intent: &IntentRecord, signature: &[u8], ledger: &Ledger) -> Result<()> {
         if !verifies(intent, signature, ledger) {
             return Err(Error::integrity(
                 "audit.signature",
@@ -226,10 +220,12 @@ impl Auditor<'_> {
             }
         };
         let tbs = Tbs::recorded(intent.message.clone(), intent.algorithm);
-        self.certificate(kind, tbs, signature, entry.time)
+        self.certificate(kind, tbs, signature)
     }
 
-    fn certificate(&mut self, kind: CertificateKind, tbs: Tbs, signature: &[u8], at: Time) -> Result<()> {
+    /// As of its own first second: a clock that jumped before a signature was recorded
+    /// makes no signature false.
+    fn certificate(&mut self, kind: CertificateKind, tbs: Tbs, signature: &[u8]) -> Result<()> {
         let der = tbs.assemble(signature)?;
         if kind == CertificateKind::Root {
             self.root = Some(self.accept_root(&der)?);
@@ -237,6 +233,7 @@ impl Auditor<'_> {
         let root = self.root.as_ref().ok_or_else(|| {
             Error::integrity("audit.no-root", "a certificate was signed before the root's own was accepted")
         })?;
+        let at = Facts::from_tbs(tbs.as_der())?.not_before;
         let certificate = verify::verify(&tbs, &der, kind, root, at)?;
         (self.found)(&certificate.get().serial, &der);
         Ok(())

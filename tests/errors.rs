@@ -5,7 +5,6 @@ mod cluster;
 mod hangup;
 mod home;
 mod misbehaving;
-mod mounts;
 mod output;
 mod plan;
 mod record;

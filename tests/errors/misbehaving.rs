@@ -4,6 +4,7 @@
 mod clock;
 mod interrupt;
 mod keys;
+mod mounts;
 mod pins;
 mod removed;
 mod signatures;

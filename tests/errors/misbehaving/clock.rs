@@ -169,3 +169,18 @@ fn a_clock_that_jumps_ten_years_in_the_middle_releases_nothing_until_it_is_right
     settled(&a);
     assert_eq!(record(&a).serials.len(), 3);
 }
+
+#[test]
+fn a_clock_past_the_roots_end_makes_no_record_false() {
+    let a = with_requests(1);
+    clock(&a, "+21y");
+    let ran = refused_without_trace(&a, || sign_clocked(&a, &[]), (1, "plan.refusals", &["1 of 1"]));
+    assert!(ran.stderr.contains("[validity.expired]"), "{}", ran.stderr);
+    a.edit("home/policies/istio.toml", "default = \"60d\"", "default = \"30d\"");
+    run_clocked(&a, &["policy", "pin", "--yes", "--pin-file", &a.arg("pin")]).code(0);
+    assert_eq!(state(&a), "ok");
+    clock(&a, "+0");
+    sign_clocked(&a, &["--correct-clock"]).code(0);
+    verified(&a);
+    settled(&a);
+}
