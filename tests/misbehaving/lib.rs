@@ -9,7 +9,8 @@
 //! calls    written here: each call that begins and ends, each signature made
 //! go       lets those go on that were ordered to wait
 //! ```
-#![allow(missing_docs, non_snake_case, clippy::expect_used, clippy::panic, clippy::missing_safety_doc)]
+#![allow(missing_docs, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // as in the tests
+#![allow(non_snake_case, clippy::too_many_arguments)] // PKCS#11's names and signatures
 #![allow(clippy::disallowed_methods)] // a test's tool: it lives by files and sleeps
 #![allow(unsafe_code)] // the other side of a C interface: each block says by what right
 

@@ -12,6 +12,7 @@
 //! that it failed), `lose-abort`, `lose-gone`. What else there is spoils one function's
 //! answer and is described where that is done.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write as _;
 use std::process::abort;
@@ -95,10 +96,11 @@ pub fn unknown(deed: &Deed) -> CK_RV {
 
 /// Counts a function's calls in this process, from 1.
 fn count(function: &'static str) -> u64 {
-    static CALLS: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
+    static CALLS: Mutex<BTreeMap<&str, u64>> = Mutex::new(BTreeMap::new());
     let mut calls = CALLS.lock().unwrap_or_else(PoisonError::into_inner);
-    calls.push(function);
-    calls.iter().filter(|call| **call == function).count() as u64
+    let count = calls.entry(function).or_default();
+    *count += 1;
+    *count
 }
 
 fn ordered(function: &str, nth: u64) -> Vec<Deed> {

@@ -84,8 +84,8 @@ fn a_signal_during_any_signature_of_a_session() {
 
 #[test]
 fn a_signal_at_the_borders_of_a_batchs_groups() {
-    let of = with_requests(70);
-    for nth in [1, 32, 33, 69] {
+    let of = with_requests(40);
+    for nth in [1, 32, 33, 39] {
         let a = copy(&of);
         let (signal, args) = (SIGNALS[nth % 3], sign_args(&a));
         let ran = interrupted_at(&a, &format!("C_Sign {nth}"), signal, &strs(&args));
@@ -93,7 +93,7 @@ fn a_signal_at_the_borders_of_a_batchs_groups() {
         assert_eq!(nothing_released(&a), "open", "{nth}");
         assert_eq!(record(&a).serials.len(), nth);
         accounted_for(&a);
-        taken_up(&a, 70, 0);
+        taken_up(&a, 40, 0);
     }
 }
 

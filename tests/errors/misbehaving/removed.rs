@@ -29,9 +29,8 @@ fn a_token_that_is_taken_out_in_the_middle_of_a_hundred() {
         ("C_Sign 33 gone", 32),
         // Signed, but the answer never came: as good as issued.
         ("C_Sign 50 lose-gone", 49),
-        ("C_Sign 64- fail 0xb3", 63),
         // Nothing can have been signed, and yet it stands as an intent like any other.
-        ("C_SignInit 100 gone", 99),
+        ("C_SignInit 100- fail 0xb3", 99),
     ] {
         let a = copy(&of);
         let before = record(&a).signed;
