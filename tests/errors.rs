@@ -3,8 +3,10 @@
 
 mod adopt;
 mod cluster;
+mod hangup;
 mod home;
 mod matrix;
+mod misbehaving;
 mod output;
 mod plan;
 mod record;
