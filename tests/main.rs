@@ -13,6 +13,7 @@ mod faults;
 mod foreign_cms;
 mod foreign_path;
 mod generators;
+mod long_journal;
 mod main_path;
 mod pki;
 mod readme;
