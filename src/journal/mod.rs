@@ -10,6 +10,8 @@ mod file;
 mod head;
 mod ledger;
 mod permit;
+#[cfg(test)]
+mod properties;
 mod read;
 #[cfg(test)]
 pub(crate) mod sample;
