@@ -16,7 +16,7 @@ use crate::journal::{
 use crate::lint::CertificateKind;
 use crate::verify::{self, signed_digest, verify_signature};
 use crate::x509::certificate::Facts;
-use crate::x509::{Digest, Issuer, Serial, Tbs};
+use crate::x509::{Digest, Issuer, Serial, Tbs, Time};
 
 /// What the auditor knows beforehand.
 #[derive(Debug, Default)]
@@ -67,6 +67,8 @@ pub struct Report {
     pub head: Option<Digest>,
     /// Number of signatures on record.
     pub signatures: u64,
+    /// SHA-256 of each root certificate on record, the oldest first: all of one key and name.
+    pub roots: Vec<Digest>,
     /// What is unfinished, a sentence each.
     pub open: Vec<String>,
     /// What does not hold.
@@ -76,7 +78,15 @@ pub struct Report {
 impl Report {
     /// Of a journal that could not be read to its end.
     pub(crate) fn unread(errors: Vec<Fault>) -> Self {
-        Self { state: State::Broken, entries: 0, head: None, signatures: 0, open: Vec::new(), errors }
+        Self {
+            state: State::Broken,
+            entries: 0,
+            head: None,
+            signatures: 0,
+            roots: Vec::new(),
+            open: Vec::new(),
+            errors,
+        }
     }
 }
 
@@ -97,7 +107,8 @@ pub fn audit_lines(
     expect: &Expectation<'_>,
     found: &mut dyn FnMut(&Serial, &[u8]),
 ) -> (Report, Option<Replay>) {
-    let mut auditor = Auditor { expect, found, root: None, sums: HashMap::new(), faults: Vec::new() };
+    let (root, roots, sums, faults) = Default::default();
+    let mut auditor = Auditor { expect, found, root, roots, sums, faults };
     let replayed = match expect.after {
         None => replay_lines(lines, |entry, ledger| auditor.entry(entry, ledger)),
         Some(index) => auditor.stand_on(index.ledger()).and_then(|()| {
@@ -118,6 +129,7 @@ pub fn audit_lines(
                 entries: replayed.ledger.count(),
                 head: Some(replayed.ledger.head()),
                 signatures: replayed.ledger.signatures(),
+                roots: auditor.roots.iter().map(|der| Digest::of(der)).collect(),
                 open,
                 errors: auditor.faults,
             };
@@ -133,7 +145,10 @@ pub fn audit_lines(
 struct Auditor<'a> {
     expect: &'a Expectation<'a>,
     found: &'a mut dyn FnMut(&Serial, &[u8]),
+    /// The newest root certificate that was accepted.
     root: Option<Issuer>,
+    /// Every one on record (DER), the oldest first.
+    roots: Vec<Vec<u8>>,
     /// What the journal's key signed last for each plan that is not released yet.
     sums: HashMap<Digest, Vec<u8>>,
     faults: Vec<Fault>,
@@ -152,6 +167,7 @@ impl Auditor<'_> {
             }
             Event::Released { plan, sums, .. } => self.released(plan, sums),
             Event::Intent { purpose: Purpose::Seal, message, .. } => self.seals(&message.0, ledger),
+            Event::RootAdopted(adoption) => self.adopted(&adoption.certificate.0, entry.time),
             _ => Ok(()),
         };
         if let Err(error) = verdict {
@@ -174,14 +190,18 @@ impl Auditor<'_> {
     /// What an index brings along stands for lines that are not there: the home's own
     /// certificates are verified as if they had been read.
     fn stand_on(&mut self, ledger: &Ledger) -> Result<()> {
+        let adopted = ledger.root_adoption().map(|adoption| &adoption.certificate.0);
+        if let Some(der) = adopted {
+            self.adopted(der, Issuer::from_der(der)?.not_before)?;
+        }
         for (purpose, kind) in [
             (Purpose::RootCertificate, CertificateKind::Root),
             (Purpose::JournalCertificate, CertificateKind::Journal),
         ] {
-            if let Some(IntentRecord { message, algorithm, signature: Some(signature), .. }) =
-                ledger.own_certificate(purpose)
-            {
-                self.certificate(kind, Tbs::recorded(message.clone(), *algorithm), signature)?;
+            let here = usize::from(kind == CertificateKind::Root && adopted.is_some());
+            for own in ledger.own_certificates(purpose).skip(here) {
+                let signature = own.signature.as_deref().unwrap_or_default();
+                self.certificate(kind, Tbs::recorded(own.message.clone(), own.algorithm), signature)?;
             }
         }
         Ok(())
@@ -227,41 +247,56 @@ impl Auditor<'_> {
     /// makes no signature false.
     fn certificate(&mut self, kind: CertificateKind, tbs: Tbs, signature: &[u8]) -> Result<()> {
         let der = tbs.assemble(signature)?;
-        if kind == CertificateKind::Root {
-            self.root = Some(self.accept_root(&der)?);
-        }
-        let root = self.root.as_ref().ok_or_else(|| {
+        // A renewal is verified by the root certificate before it: same key, same name.
+        let renewed = (kind == CertificateKind::Root).then(|| Issuer::from_der(&der)).transpose()?;
+        let root = self.root.as_ref().or(renewed.as_ref()).ok_or_else(|| {
             Error::integrity("audit.no-root", "a certificate was signed before the root's own was accepted")
         })?;
         let at = Facts::from_tbs(tbs.as_der())?.not_before;
         let certificate = verify::verify(&tbs, &der, kind, root, at)?;
         (self.found)(&certificate.get().serial, &der);
+        if let Some(root) = renewed {
+            self.root = Some(root);
+            self.roots.push(der);
+        }
         Ok(())
     }
 
-    fn accept_root(&self, der: &[u8]) -> Result<Issuer> {
-        let found = Digest::of(der);
-        if let Some(wanted) = self.expect.root_sha256.filter(|wanted| *wanted != found) {
-            return Err(Error::integrity(
-                "audit.root",
-                format!(
-                    "the root on record has SHA-256 {found}, wanted {wanted}: this is another CA's journal"
-                ),
+    /// A root that was made elsewhere must be fit at the time it was taken over.
+    fn adopted(&mut self, der: &[u8], at: Time) -> Result<()> {
+        verify::check_adopted(der, at)?;
+        let root = Issuer::from_der(der)?;
+        (self.found)(&root.serial, der);
+        self.root = Some(root);
+        self.roots.push(der.to_vec());
+        Ok(())
+    }
+
+    /// Any root certificate on record may be the one that was noted down: they are of
+    /// one key and one name, and the newest says no more of either than the oldest.
+    fn check_roots(&self) -> Result<()> {
+        let wrong = |message: String| Err(Error::integrity("audit.root", message));
+        if (self.expect.root_sha256.is_some() || self.expect.root.is_some()) && self.roots.is_empty() {
+            return wrong("the journal holds no accepted root certificate".into());
+        }
+        let found: Vec<Digest> = self.roots.iter().map(|der| Digest::of(der)).collect();
+        if let Some(wanted) = self.expect.root_sha256.filter(|wanted| !found.contains(wanted)) {
+            let found: Vec<String> = found.iter().map(Digest::to_string).collect();
+            let found = found.join(", ");
+            return wrong(format!(
+                "the root on record has SHA-256 {found}, wanted {wanted}: this is another CA's journal"
             ));
         }
-        if self.expect.root.is_some_and(|given| given != der) {
-            return Err(Error::integrity(
-                "audit.root",
-                "the root on record is not the root certificate given",
-            ));
+        if self.expect.root.is_some_and(|given| !self.roots.iter().any(|der| der == given)) {
+            return wrong("the root on record is not the root certificate given".into());
         }
-        Issuer::from_der(der)
+        Ok(())
     }
 
     fn end(&mut self, replayed: &Replay) {
         let lines = replayed.ledger.count();
-        if (self.expect.root_sha256.is_some() || self.expect.root.is_some()) && self.root.is_none() {
-            self.fault(Error::integrity("audit.root", "the journal holds no accepted root certificate"));
+        if let Err(error) = self.check_roots() {
+            self.fault(error);
         }
         for (place, head) in &self.expect.heads {
             if let Err(error) = head.compare(place, lines, replayed.hash_at(head.count)) {

@@ -59,6 +59,54 @@ fn a_journal_rewritten_without_any_seal_is_never_in_order() {
     assert!(report.open[0].contains("not sealed"), "{report:?}");
 }
 
+#[test]
+fn any_root_certificate_of_the_one_key_may_be_the_one_noted() {
+    let mut script = Script::with_root();
+    let first = Digest::of(&script.root);
+    script.sign(script.renewal(Purpose::RootCertificate, 1, "20540101000000Z"));
+    script.sign(script.renewal(Purpose::JournalCertificate, 2, "20540101000000Z"));
+    script.session("plan", &["east"]);
+    let report = judge(&script, &script.bytes);
+    assert_eq!((report.state, report.roots.len(), report.roots[0]), (State::Ok, 2, first), "{report:?}");
+    for root in report.roots {
+        let expect = Expectation { root_sha256: Some(root), ..Expectation::default() };
+        assert_eq!(audit(&script.bytes, &expect).0.state, State::Ok);
+    }
+    broken(&judge(&Script::with_root(), &script.bytes), "audit.root");
+}
+
+#[test]
+fn a_root_that_was_taken_over_is_verified_like_one_made_here() {
+    let mut script = Script::adopted();
+    script.certify(Purpose::JournalCertificate);
+    script.seal();
+    script.session("plan", &["east"]);
+    script.sign(script.renewal(Purpose::RootCertificate, 1, "20540101000000Z"));
+    script.seal();
+    let report = judge(&script, &script.bytes);
+    assert_eq!((report.state, report.roots.len()), (State::Ok, 2), "{report:?}");
+    let (_, _, certificates) = audit(&script.bytes, &Expectation::default());
+    assert_eq!(certificates.len(), 4, "the one taken over among them");
+
+    // Taken over without the key: its certificate is public, but nothing more can be signed.
+    let mut thief = Script::adopted();
+    thief.add(session());
+    assert_eq!(judge(&thief, &thief.bytes).state, State::Open);
+
+    // A certificate whose own signature does not hold, or that had expired.
+    let mut forged = Script::opened();
+    let Event::RootAdopted(mut adoption) = forged.adoption() else { panic!() };
+    let last = adoption.certificate.0.len() - 1;
+    adoption.certificate.0[last] ^= 1;
+    forged.add(Event::RootAdopted(adoption));
+    broken(&judge(&forged, &forged.bytes), "verify.adopted");
+    let mut late = Script::opened();
+    late.now = late.now + Seconds(20 * 366 * 86_400);
+    let adoption = late.adoption();
+    late.add(adoption);
+    broken(&judge(&late, &late.bytes), "verify.adopted");
+}
+
 /// All hashes made anew over another journal key: its seals would verify.
 #[test]
 fn a_journal_rewritten_under_another_journal_key_is_broken() {

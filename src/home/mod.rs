@@ -20,16 +20,19 @@ pub use examine::examine;
 pub use restore::Told;
 
 use crate::error::{Error, Result};
-use crate::journal::{Event, Head, Journal, KeyRole, Ledger, Purpose, Standing};
+use crate::journal::{Event, Head, IntentRecord, Journal, KeyRole, Ledger, Purpose, Standing};
 use crate::media::durable::{self, Lock};
 use crate::policy::{Config, PolicySet};
 use crate::text::{self, shown_path};
 use crate::verify;
-use crate::x509::{Digest, Issuer, Tbs, Time, pem};
+use crate::x509::{Digest, Issuer, Status, Tbs, Time, pem};
 
 /// Folders of a home.
 const FOLDERS: [&str; 6] = ["policies", "journal", "state", "issued", "quarantine", "plans"];
 const HEAD: &str = "state/head";
+/// The home's own certificates, each with its file.
+const OWN: [(&str, Purpose); 2] =
+    [("root.pem", Purpose::RootCertificate), ("journal-cert.pem", Purpose::JournalCertificate)];
 
 /// An open home. Holds its lock: one process at a time.
 #[derive(Debug)]
@@ -148,7 +151,9 @@ impl Home {
 
     /// Whether the root is on record, but the run that made it did not come to its end.
     pub fn root_unfinished(&self) -> bool {
-        self.standing == Standing::Ahead && !self.journal.ledger().issued_any()
+        let ledger = self.journal.ledger();
+        let renewed = ledger.own_certificates(Purpose::RootCertificate).nth(1).is_some();
+        self.standing == Standing::Ahead && !ledger.issued_any() && !renewed
     }
 
     /// The journal key's certificate (DER), as recorded.
@@ -268,17 +273,30 @@ fn own_certificate(ledger: &Ledger, purpose: Purpose) -> Result<Vec<u8>> {
     let own = ledger.own_certificate(purpose).ok_or_else(|| {
         Error::integrity("journal.own-certificate", format!("the journal holds no {purpose:?}"))
     })?;
+    assembled(own)
+}
+
+fn assembled(own: &IntentRecord) -> Result<Vec<u8>> {
     Tbs::recorded(own.message.clone(), own.algorithm).assemble(own.signature.as_deref().unwrap_or_default())
 }
 
-/// `root.pem` and `journal-cert.pem` are the certificates on record.
+/// `root.pem` and `journal-cert.pem` are the certificates on record: the newest, or
+/// the one before it until a seal covers a renewal.
 fn check_certificates(dir: &Path, ledger: &Ledger) -> Result<()> {
-    for (name, purpose) in
-        [("root.pem", Purpose::RootCertificate), ("journal-cert.pem", Purpose::JournalCertificate)]
-    {
-        check_certificate_file(dir, name, &own_certificate(ledger, purpose)?)?;
+    for (name, purpose) in OWN {
+        let newest = check_certificate_file(dir, name, &own_certificate(ledger, purpose)?);
+        match ledger.own_certificates(purpose).rev().nth(1).filter(|_| unsealed(ledger, purpose)) {
+            Some(before) if newest.is_err() => check_certificate_file(dir, name, &assembled(before)?)?,
+            _ => newest?,
+        }
     }
     Ok(())
+}
+
+/// Whether the newest certificate of this purpose is not in force yet.
+fn unsealed(ledger: &Ledger, purpose: Purpose) -> bool {
+    let newest = ledger.own_certificate(purpose).and_then(|own| ledger.certificate_of(own));
+    newest.is_some_and(|certificate| certificate.status != Status::Released)
 }
 
 fn check_certificate_file(dir: &Path, name: &str, recorded: &[u8]) -> Result<()> {

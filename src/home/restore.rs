@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::{HEAD, Home, documents, own_certificate};
+use super::{HEAD, Home, OWN, documents, own_certificate};
 use crate::audit::Certificates;
 use crate::error::{Error, Result};
-use crate::journal::{Event, Head, JOURNAL_FILE, Journal, Purpose, Replay, replay};
+use crate::journal::{Event, Head, JOURNAL_FILE, Journal, KeyRole, Replay, replay};
 use crate::media::durable;
 use crate::x509::{Time, pem};
 
@@ -52,9 +52,7 @@ impl Home {
         let whole = usize::try_from(replayed.ledger.bytes()).unwrap_or(copy.len());
         durable::write_atomic(&folder, JOURNAL_FILE, copy.get(..whole).unwrap_or(copy), 0o600)?;
         let mut journal = Journal::open(&folder, &dir.join("state"))?;
-        for (name, purpose) in
-            [("root.pem", Purpose::RootCertificate), ("journal-cert.pem", Purpose::JournalCertificate)]
-        {
+        for (name, purpose) in OWN {
             if journal.ledger().own_certificate(purpose).is_some() {
                 let certificate = pem::certificate(&own_certificate(journal.ledger(), purpose)?);
                 durable::write_atomic(dir, name, certificate.as_bytes(), 0o644)?;
@@ -70,7 +68,7 @@ impl Home {
 fn is_fresh(folder: &Path) -> bool {
     durable::read_bounded(&folder.join(JOURNAL_FILE), 1 << 20)
         .and_then(|bytes| replay(&bytes, |_, _| Ok(())))
-        .is_ok_and(|here| here.ledger.root_decision().is_none() && here.ledger.signatures() == 0)
+        .is_ok_and(|here| here.ledger.root_decision().is_none() && here.ledger.key(KeyRole::Root).is_none())
 }
 
 fn no_step_back(dir: &Path, copy: &Replay, head_known: bool) -> Result<()> {

@@ -84,6 +84,22 @@ pub struct RootDecision {
     pub journal_serial: Serial,
 }
 
+/// A root that was made elsewhere, as it was taken over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RootAdoption {
+    /// DER of its certificate.
+    pub certificate: Bytes,
+    /// CKA_LABEL of its key, fit for a terminal.
+    pub label: String,
+    /// CKA_ID in hexadecimal.
+    pub id: String,
+    /// The rules that warned of certificate, key or token.
+    pub warned: Vec<String>,
+    /// The rules that refused the key, which the operator accepted all the same.
+    pub accepted: Vec<String>,
+}
+
 /// Everything that can stand on record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case", deny_unknown_fields)]
@@ -124,6 +140,8 @@ pub enum Event {
     },
     /// What the root is to be.
     RootDecided(RootDecision),
+    /// A root that exists already is taken over.
+    RootAdopted(RootAdoption),
     /// A key pair is about to be generated.
     KeyIntent {
         /// Which key of the home.
@@ -243,6 +261,7 @@ impl Event {
             Event::Pinned { .. } => "pinned",
             Event::ClockCorrected { .. } => "clock-corrected",
             Event::RootDecided(_) => "root-decided",
+            Event::RootAdopted(_) => "root-adopted",
             Event::KeyIntent { .. } => "key-intent",
             Event::KeyMade { .. } => "key-made",
             Event::Plan { .. } => "plan",

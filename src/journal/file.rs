@@ -249,9 +249,16 @@ impl Journal {
     }
 
     /// Puts a group of certificates on record as about to be signed by the root,
-    /// and gives one permit for each, in order.
-    pub fn intend(&mut self, time: Time, certificates: Vec<CertificateIntent>) -> Result<Vec<Permit>> {
-        let mut events = Vec::new();
+    /// and gives one permit for each, in order. What happened before goes on record
+    /// with them, in one flush.
+    pub fn intend(
+        &mut self,
+        time: Time,
+        before: Vec<Event>,
+        certificates: Vec<CertificateIntent>,
+    ) -> Result<Vec<Permit>> {
+        let earlier = before.len() as u64;
+        let mut events = before;
         let mut messages = Vec::new();
         for c in certificates {
             let tbs = c.tbs.into_inner();
@@ -267,8 +274,11 @@ impl Journal {
                 message: Bytes(tbs.as_der().to_vec()),
             });
         }
+        if events.is_empty() {
+            return Ok(Vec::new());
+        }
         let first = self.append(time, events)?;
-        Ok((first..)
+        Ok((first + earlier..)
             .zip(messages)
             .map(|(intent, (algorithm, message))| Permit { intent, role: KeyRole::Root, algorithm, message })
             .collect())

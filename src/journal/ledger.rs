@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::{Bytes, Entry, Event, Purpose, RootDecision};
+use super::entry::{Bytes, Entry, Event, Purpose, RootAdoption, RootDecision};
 use super::past::Past;
 use super::{Head, KeyRole, seal_message, sealed_index};
 use crate::error::{Error, Result};
@@ -22,6 +22,7 @@ use crate::x509::{Digest, Issued, KeyAlgorithm, PublicKey, Serial, Status, Time}
 mod history;
 mod questions;
 mod records;
+mod roots;
 
 pub(in crate::journal) use history::Recent;
 pub use records::{IntentRecord, KeyRecord, PlanState, Seal};
@@ -42,6 +43,7 @@ pub struct Ledger {
     rehearsal: bool,
     files: BTreeMap<String, Digest>,
     root_decision: Option<RootDecision>,
+    root_adoption: Option<RootAdoption>,
     root_key: Option<KeyRecord>,
     journal_key: Option<KeyRecord>,
     intents: BTreeMap<u64, IntentRecord>,
@@ -98,15 +100,17 @@ impl Ledger {
             && self.intents.get(intent).is_some_and(|i| i.purpose == Purpose::Seal)
         {
             self.intents.remove(intent);
-            self.sealed();
+            self.sealed()?;
         }
         Ok(())
     }
 
-    fn sealed(&mut self) {
+    fn sealed(&mut self) -> Result<()> {
         self.unsealed.clear();
+        self.settle_own()?;
         self.seal = Some(Seal { count: self.count, files: self.files.clone() });
         self.recent.heads.push(Head { count: self.count, hash: self.head() });
+        Ok(())
     }
 
     fn event(&mut self, entry: &Entry) -> std::result::Result<(), String> {
@@ -127,6 +131,7 @@ impl Ledger {
             | Event::Torn { .. }
             | Event::LossAccepted { .. } => {}
             Event::RootDecided(decision) => self.root_decided(decision)?,
+            Event::RootAdopted(adoption) => self.root_adopted(entry.seq, adoption)?,
             Event::KeyIntent { role, algorithm, label, id } => {
                 self.key_intent(entry.seq, *role, algorithm, label, id)?;
             }
@@ -300,11 +305,9 @@ impl Ledger {
         self.signatures += 1;
         let (purpose, serial) = (record.purpose, record.certificate.clone());
         match purpose {
-            Purpose::Intermediate => {
+            // The home's own are in force with the next seal.
+            Purpose::Intermediate | Purpose::RootCertificate | Purpose::JournalCertificate => {
                 self.set_status(serial.as_ref(), Status::Signed).map_err(|e| e.message)?;
-            }
-            Purpose::RootCertificate | Purpose::JournalCertificate => {
-                self.set_status(serial.as_ref(), Status::Released).map_err(|e| e.message)?;
             }
             Purpose::Release => {
                 self.intents.remove(&intent);

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use rcgen::{KeyPair, PublicKeyData as _, SigningKey as _};
 
-use super::{Bytes, Entry, Event, KeyRole, Ledger, Purpose, RootDecision, seal_message};
+use super::{Bytes, Entry, Event, KeyRole, Ledger, Purpose, RootAdoption, RootDecision, seal_message};
 use crate::Result;
 use crate::lint::CertificateKind;
-use crate::lint::fixtures::{NOW, key, public, tbs, time};
+use crate::lint::fixtures::{NOW, Raw, key, public, tbs, time};
 use crate::release::cms;
 use crate::x509::{Digest, Name, Seconds, Serial, SignatureAlgorithm, Tbs, Time};
 
@@ -54,6 +54,37 @@ impl Script {
             script.add(script.key_made(intent, role));
         }
         script
+    }
+
+    /// With a root that was made elsewhere and the journal's key, nothing signed yet.
+    pub fn adopted() -> Self {
+        let mut script = Self::opened();
+        let adoption = script.adoption();
+        script.add(adoption);
+        let intent = script.add(key_intent(KeyRole::Journal));
+        script.add(script.key_made(intent, KeyRole::Journal));
+        script
+    }
+
+    /// The line that takes the root over.
+    pub fn adoption(&mut self) -> Event {
+        let tbs = self.own(Purpose::RootCertificate);
+        self.root = tbs.assemble(&self.signature(KeyRole::Root, tbs.as_der()).0).unwrap();
+        Event::RootAdopted(RootAdoption {
+            certificate: Bytes(self.root.clone()),
+            label: "old root".into(),
+            id: "07".into(),
+            warned: vec!["adopt.crl-sign".into()],
+            accepted: vec![],
+        })
+    }
+
+    /// As [`Script::own`], once more: another serial, a later end.
+    pub fn renewal(&self, purpose: Purpose, serial: u8, end: &str) -> Event {
+        let mut raw = Raw::of(self.own(purpose).as_der());
+        raw.serial = [&[2, 16][..], &[serial; 16]].concat();
+        raw.set_validity("240101000000Z", end);
+        intent(purpose, KeyRole::Root, &raw.der())
     }
 
     /// The line that this event would be.

@@ -1,7 +1,9 @@
 //! Which line may follow which, and what lines add up to.
 
 use super::sample::{Script, answering, decided, files, intent, key_intent, of_plan, opened, session};
-use super::{Bytes, Entry, Event, Head, KeyRole, PlanState, Purpose, Standing, replay, seal_message};
+use super::{
+    Bytes, Entry, Event, Head, KeyRole, PlanState, Purpose, RootAdoption, Standing, replay, seal_message,
+};
 use crate::x509::{Digest, Seconds, SignatureAlgorithm, Status};
 
 #[track_caller]
@@ -92,6 +94,81 @@ fn the_homes_own_certificates_are_for_the_keys_on_record() {
         accepted(&script, ours.clone());
         script.certify(purpose);
         refused(&script, ours, "a second");
+    }
+}
+
+#[test]
+fn a_root_is_taken_over_where_there_is_none_and_once() {
+    let mut script = Script::opened();
+    let adoption = script.adoption();
+    let Event::RootAdopted(good) = &adoption else { panic!() };
+    let bent = |bend: fn(&mut RootAdoption)| {
+        let mut adoption = good.clone();
+        bend(&mut adoption);
+        Event::RootAdopted(adoption)
+    };
+    refused(&script, bent(|a| a.certificate.0.push(0)), "not a DER certificate");
+    refused(&script, bent(|a| a.certificate.0.truncate(9)), "not a DER certificate");
+    refused(&script, bent(|a| a.id = "xy".into()), "not hexadecimal");
+    let mut decided_before = Script::opened();
+    decided_before.add(decided());
+    refused(&decided_before, adoption.clone(), "second root");
+    refused(&Script::with_root(), adoption.clone(), "second root");
+
+    script.add(adoption.clone());
+    refused(&script, adoption, "second root");
+    refused(&script, decided(), "second root");
+    refused(&script, key_intent(KeyRole::Root), "than was decided");
+    let own = script.ledger.own_certificate(Purpose::RootCertificate).unwrap();
+    let again = crate::x509::Tbs::recorded(own.message.clone(), own.algorithm);
+    assert_eq!(again.assemble(own.signature.as_ref().unwrap()).unwrap(), script.root, "byte for byte");
+    assert_eq!(script.ledger.signatures(), 0, "it was not signed here");
+    refused(&script, script.seal_intent(), "a key that does not exist");
+}
+
+#[test]
+fn a_taken_over_root_signs_as_one_made_here() {
+    let mut script = Script::adopted();
+    refused(&script, script.seal_intent(), "before there is a JournalCertificate");
+    script.certify(Purpose::JournalCertificate);
+    script.seal();
+    script.session("plan", &["east"]);
+    assert_eq!(
+        (
+            status_of(&script, Purpose::RootCertificate),
+            script.ledger.key(KeyRole::Root).unwrap().id.as_slice()
+        ),
+        (Status::Released, &[7][..])
+    );
+}
+
+/// How far the newest certificate of the home's own came.
+fn status_of(script: &Script, purpose: Purpose) -> Status {
+    let own = script.ledger.own_certificate(purpose).unwrap();
+    script.ledger.by_serial(own.certificate.as_ref().unwrap()).unwrap().unwrap().status
+}
+
+#[test]
+fn a_renewal_is_of_the_same_key_and_name_and_ends_later() {
+    for mut script in [Script::with_root(), Script::adopted()] {
+        if script.ledger.seal().is_none() {
+            script.certify(Purpose::JournalCertificate);
+            script.seal();
+        }
+        for (serial, purpose) in [(1, Purpose::RootCertificate), (2, Purpose::JournalCertificate)] {
+            refused(&script, script.renewal(purpose, serial, "440101000000Z"), "does not renew");
+            let foreign = Script::with_root();
+            let theirs = foreign.renewal(purpose, serial, "20540101000000Z");
+            refused(&script, theirs, "another key than the one on record");
+            let old = script.ledger.own_certificate(purpose).unwrap().message.clone();
+            script.sign(script.renewal(purpose, serial, "20540101000000Z"));
+            assert_ne!(script.ledger.own_certificate(purpose).unwrap().message, old);
+            assert_eq!(script.ledger.own_certificates(purpose).count(), 2);
+            refused(&script, script.renewal(purpose, 9, "20540101000000Z"), "does not renew");
+            assert_eq!(status_of(&script, purpose), Status::Signed, "in force with the next seal");
+            script.seal();
+            assert_eq!(status_of(&script, purpose), Status::Released);
+        }
     }
 }
 

@@ -97,8 +97,17 @@ impl From<LintFailure> for Error {
     }
 }
 
+/// What a renewed root keeps of the one before, whatever today's lints say of it.
+const KEPT: [&str; 5] = [
+    "lint.subject.text",
+    "lint.subject.length",
+    "lint.subject.string-type",
+    "lint.subject.country",
+    "lint.subject-key-id",
+];
+
 /// Runs every lint over the bytes to be signed. `issuer` is the CA that is to
-/// sign; `None` for a root, which signs itself.
+/// sign; for a root, which signs itself, the root that it renews, if any.
 pub fn lint(
     tbs: Tbs,
     kind: CertificateKind,
@@ -122,8 +131,10 @@ pub(crate) fn findings(
     let Ok(view) = View::parse(der) else {
         return LINTS.iter().filter_map(|l| l.judge_bytes(der)).collect();
     };
+    let renewal = kind == CertificateKind::Root && issuer.is_some();
     let context = Context { view, signature, kind, issuer };
-    LINTS.iter().filter_map(|l| l.judge_fields(&context)).collect()
+    let asked = LINTS.iter().filter(|l| !(renewal && KEPT.contains(&l.id)));
+    asked.filter_map(|l| l.judge_fields(&context)).collect()
 }
 
 /// What a lint may look at.

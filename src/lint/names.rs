@@ -38,6 +38,30 @@ pub(super) fn issuer(context: &Context<'_>) -> Verdict {
     problem(name(context.view.issuer), format!("{whose} byte for byte: {}", name(wanted)))
 }
 
+/// Beneath a renewed root everything that was signed before must hold as it did.
+pub(super) fn renewal(context: &Context<'_>) -> Verdict {
+    let (CertificateKind::Root, Some(before)) = (context.kind, context.issuer) else { return Ok(()) };
+    let view = &context.view;
+    let kept = [
+        ("subject", view.subject == before.subject.as_der()),
+        ("key", view.key == before.public_key.as_der()),
+        ("subject key identifier", view.subject_key_id() == Some(&before.key_id)),
+        ("beginning", view.not_before.1 == before.not_before),
+        ("path length", view.path_length() == before.path_len.map(u32::from)),
+    ];
+    if let Some((what, _)) = kept.iter().find(|(_, same)| !same) {
+        return problem(format!("another {what}"), "the one of the root that it renews");
+    }
+    if view.serial_number().as_ref() == Some(&before.serial) {
+        return problem("the same serial number", "another one");
+    }
+    let end = view.not_after.1;
+    if end <= before.not_after {
+        return problem(format!("an end at {end}"), format!("one after {}", before.not_after));
+    }
+    Ok(())
+}
+
 pub(super) fn subject_present(context: &Context<'_>) -> Verdict {
     match attributes(context).next() {
         Some(_) => Ok(()),

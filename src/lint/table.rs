@@ -52,6 +52,7 @@ pub const LINTS: &[Lint] = &[
     field("lint.signature", form::signature, "RFC 5280 §4.1.2.3, RFC 4055 §5, RFC 5758 §3.2, RFC 8410 §3", "the signature algorithm is encoded exactly and fits the signer's key"),
     field("lint.unique-ids", form::unique_ids, "RFC 5280 §4.1.2.8", "there are no unique identifiers"),
     field("lint.issuer", names::issuer, "RFC 5280 §4.1.2.4, §6.1.3 (a)(4)", "the issuer is the signer's subject byte for byte"),
+    field("lint.renewal", names::renewal, "RFC 5280 §4.2.1.1, §4.2.1.2", "a renewed root is the one before with another serial number and a later end"),
     field("lint.subject.present", names::subject_present, "RFC 5280 §4.1.2.6", "the subject is not empty"),
     field("lint.subject.issuer", names::subject_is_not_issuer, "RFC 5280 §3.2", "only a root's subject is its issuer"),
     field("lint.subject.text", names::attribute_text, "RFC 5280 §4.1.2.4", "no attribute of the subject is empty or steers a terminal"),

@@ -216,7 +216,8 @@ fn every_lint_accepts_and_refuses() {
 #[test]
 fn every_lint_has_a_case_an_id_of_its_own_and_a_citation() {
     let listed: Vec<_> = LINTS.iter().map(|l| l.id).collect();
-    let tried: BTreeSet<_> = CASES.iter().map(|c| c.id).collect();
+    // A renewal needs a root before it: it has a test of its own.
+    let tried: BTreeSet<_> = CASES.iter().map(|c| c.id).chain(["lint.renewal"]).collect();
     assert_eq!(listed.iter().copied().collect::<BTreeSet<_>>(), tried);
     assert_eq!(listed.len(), tried.len(), "an ID is listed twice");
     for lint in LINTS {
@@ -244,6 +245,42 @@ fn path_lengths_fit_beneath_the_issuers() {
         scene.root.path_len = issuers;
         let expected = if sound { BTreeSet::new() } else { refused.clone() };
         assert_eq!(ids(der, Intermediate, &scene.root), expected, "beneath {issuers:?}");
+    }
+}
+
+#[test]
+fn a_renewal_keeps_what_the_root_before_it_has() {
+    // A name and an identifier that no root made here would have.
+    let (_, mut before) = scene();
+    before.subject = cn(0x14, b"Wurzel");
+    before.issuer = before.subject.clone();
+    before.set(SKI, false, &write(0x04, &[7; 12]));
+    let signer = key();
+    before.set_key(&signer.subject_public_key_info());
+    before.set(SKI, false, &write(0x04, &[7; 12]));
+    let issuer = Issuer::from_der(&before.sign(&signer)).unwrap();
+    let mut sound = before.clone();
+    sound.serial = serial(&[3; 16]);
+    sound.set_validity("240101000000Z", "20540101000000Z");
+    let ids = |raw: &Raw, before: Option<&Issuer>| -> Vec<&'static str> {
+        let found = findings(&raw.der(), SignatureAlgorithm::EcdsaSha256, Root, before);
+        found.iter().map(|f| f.rule).collect()
+    };
+    assert_eq!(ids(&sound, Some(&issuer)), [""; 0]);
+    assert_eq!(ids(&sound, None), ["lint.subject.string-type", "lint.subject-key-id"]);
+    let defects: [fn(&mut Raw, &Raw); 7] = [
+        |r, _| (r.subject, r.issuer) = (cn(UTF8, b"Wurzel"), cn(UTF8, b"Wurzel")),
+        |r, _| r.set_key(&key().subject_public_key_info()),
+        |r, _| r.set(SKI, false, &write(0x04, &[7; 13])),
+        |r, _| r.set(BC, true, b"\x30\x06\x01\x01\xff\x02\x01\x02"),
+        |r, before| r.serial.clone_from(&before.serial),
+        |r, _| r.set_validity("240101000000Z", "440101000000Z"),
+        |r, _| r.set_validity("300101000000Z", "20540101000000Z"),
+    ];
+    for (n, defect) in defects.into_iter().enumerate() {
+        let mut bad = sound.clone();
+        defect(&mut bad, &before);
+        assert_eq!(ids(&bad, Some(&issuer)), ["lint.renewal"], "defect {n}");
     }
 }
 

@@ -110,6 +110,11 @@ impl<'a> View<'a> {
         }
     }
 
+    /// pathLenConstraint
+    pub fn path_length(&self) -> Option<u32> {
+        self.basic_constraints()?.path_len_constraint
+    }
+
     /// keyUsage
     pub fn key_usage(&self) -> Option<KeyUsage> {
         match self.extension(&oid::OID_X509_EXT_KEY_USAGE)?.parsed_extension() {

@@ -2,6 +2,7 @@
 //! parser and other crypto (x509-parser, aws-lc-rs) than the family that built
 //! and signed, so that one bug is not a bug in both.
 
+mod adoption;
 pub mod certificate;
 pub mod cms;
 pub mod describe;
@@ -13,6 +14,7 @@ pub mod signature;
 #[cfg(test)]
 mod tests;
 
+pub use self::adoption::{ADOPTION_RULES, AdoptionRule, check_adopted, judge_adopted};
 pub use self::certificate::{Certificate, Verified, verify};
 pub use self::cms::{check_journal_certificate, signed_digest, verify_detached};
 pub use self::describe::{DescribedExtension, Description, describe_certificate, describe_tbs};

@@ -17,7 +17,7 @@ use crate::x509::Time;
 const LONGEST: usize = 10;
 
 /// Extensions that are processed here, so that they may be critical.
-const PROCESSED: [Oid<'static>; 5] = [
+pub(super) const PROCESSED: [Oid<'static>; 5] = [
     oid::OID_X509_EXT_BASIC_CONSTRAINTS,
     oid::OID_X509_EXT_KEY_USAGE,
     oid::OID_X509_EXT_EXTENDED_KEY_USAGE,

@@ -128,6 +128,23 @@ impl Tbs {
         Self { der, signature }
     }
 
+    /// Takes a certificate apart into the signed bytes and the signature: what
+    /// [`Tbs::assemble`] joins again to the very same DER.
+    pub fn split(certificate: &[u8]) -> Result<(Self, Vec<u8>)> {
+        let bad = |what: String| Error::integrity("certificate.split", format!("certificate: {what}"));
+        let asn1 = |e: der::Error| bad(format!("not DER ({e})"));
+        let parts = Certificate::from_der(certificate).map_err(asn1)?;
+        let signature = SignatureAlgorithm::of_identifier(&parts.algorithm)
+            .ok_or_else(|| bad(format!("signature algorithm {} is not known here", parts.algorithm.oid)))?;
+        let bits =
+            parts.signature.as_bytes().ok_or_else(|| bad("signature does not end at a byte".into()))?;
+        let tbs = Self { der: parts.tbs.to_der().map_err(asn1)?, signature };
+        if tbs.assemble(bits)? != certificate {
+            return Err(bad("not canonical DER".into()));
+        }
+        Ok((tbs, bits.to_vec()))
+    }
+
     /// The bytes to be signed.
     pub fn as_der(&self) -> &[u8] {
         &self.der

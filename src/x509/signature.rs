@@ -29,6 +29,16 @@ pub enum SignatureAlgorithm {
 }
 
 impl SignatureAlgorithm {
+    const ALL: [Self; 7] = [
+        Self::EcdsaSha256,
+        Self::EcdsaSha384,
+        Self::EcdsaSha512,
+        Self::RsaSha256,
+        Self::RsaSha384,
+        Self::RsaSha512,
+        Self::Ed25519,
+    ];
+
     /// What a root of this kind signs with: P-256 and RSA with SHA-256, P-384
     /// with SHA-384. P-521 is not offered: ring-based verifiers refuse it.
     pub fn of_issuer(key: KeyAlgorithm) -> Option<Self> {
@@ -58,6 +68,11 @@ impl SignatureAlgorithm {
     pub fn identifier(self) -> AlgorithmIdentifierOwned {
         let rsa = matches!(self, Self::RsaSha256 | Self::RsaSha384 | Self::RsaSha512);
         AlgorithmIdentifierOwned { oid: self.oid(), parameters: rsa.then(Any::null) }
+    }
+
+    /// The algorithm with exactly this AlgorithmIdentifier.
+    pub fn of_identifier(identifier: &AlgorithmIdentifierOwned) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.identifier() == *identifier)
     }
 
     /// As people write it, e.g. `ECDSA with SHA-256`.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{IntentRecord, KeyRecord, Ledger, Seal};
 use crate::error::Result;
-use crate::journal::{GENESIS, KeyRole, Purpose, RootDecision};
+use crate::journal::{GENESIS, KeyRole, Purpose, RootAdoption, RootDecision};
 use crate::x509::{Digest, Issued, Status, Time};
 
 impl Ledger {
@@ -55,6 +55,10 @@ impl Ledger {
     pub fn root_decision(&self) -> Option<&RootDecision> {
         self.root_decision.as_ref()
     }
+    /// The root as it was taken over, where it was made elsewhere.
+    pub fn root_adoption(&self) -> Option<&RootAdoption> {
+        self.root_adoption.as_ref()
+    }
     /// A key of the home.
     pub fn key(&self, role: KeyRole) -> Option<&KeyRecord> {
         match role {
@@ -77,9 +81,13 @@ impl Ledger {
             .filter(|(_, i)| i.signature.is_some() && i.purpose == Purpose::Intermediate)
             .map(|(s, i)| (*s, i))
     }
-    /// The signed certificate of this purpose (root's or journal's).
+    /// The newest signed certificate of this purpose (root's or journal's).
     pub fn own_certificate(&self, purpose: Purpose) -> Option<&IntentRecord> {
-        self.intents.values().rfind(|i| i.purpose == purpose && i.signature.is_some())
+        self.own_certificates(purpose).next_back()
+    }
+    /// All of them, the oldest first: a renewal is for the same key and name.
+    pub fn own_certificates(&self, purpose: Purpose) -> impl DoubleEndedIterator<Item = &IntentRecord> {
+        self.intents.values().filter(move |i| i.purpose == purpose && i.signature.is_some())
     }
     /// An intent's certificate. An open intent is younger than any index.
     pub fn certificate_of(&self, intent: &IntentRecord) -> Option<&Issued> {

@@ -69,16 +69,20 @@ impl Ledger {
         }
     }
 
-    /// The home's own certificates are for the keys on record, once each: a seal
-    /// counts for as much as the certificate that ties its key to the root.
+    /// The home's own certificates are for the keys on record, and after the first
+    /// one each only renews it: a seal counts for as much as the certificate that
+    /// ties its key to the root.
     pub(super) fn may_certify(&self, purpose: Purpose, facts: &Facts) -> Verdict {
         let role = match purpose {
             Purpose::RootCertificate => KeyRole::Root,
             Purpose::JournalCertificate => KeyRole::Journal,
             _ => return Ok(()),
         };
-        if self.own_certificate(purpose).is_some() {
-            return Err(format!("asks for a second {purpose:?}"));
+        // From its bytes: the index may have the certificate by now.
+        let before = self.own_certificate(purpose).map(|own| Facts::from_tbs(&own.message)).transpose();
+        let before = before.map_err(|e| e.message)?;
+        if before.is_some_and(|b| b.subject != facts.subject || b.not_after >= facts.not_after) {
+            return Err(format!("asks for a second {purpose:?} that does not renew the first"));
         }
         if self.public_key(role).map(PublicKey::digest) != Some(facts.key) {
             return Err(format!("asks for a {purpose:?} of another key than the one on record"));

@@ -1,5 +1,6 @@
 //! What is signed is taken apart again, and each defect is refused by its name.
 
+mod adoption;
 mod certificate;
 mod describe;
 mod journal;
