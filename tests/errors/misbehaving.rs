@@ -122,14 +122,28 @@ fn state(a: &Appliance) -> String {
     report["state"].as_str().unwrap().to_string()
 }
 
+/// Intents without an outcome on record, those settled since included.
+fn unknown(a: &Appliance) -> usize {
+    let record = record(a);
+    let intents = a.journal().lines().filter(|line| line.contains("\"event\":\"intent\"")).count();
+    intents - record.signed - record.rejected - record.withdrawn
+}
+
+/// Serials that are spent for nothing.
+fn spent(a: &Appliance) -> usize {
+    unknown(a) + record(a).rejected
+}
+
+/// How many signatures a token may have in hand at a time.
+fn lanes() -> usize {
+    std::thread::available_parallelism().unwrap().get()
+}
+
 /// Every signature that the token made is on record, or its intent is.
 #[track_caller]
 fn accounted_for(a: &Appliance) {
-    let (record, made) = (record(a), a.made("C_Sign"));
+    let (record, made, unknown) = (record(a), a.made("C_Sign"), unknown(a));
     let known = record.signed + record.rejected;
-    let entries = a.journal();
-    let intents = entries.lines().filter(|line| line.contains("\"event\":\"intent\"")).count();
-    let unknown = intents - known - record.withdrawn;
     assert!(known <= made && made <= known + unknown, "{made} made, {unknown} intents open, {record:?}");
     let mut serials = record.serials.clone();
     serials.sort();

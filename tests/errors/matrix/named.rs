@@ -65,11 +65,29 @@ const TAMPERING: &[Case] = &[
 
 const BAD_INPUT: &[Case] = &[
     ("PIN wrong, empty, absent", "errors/matrix.rs::the_token"),
-    ("PIN locked", "src/token/pkcs11/errors.rs::every_error_says_what_to_do_next"),
-    ("two keys of one label", "errors/matrix.rs::the_token"),
+    ("PIN locked", "errors/misbehaving/pins.rs::a_failed_login_is_named_and_leaves_no_trace"),
+    ("PIN locked, known before", "errors/misbehaving/pins.rs::a_pin_that_is_known_to_be_locked_is_not_tried"),
+    ("two keys of one label", "errors/misbehaving/keys.rs::another_key_of_the_same_label_is_never_mistaken"),
+    ("two keys of one CKA_ID", "errors/misbehaving/keys.rs::two_keys_of_one_id_are_not_chosen_between"),
+    (
+        "token gone in mid-batch",
+        "errors/misbehaving/removed.rs::a_token_that_is_taken_out_in_the_middle_of_a_hundred",
+    ),
+    (
+        "token gone while it seals or signs the release",
+        "errors/misbehaving/removed.rs::a_token_that_is_gone_when_the_journal_is_sealed_or_the_release_is_signed",
+    ),
     (
         "token that returns a wrong signature",
-        "src/perform/tests.rs::a_signature_that_does_not_verify_is_on_record_and_ends_it",
+        "errors/misbehaving/signatures.rs::a_certificate_that_is_wrongly_signed_is_not_released_whatever_is_wrong_with_it",
+    ),
+    (
+        "token that returns a wrong signature for the journal",
+        "errors/misbehaving/signatures.rs::the_journals_own_signatures_are_checked_as_well",
+    ),
+    (
+        "token whose new key is weak, or whose public key is another's",
+        "errors/misbehaving/keys.rs::a_key_that_tells_of_weak_protection_is_not_taken_until_it_is_deleted",
     ),
     ("unreadable file, symlink, FIFO, socket, device, directory named x.csr", "errors/matrix.rs::the_stick"),
     ("10 GiB sparse file, 5,000 files, 40 levels", "errors/matrix.rs::the_stick"),
@@ -81,20 +99,42 @@ const BAD_INPUT: &[Case] = &[
         "stick read-only or full",
         "errors/stick.rs::a_stick_that_cannot_take_the_release_is_found_before_anything_is_signed",
     ),
-    ("stick pulled", "crash.rs::a_stick_that_fails_at_the_release_costs_nothing"),
-    ("home locked by another run", "errors/matrix.rs::the_home"),
+    (
+        "stick read-only, full or pulled after it was checked",
+        "errors/misbehaving/mounts.rs::a_stick_that_goes_bad_after_it_was_checked_costs_no_signature",
+    ),
+    (
+        "stick pulled while it is read",
+        "errors/misbehaving/mounts.rs::a_stick_that_is_pulled_while_it_is_read_leaves_no_trace",
+    ),
+    (
+        "home's disk full or gone",
+        "errors/misbehaving/mounts.rs::a_disk_that_fills_up_or_goes_while_it_signs_loses_no_signature",
+    ),
+    (
+        "home locked by another run",
+        "errors/misbehaving/interrupt.rs::the_home_is_held_by_the_run_that_signs_and_its_number_is_named",
+    ),
     (
         "clock set back and forward",
-        "errors/output.rs::a_clock_behind_the_journal_is_refused_before_anything_else",
+        "errors/misbehaving/clock.rs::a_clock_that_was_ten_years_ahead_is_set_right_on_record",
     ),
-    ("terminal closed", "errors/terminal.rs::without_a_terminal_nobody_is_asked"),
+    (
+        "clock set back in the middle of a session",
+        "errors/misbehaving/clock.rs::a_clock_that_is_set_back_in_the_middle_loses_no_signature",
+    ),
+    (
+        "clock set forward in the middle of a session",
+        "errors/misbehaving/clock.rs::a_clock_that_jumps_ten_years_in_the_middle_releases_nothing_until_it_is_right_again",
+    ),
+    ("terminal closed", "errors/hangup.rs::a_terminal_that_closes_or_a_signal_at_each_question_of_sign"),
     (
         "interrupt at a question",
         "errors/terminal.rs::an_interrupt_at_a_question_ends_it_with_130_and_the_terminal_as_it_was",
     ),
     (
         "interrupt at any other point",
-        "crash.rs::an_interrupt_stops_between_signatures_and_the_plan_is_taken_up",
+        "errors/misbehaving/interrupt.rs::a_signal_during_any_signature_of_a_session",
     ),
     ("every defect of a request", "defects.rs::every_defect_is_named_and_nothing_is_signed_for_it"),
     ("requests that real tools make", "generators.rs::openssl_requests_with_a_fault_are_refused_by_name"),

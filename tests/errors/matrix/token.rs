@@ -2,7 +2,7 @@
 
 use super::super::token::{id_of, token_tool};
 use super::Scene::{Bare, Root};
-use super::Seen::{Id, Words};
+use super::Seen::Id;
 use super::{Row, Run, by, here, sign};
 use crate::appliance::{Appliance, module};
 
@@ -153,17 +153,17 @@ pub fn rows() -> Vec<Row> {
             .told("wrong PIN; the message says what the token tells of tries left", "do not guess"),
         here("no PIN", Root, |a| pin(a, "\n"), 3, "token.pin-unfit", "it is empty"),
         by(
-            "src/token/pkcs11/errors.rs::every_error_says_what_to_do_next",
+            "errors/misbehaving/pins.rs::a_failed_login_is_named_and_leaves_no_trace",
             "a PIN locked by the token",
             3,
-            Words("`[token.pin-locked]`"),
+            Id("token.pin-locked"),
         )
         .told(
             "the token locked the PIN after too many tries",
             "its security officer unlocks it, by the vendor's tool",
         ),
         by(
-            "src/token/pkcs11/errors.rs::what_means_the_same_to_the_operator_has_one_id",
+            "errors/misbehaving/removed.rs::a_token_that_is_taken_out_in_the_middle_of_a_hundred",
             "a token pulled out",
             3,
             Id("token.removed"),
@@ -173,7 +173,7 @@ pub fn rows() -> Vec<Row> {
             "plug it in; run it again, it shows what is open",
         ),
         by(
-            "src/perform/tests.rs::a_signature_that_does_not_verify_is_on_record_and_ends_it",
+            "errors/misbehaving/signatures.rs::a_wrong_signature_at_the_first_the_middle_and_the_last_of_a_batch",
             "a token that signs something else",
             4,
             Id("token.wrong-signature"),

@@ -91,7 +91,8 @@ fn a_signal_at_the_borders_of_a_batchs_groups() {
         let ran = interrupted_at(&a, &format!("C_Sign {nth}"), signal, &strs(&args));
         refused(ran, (130, "interrupted", &["anchorite perform"]));
         assert_eq!(nothing_released(&a), "open", "{nth}");
-        assert_eq!(record(&a).serials.len(), nth);
+        // Others may be made beside the one that was held.
+        assert!(record(&a).serials.len() >= nth, "{nth}");
         accounted_for(&a);
         taken_up(&a, 40, 0);
     }
