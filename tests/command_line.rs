@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::appliance::{Appliance, PIN, Ran, module, ran};
 
 /// The verbs in an order in which their examples can be run one after the other.
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 21] = [
     "init",
     "root create",
     "policy check",
@@ -25,12 +25,15 @@ const ORDER: [&str; 18] = [
     "audit export",
     "audit restore",
     "token list",
+    "token check",
+    "root adopt",
+    "root renew",
     "completions",
     "manual",
 ];
 
 /// Those that ask; a test answers with `--yes`, in a home made for it.
-const ASKING: [&str; 4] = ["root create", "policy pin", "sign", "perform"];
+const ASKING: [&str; 6] = ["root create", "root adopt", "root renew", "policy pin", "sign", "perform"];
 
 fn anchorite(args: &[&str]) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_anchorite"));
@@ -129,6 +132,14 @@ impl Scene {
                 std::fs::remove_file(self.0.path("in/east.csr")).unwrap();
                 self.0.request("west");
             }
+            "root adopt" => {
+                std::fs::rename(self.0.path("home"), self.0.path("first-home")).unwrap();
+                let (home, module) = (self.0.path("home"), module());
+                let token = ["--token", "pkcs11:token=ceremony", "--module", &module, "--unattended"];
+                self.0.run(&[&["init", home.to_str().unwrap()], &token[..]].concat()).code(0);
+                self.0.make_old_root();
+                std::fs::rename(self.0.path("old.pem"), self.0.path("in/old-root.pem")).unwrap();
+            }
             "audit restore" => std::fs::remove_file(self.0.path("home/journal/journal.jsonl")).unwrap(),
             _ => {}
         }
@@ -140,7 +151,10 @@ impl Scene {
             line.push_str(" --unattended");
         }
         if ASKING.contains(&verb) {
-            line.push_str(&format!(" --yes --pin-file {}", self.0.path("pin").display()));
+            line.push_str(" --yes");
+        }
+        if ASKING.contains(&verb) || verb == "token check" {
+            line.push_str(&format!(" --pin-file {}", self.0.path("pin").display()));
         }
         // A completion script is the result; it has no other form.
         let json = json && verb != "completions";
@@ -380,7 +394,7 @@ fn inspect_exits_1_if_anything_is_refused() {
 #[test]
 fn audit_verify_has_three_states() {
     let a = Appliance::with_root("p256");
-    let shape = ["entries", "errors", "head", "open", "signatures", "state"];
+    let shape = ["entries", "errors", "head", "open", "roots", "signatures", "state"];
     let ok = a.audit(&[]).code(0).json();
     assert_eq!(keys(&ok), shape);
     assert_eq!(ok["state"], "ok");

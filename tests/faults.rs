@@ -1,21 +1,25 @@
 //! Making system calls fail or kill, and counting what the token was asked for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anchorite::x509::certificate::Facts;
 use base64ct::{Base64, Encoding as _};
 use serde_json::Value;
 
+pub use power::{DISKS, Disk, LOSSES, Loss, Tree, restore, tree};
+pub use trace::{Call, What, disturbed_at, killed_at, traced};
+
 use crate::appliance::{self, Appliance, Ran};
 
-/// Where something becomes durable, or is made or removed. (A write that is not
-/// followed by one of these is as good as not made.)
-pub const DURABLE: [&str; 8] =
-    ["fdatasync", "fsync", "syncfs", "renameat", "renameat2", "mkdirat", "unlinkat", "unlink"];
+mod power;
+mod trace;
+
+/// A command line for an appliance.
+pub type Args = fn(&Appliance) -> Vec<String>;
 
 fn real_module() -> &'static str {
     static MODULE: OnceLock<String> = OnceLock::new();
@@ -23,7 +27,7 @@ fn real_module() -> &'static str {
 }
 
 /// OpenSC's module that writes down every call and passes it on.
-fn spy_module() -> String {
+pub fn spy_module() -> String {
     let out = Command::new("dpkg").args(["-L", "opensc-pkcs11"]).output().unwrap();
     let list = String::from_utf8(out.stdout).unwrap();
     list.lines().find(|l| l.ends_with("pkcs11-spy.so")).expect("tests/run installs opensc").to_string()
@@ -38,14 +42,17 @@ pub fn watched() -> Appliance {
     a
 }
 
-/// The same with a root and three requests on the stick.
+/// Clusters whose requests are on the stick.
+pub const REQUESTS: [&str; 2] = ["east", "west"];
+
+/// The same with a root and requests on the stick.
 pub fn watched_with_requests() -> Appliance {
     let mut a = watched();
     a.root_sha256 = run(&a, &[root_create(&a), vec!["--json".into()]].concat()).code(0).json()["sha256"]
         .as_str()
         .unwrap()
         .into();
-    ["east", "west", "north"].iter().for_each(|cluster| a.request(cluster));
+    REQUESTS.iter().for_each(|cluster| a.request(cluster));
     a
 }
 
@@ -72,16 +79,7 @@ pub fn run<S: AsRef<str>>(a: &Appliance, args: &[S]) -> Ran {
     appliance::ran(command(a, env!("CARGO_BIN_EXE_anchorite")).args(args).output().unwrap())
 }
 
-/// Runs the binary with a fault (strace's words) at the `when`th call of this kind.
-/// A killed one has code -1.
-pub fn run_with(a: &Appliance, call: &str, fault: &str, when: usize, args: &[String]) -> Ran {
-    let mut strace = command(a, "strace");
-    strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
-    strace.args(["-e", &format!("inject={call}:{fault}:when={when}")]);
-    appliance::ran(strace.arg(env!("CARGO_BIN_EXE_anchorite")).args(args).output().unwrap())
-}
-
-fn words(a: &Appliance, words: &str, places: &[&str]) -> Vec<String> {
+pub fn words(a: &Appliance, words: &str, places: &[&str]) -> Vec<String> {
     let mut args: Vec<String> = words.split(' ').map(Into::into).collect();
     for (option, place) in places.chunks(2).map(|pair| (pair[0], pair[1])) {
         args.extend([option.into(), a.path(place).to_str().unwrap().into()]);
@@ -110,45 +108,110 @@ pub fn perform(a: &Appliance, digest: &str, to: &str) -> Vec<String> {
     args
 }
 
-/// Runs `args` on a fresh copy each, with the fault at the first, second, … call of
-/// each kind (every `step`th), until a run meets it no more. Shows each to `check`,
-/// with words for what was done; returns how many there were.
-pub fn each_step(
-    of: &Appliance,
-    (calls, fault): (&[&str], &str),
-    step: usize,
-    args: fn(&Appliance) -> Vec<String>,
-    check: impl Fn(&str, &Appliance, Ran) + Sync,
-) -> usize {
-    calls.iter().map(|call| each_call(of, (call, fault), step, args, &check)).sum()
+/// Whether everything is tried with everything, rather than each with one.
+pub fn all() -> bool {
+    std::env::var_os("ANCHORITE_FAULTS").is_some_and(|value| value == "all")
 }
 
-fn each_call(
-    of: &Appliance,
-    (call, fault): (&str, &str),
-    step: usize,
-    args: fn(&Appliance) -> Vec<String>,
-    check: &(impl Fn(&str, &Appliance, Ran) + Sync),
-) -> usize {
-    let (next, count, done) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
-    let work = || {
-        while !done.load(Ordering::SeqCst) {
-            let when = 1 + step * next.fetch_add(1, Ordering::SeqCst);
-            let a = copy(of);
-            let ran = run_with(&a, call, fault, when, &args(&a));
-            if ran.code == 0 {
-                done.store(true, Ordering::SeqCst);
-            } else {
-                count.fetch_add(1, Ordering::SeqCst);
-            }
-            check(&format!("{fault} at {call} {when}"), &a, ran);
+/// The calls by which a whole run leaves its mark on these places, or every `step`th of them.
+pub fn some_steps(of: &Appliance, places: &[&str], step: usize, args: Args) -> Vec<Call> {
+    let a = copy(of);
+    let (ran, calls) = traced(&a, &[], &args(&a));
+    ran.code(0);
+    let calls = calls.into_iter().filter(|call| call.marks(places));
+    calls.step_by(if all() { 1 } else { step }).collect()
+}
+
+/// Does the work for each, two at a time.
+pub fn each<T: Sync>(items: &[T], work: impl Fn(usize, &T) + Sync) {
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        while let Some((n, item)) =
+            Some(next.fetch_add(1, Ordering::SeqCst)).and_then(|n| Some((n, items.get(n)?)))
+        {
+            work(n, item);
         }
     };
     std::thread::scope(|scope| {
-        scope.spawn(work);
-        scope.spawn(work);
+        scope.spawn(worker);
+        scope.spawn(worker);
     });
-    count.into_inner()
+}
+
+/// What the kernel says of a disk that cannot go on, in strace's words and in its own.
+pub const ERRORS: [(&str, &str); 3] = [
+    ("ENOSPC", "No space left on device"),
+    ("EIO", "Input/output error"),
+    ("EROFS", "Read-only file system"),
+];
+
+/// Makes each such call fail, and shows `check` what came of it, and the calls that
+/// came after. One error each, so that every kind of call meets every error.
+pub fn fail_everywhere(
+    of: &Appliance,
+    step: usize,
+    args: Args,
+    check: impl Fn(&Failure<'_>, &Appliance) + Sync,
+) {
+    let mut of_kind: BTreeMap<String, Vec<Call>> = BTreeMap::new();
+    for call in some_steps(of, &DISKS, step, args) {
+        let kind = format!("{} {}", call.name, &call.path[..3]);
+        of_kind.entry(kind).or_default().push(call);
+    }
+    let mut cases = Vec::new();
+    for calls in of_kind.values() {
+        let every = all() || calls.len() < ERRORS.len();
+        for (n, call) in calls.iter().enumerate() {
+            let errors = if every { &ERRORS[..] } else { &ERRORS[n % ERRORS.len()..][..1] };
+            cases.extend(errors.iter().map(|error| (call, error)));
+        }
+    }
+    each(&cases, |_, (call, (error, words))| {
+        let a = copy(of);
+        let (ran, mut calls, at) = disturbed_at(&a, call, &format!("error={error}"), &args(&a));
+        let (after, context) = (calls.split_off(at + 1), format!("{error} at {call}"));
+        check(&Failure { call, words, ran, after, context }, &a);
+    });
+}
+
+/// A run with a call that failed.
+pub struct Failure<'a> {
+    pub call: &'a Call,
+    /// What the kernel says of it.
+    pub words: &'a str,
+    pub ran: Ran,
+    pub after: Vec<Call>,
+    pub context: String,
+}
+
+/// Kills a run at each call that leaves a mark on a disk, and shows `check` what was
+/// left; and what would be left had the power gone. Returns how many calls there were.
+pub fn kill_everywhere(of: &Appliance, args: Args, check: impl Fn(&str, &Appliance) + Sync) -> usize {
+    let calls = some_steps(of, &DISKS, 1, args);
+    kill_at_each(of, &calls, args, check);
+    calls.len()
+}
+
+/// The same at these calls.
+pub fn kill_at_each(of: &Appliance, calls: &[Call], args: Args, check: impl Fn(&str, &Appliance) + Sync) {
+    each(calls, |n, call| {
+        let a = copy(of);
+        let disk = Disk::after(of, &killed_at(&a, call, &args(&a)));
+        let here = tree(&a);
+        assert_eq!(disk.left(Loss::None), here, "{call}: the calls do not explain what is on the disks");
+        let mut losses: Vec<(Loss, Tree)> = LOSSES.map(|loss| (loss, disk.left(loss))).into();
+        losses.retain(|(_, tree)| *tree != here);
+        losses.dedup_by(|(_, tree), (_, other)| tree == other);
+        if !all() && !losses.is_empty() {
+            losses = vec![losses.swap_remove(n % losses.len())];
+        }
+        for (loss, tree) in losses {
+            let b = copy(&a);
+            restore(&b, &tree);
+            check(&format!("killed at {call}, lost {loss:?}"), &b);
+        }
+        check(&format!("killed at {call}"), &a);
+    });
 }
 
 /// `audit verify`, which must not find the journal broken.
@@ -159,10 +222,12 @@ pub fn sound(a: &Appliance, context: &str) -> Value {
     report
 }
 
-/// `audit verify`, which must find everything settled.
+/// `audit verify`, which must find everything settled; nothing half is left in the home.
 pub fn settled(a: &Appliance, context: &str) {
     let report = sound(a, context);
     assert_eq!(report["state"], "ok", "{context}: {report}");
+    let half = tree(a).into_keys().find(|path| path.starts_with("home/") && path.ends_with(".tmp"));
+    assert_eq!(half, None, "{context}");
 }
 
 /// The plan that the audit says can be taken up again.

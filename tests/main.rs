@@ -2,10 +2,12 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod adopt;
 mod appliance;
 mod cluster;
 mod command_line;
 mod crash;
+mod defects;
 mod errors;
 mod faults;
 mod foreign_cms;

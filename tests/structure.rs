@@ -4,7 +4,7 @@
 //! used is an error too, so that they stay a true picture.
 
 mod imports;
-mod source;
+pub mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -41,6 +41,7 @@ const HOUSES: &[(&str, &[&str], &str)] = &[
     ("home", &["x509", "journal", "media", "policy", "audit", "verify"], "the folder that holds a CA"),
     ("perform", &["x509", "home", "journal", "lint", "media", "plan", "policy", "release", "token", "verify"],
         "the one place where everything meets, and the token signs"),
+    ("perform/adopt.rs", &["intake::check_key"], "a root from elsewhere has a key from elsewhere, like a request's"),
 ];
 
 /// What lib.rs re-exports: `crate::Result` is `crate::error::Result`.
@@ -58,6 +59,8 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ("signal_hook", &["cli/process.rs"], "signals are the process's"),
     ("clap", &["cli/args.rs", "cli/mod.rs", "cli/generate.rs"], "the command line"),
     ("anstream", &["cli/output.rs"], "the one place that prints"),
+    ("rayon", &["plan/make.rs", "plan/review.rs", "perform/batch.rs", "release/check.rs", "release/layout.rs", "cli/intake.rs"],
+        "what is done to each of a batch, on every core"),
     ("indicatif", &["cli/unlock.rs"], "progress is shown on the command line"),
     ("toml", &["policy/", "release/documents.rs"], "documents that people write, and the manifest"),
 ];
@@ -77,7 +80,7 @@ const WORLD: &[(&str, &[&str], &str)] = &[
     ("SystemTime", &["cli/process.rs"], "the clock is an argument"),
     ("std::process", &["media/durable", "cli/mod.rs", "main.rs"], "the process's number in a lock; the exit code"),
     ("Instant", &[], "nothing here depends on how long it takes"),
-    ("thread", &[], "one thing after the other"),
+    ("thread", &["perform/lanes.rs", "cli/process.rs"], "sessions of the token's, one a thread; how many cores there are"),
     ("sleep", &[], "nothing waits"),
     ("Command::new", &[], "no other program is run"),
     ("println!", &[], "results go through output"),
@@ -342,7 +345,9 @@ fn ids_are_dotted_and_each_rule_has_one_meaning() {
     let intake = anchorite::intake::RULES.iter().map(|id| (*id, "intake"));
     let policy = anchorite::policy::RULES.iter().map(|r| (r.id, "policy"));
     let lint = anchorite::lint::LINTS.iter().map(|l| (l.id, "lint"));
-    for (id, house) in intake.chain(policy).chain(lint) {
+    let adoption = anchorite::verify::ADOPTION_RULES.iter().map(|r| (r.id, "verify"));
+    let token = anchorite::token::rules::ids().map(|id| (id, "token"));
+    for (id, house) in intake.chain(policy).chain(lint).chain(adoption).chain(token) {
         assert!(dotted(id), "{id} of {house}");
         let other = houses.insert(id, house);
         assert_eq!(other, None, "{id} of {house} is taken");

@@ -104,6 +104,8 @@ pub struct Root {
 #[derive(Debug, Subcommand)]
 pub enum RootVerb {
     Create(RootCreate),
+    Adopt(RootAdopt),
+    Renew(RootRenew),
 }
 
 /// Generate the root's key in the token and sign its certificate
@@ -127,6 +129,41 @@ pub struct RootCreate {
     /// pathLenConstraint; without it the root sets none
     #[arg(long, value_name = "N")]
     pub path_len: Option<u8>,
+    #[command(flatten)]
+    pub pin: Pin,
+}
+
+/// Take over a root that was made elsewhere: its certificate, and its key in the token
+#[derive(Debug, Args)]
+#[command(
+    after_help = "example:\n  anchorite root adopt --home /srv/ca --certificate /media/in/old-root.pem \\\n      --key 'pkcs11:object=old%20root'\n\nAfter a crash run the same command again: it takes up where it was left."
+)]
+pub struct RootAdopt {
+    /// The root's certificate, PEM or DER, alone in its file
+    #[arg(long, value_name = "FILE")]
+    pub certificate: PathBuf,
+    /// Its key in the home's token, by object (CKA_LABEL) or id (CKA_ID)
+    #[arg(long, value_name = "URI")]
+    pub key: String,
+    /// The label of the journal's key, which is made beside it
+    #[arg(long, value_name = "LABEL")]
+    pub journal_label: Option<String>,
+    /// Take a key of which a copy may exist or that needs no PIN; goes on record
+    #[arg(long)]
+    pub accept_weak_key: bool,
+    #[command(flatten)]
+    pub pin: Pin,
+}
+
+/// Issue the root's certificate anew: the same key and name, a later end
+#[derive(Debug, Args)]
+#[command(
+    after_help = "example:\n  anchorite root renew --home /srv/ca --ttl 30y\n\nThe certificate of the journal's key is issued anew with it."
+)]
+pub struct RootRenew {
+    /// How long it is valid from now: a number and s, m, h, d, w or y (365 days)
+    #[arg(long, value_parser = span)]
+    pub ttl: Seconds,
     #[command(flatten)]
     pub pin: Pin,
 }
@@ -388,6 +425,26 @@ pub enum TokenVerb {
         #[command(flatten)]
         pin: Pin,
     },
+    /// Judge the home's keys and their token, or any keys, by what the token says of them
+    #[command(
+        after_help = "example:\n  anchorite token check --home /srv/ca\n  anchorite token check 'pkcs11:token=ceremony;object=anchorite%20root' \\\n      --module /usr/lib/softhsm/libsofthsm2.so --strict"
+    )]
+    Check(TokenCheck),
+}
+
+#[derive(Debug, Args)]
+pub struct TokenCheck {
+    /// Keys to judge instead of the home's: a token's, or those with this object or id
+    #[arg(value_name = "URI")]
+    pub uri: Option<String>,
+    /// A PKCS#11 module instead of the home's
+    #[arg(long, value_name = "PATH", requires = "uri")]
+    pub module: Option<PathBuf>,
+    /// Refuse what is otherwise only warned of
+    #[arg(long)]
+    pub strict: bool,
+    #[command(flatten)]
+    pub pin: Pin,
 }
 
 /// Print a shell's completion script

@@ -1,7 +1,7 @@
 //! `assemble`: on the cluster's side, a bundle and its key become the Secret.
 
 use anchorite::cluster::{AssembleOptions, OutFile, assemble};
-use anchorite::media::durable;
+use anchorite::media::durable::{NewFile, write_folder};
 use anchorite::release::Verifier;
 use anchorite::{Error, Result};
 
@@ -23,10 +23,9 @@ pub fn run(globals: &Globals, args: &Assemble) -> Result<u8> {
         at: process::now(),
     };
     let files = assemble(&bundle, &key, &options, &Verifier)?;
-    durable::create_dir(&args.out, 0o700)?;
-    for OutFile { name, bytes, secret } in &files {
-        durable::write_new(&args.out, name, bytes, if *secret { 0o600 } else { 0o644 })?;
-    }
+    let mode = |file: &OutFile| if file.secret { 0o600 } else { 0o644 };
+    let new = files.iter().map(|file| NewFile { path: file.name, bytes: &file.bytes, mode: mode(file) });
+    write_folder(&args.out, 0o700, &new.collect::<Vec<_>>())?;
     let place = shown_path(&args.out);
     if globals.json {
         output::json(

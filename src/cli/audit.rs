@@ -6,7 +6,8 @@ use std::path::Path;
 use anchorite::audit::{Expectation, Fault, Report, State, audit, audit_lines};
 use anchorite::home::{self, Home, Told};
 use anchorite::journal::{INDEX_FILE, Index, JOURNAL_FILE};
-use anchorite::media::durable;
+use anchorite::media::durable::{self, NewFile, write_folder};
+use anchorite::x509::Digest;
 use anchorite::{Error, Result};
 
 use super::args::{Audit, AuditExport, AuditRestore, AuditShow, AuditVerb, AuditVerify, Globals};
@@ -44,7 +45,7 @@ fn verify(globals: &Globals, args: &AuditVerify) -> Result<u8> {
     if globals.json {
         output::json(&report)?;
     } else {
-        output::text(&render(&report))?;
+        output::text(&render(&report, args.root_sha256))?;
     }
     Ok(match report.state {
         State::Ok => 0,
@@ -77,7 +78,7 @@ fn journal_bytes(folder: &Path) -> Result<Vec<u8>> {
     durable::read_bounded(&folder.join(JOURNAL_FILE), JOURNAL_MAXIMUM)
 }
 
-fn render(report: &Report) -> String {
+fn render(report: &Report, noted: Option<Digest>) -> String {
     let (style, word) = match report.state {
         State::Ok => (GOOD, "ok"),
         State::Open => (WARN, "open"),
@@ -90,6 +91,13 @@ fn render(report: &Report) -> String {
         report.entries,
         report.signatures
     );
+    for (number, root) in (1..).zip(&report.roots) {
+        let count = report.roots.len();
+        let this = if noted == Some(*root) { ", the one noted" } else { "" };
+        if count > 1 || !this.is_empty() {
+            out.push_str(&format!("root {root} ({number} of {count} of its key and name{this})\n"));
+        }
+    }
     for matter in &report.open {
         out.push_str(&format!("  {} {matter}\n", styled(WARN, "open")));
     }
@@ -135,15 +143,8 @@ fn export(globals: &Globals, args: &AuditExport) -> Result<u8> {
     let home = unlock::home(globals)?;
     let folder = args.to.join(format!("anchorite-export-{:06}", home.journal.head().count));
     let files = home.export()?;
-    durable::create_dir(&folder, 0o755)?;
-    for (path, bytes) in &files {
-        let (inner, name) = path.split_once('/').map_or((None, path.as_str()), |(f, n)| (Some(f), n));
-        let place = inner.map_or_else(|| folder.clone(), |f| folder.join(f));
-        if !place.exists() {
-            durable::create_dir(&place, 0o755)?;
-        }
-        durable::write_new(&place, name, bytes, 0o644)?;
-    }
+    let new: Vec<_> = files.iter().map(|(path, bytes)| NewFile { path, bytes, mode: 0o644 }).collect();
+    write_folder(&folder, 0o755, &new)?;
     let head = home.journal.head();
     if globals.json {
         output::json(
@@ -178,7 +179,7 @@ fn restore(globals: &Globals, args: &AuditRestore) -> Result<u8> {
         Expectation { root_sha256: Some(args.root_sha256), head: args.expect_head, ..Expectation::default() };
     let (report, replayed, certificates) = audit(&copy, &expect);
     let (State::Ok | State::Open, Some(replayed)) = (report.state, replayed) else {
-        output::note(&render(&report));
+        output::note(&render(&report, Some(args.root_sha256)));
         return Err(Error::integrity(
             "restore.broken",
             format!("{}: the copy does not pass the audit", shown_path(&args.from)),
@@ -187,7 +188,7 @@ fn restore(globals: &Globals, args: &AuditRestore) -> Result<u8> {
     };
     if report.state == State::Open {
         // Beyond the last seal a copy may hold anybody's lines.
-        output::note(&render(&report));
+        output::note(&render(&report, Some(args.root_sha256)));
     }
     let told = Told { head_known: args.expect_head.is_some(), accept_loss: args.accept_loss };
     Home::restore(&globals.home, &copy, &replayed, &certificates, told, process::now())?;

@@ -7,6 +7,7 @@ use anchorite::media::read::{Limits, MediaFinding, Stick, read_paths};
 use anchorite::plan::{Refused, RefusedBy};
 use anchorite::policy::Config;
 use anchorite::{Error, Result};
+use rayon::prelude::*;
 
 /// What came in.
 pub struct Incoming {
@@ -34,6 +35,8 @@ pub fn look(paths: &[PathBuf], config: &Config) -> Result<Incoming> {
         .filter_map(|file| find_private_key(&file.bytes).map(|kind| private_key(&file.path, kind)))
         .collect();
     let mut incoming = sort(stick);
+    // "Left alone" is no word for such a file.
+    incoming.media.retain(|m| m.refused || !keys.iter().any(|key| key.file == m.file));
     incoming.media.extend(keys);
     Ok(incoming)
 }
@@ -71,23 +74,23 @@ fn no_private_keys(stick: &Stick) -> Result<()> {
 
 fn sort(stick: Stick) -> Incoming {
     let mut incoming = Incoming { requests: Vec::new(), unusable: Vec::new(), media: stick.findings };
-    for file in &stick.files {
-        for arrival in intake::read(&file.path, &file.bytes) {
-            match arrival {
-                Arrival::Request(request) => incoming.requests.push(*request),
-                Arrival::Unusable { file, digest, finding } => incoming.unusable.push(Refused {
-                    file,
-                    digest,
-                    cluster: None,
-                    by: vec![RefusedBy { rule: finding.rule.into(), message: finding.message }],
-                }),
-                Arrival::Nothing { file } => incoming.media.push(MediaFinding {
-                    file,
-                    rule: "media.not-a-request",
-                    message: "is not a certification request; left alone".into(),
-                    refused: false,
-                }),
-            }
+    let arrivals: Vec<Vec<Arrival>> =
+        stick.files.par_iter().map(|file| intake::read(&file.path, &file.bytes)).collect();
+    for arrival in arrivals.into_iter().flatten() {
+        match arrival {
+            Arrival::Request(request) => incoming.requests.push(*request),
+            Arrival::Unusable { file, digest, finding } => incoming.unusable.push(Refused {
+                file,
+                digest,
+                cluster: None,
+                by: vec![RefusedBy { rule: finding.rule.into(), message: finding.message }],
+            }),
+            Arrival::Nothing { file } => incoming.media.push(MediaFinding {
+                file,
+                rule: "media.not-a-request",
+                message: "is not a certification request; left alone".into(),
+                refused: false,
+            }),
         }
     }
     incoming

@@ -1,8 +1,10 @@
 //! One file per verb; rendering; exit codes.
 
+mod adopt;
 mod args;
 mod assemble;
 mod audit;
+mod check;
 mod folder;
 mod generate;
 mod init;
@@ -14,6 +16,7 @@ mod pin;
 mod plan;
 mod policy;
 mod process;
+mod renew;
 mod request;
 mod root;
 mod sign;

@@ -17,14 +17,14 @@ const MAXIMUM: usize = 1024;
 
 /// Reads the PIN in the order: `--pin-file`, `--pin-fd`, the configured variable,
 /// the terminal (in as many parts as the configuration wants).
-pub fn read(args: &Pin, config: &Config, token: &str) -> Result<SecretString> {
+pub fn read(args: &Pin, config: Option<&Config>, token: &str) -> Result<SecretString> {
     if let Some(path) = &args.pin_file {
         return normalise(durable::read_secret(path, MAXIMUM)?);
     }
     if let Some(fd) = args.pin_fd {
         return from_descriptor(fd);
     }
-    if let Some(variable) = &config.token.pin_env {
+    if let Some(variable) = config.and_then(|config| config.token.pin_env.as_ref()) {
         return match std::env::var_os(variable) {
             Some(pin) => normalise(pin.into_encoded_bytes().into()),
             None => Err(Error::usage(
@@ -34,7 +34,7 @@ pub fn read(args: &Pin, config: &Config, token: &str) -> Result<SecretString> {
             .next("set it, or give --pin-file or --pin-fd")),
         };
     }
-    from_terminal(config.token.pin_parts, token)
+    from_terminal(config.map_or(1, |config| config.token.pin_parts), token)
 }
 
 fn from_terminal(parts: u8, token: &str) -> Result<SecretString> {

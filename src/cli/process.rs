@@ -70,6 +70,11 @@ pub fn now() -> Time {
     Time::from_unix(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()))
 }
 
+/// How many things can be done at a time.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// 32 bytes of the operating system's CSPRNG.
 pub fn entropy() -> Result<[u8; 32]> {
     let mut bytes = [0; 32];

@@ -1,34 +1,34 @@
-//! `root create`.
+//! `root create`, and what it shares with `adopt` and `renew`.
 
 use anchorite::home::Home;
-use anchorite::journal::RootDecision;
+use anchorite::journal::{Head, RootDecision};
 use anchorite::perform::{RootSpec, journal_label, preview};
 use anchorite::plan::review;
 use anchorite::token::Token;
 use anchorite::verify::describe::describe_tbs;
-use anchorite::x509::{KeyAlgorithm, Name, Serial, Status};
+use anchorite::x509::{Issuer, KeyAlgorithm, Name, Serial, Status};
 use anchorite::{Error, Result};
 
 use super::args::{Globals, Root, RootCreate, RootVerb};
-use super::{output, process, shown_path, unlock};
+use super::{adopt, output, process, renew, shown_path, unlock};
 
 pub fn run(globals: &Globals, args: &Root) -> Result<u8> {
     match &args.verb {
         RootVerb::Create(args) => create(globals, args),
+        RootVerb::Adopt(args) => adopt::run(globals, args),
+        RootVerb::Renew(args) => renew::run(globals, args),
     }
 }
 
 fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
     let mut home = unlock::home(globals)?;
-    if let Ok(root) = home.root()
-        && !home.root_unfinished()
-    {
-        let (place, name, sha256) = (shown_path(home.dir()), &root.subject, root.fingerprint());
+    refuse_existing(&home)?;
+    if home.journal.ledger().root_adoption().is_some() {
         return Err(Error::usage(
-            "root.exists",
-            format!("{place}: has its root already: {name}, SHA-256 {sha256}"),
+            "root.resume",
+            "an unfinished `root adopt` is on record, no root can be made",
         )
-        .next("one home, one root: make another home with `anchorite init`"));
+        .next("run `anchorite root adopt` as before, or begin anew in another home"));
     }
     let spec = RootSpec {
         subject: Name::parse(&args.subject)?,
@@ -49,7 +49,26 @@ fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
     }
     let (root, head) =
         unlock::session(&mut home, &mut token, consent, |session| session.create_root(decision))?;
+    report(globals, &home, "made root", &root, head)
+}
 
+/// One home, one root.
+pub fn refuse_existing(home: &Home) -> Result<()> {
+    if let Ok(root) = home.root()
+        && !home.root_unfinished()
+    {
+        let (place, name, sha256) = (shown_path(home.dir()), &root.subject, root.fingerprint());
+        return Err(Error::usage(
+            "root.exists",
+            format!("{place}: has its root already: {name}, SHA-256 {sha256}"),
+        )
+        .next("one home, one root: make another home with `anchorite init`"));
+    }
+    Ok(())
+}
+
+/// What is noted on paper.
+pub fn report(globals: &Globals, home: &Home, done: &str, root: &Issuer, head: Head) -> Result<u8> {
     let fingerprint = root.fingerprint();
     if globals.json {
         output::json(&serde_json::json!({
@@ -62,7 +81,7 @@ fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
         review::wrapped_words(&fingerprint).iter().map(|w| format!("          {w}\n")).collect();
     output::text(&format!(
         "{} {}\n  SHA-256 {fingerprint}\n{words}  file    {}\njournal head, for the sheet: {} lines, {}\nnote the SHA-256 on paper: everything else can be checked with it\n",
-        output::styled(output::GOOD, "made root"),
+        output::styled(output::GOOD, done),
         root.subject,
         shown_path(&home.dir().join("root.pem")),
         head.count,
@@ -102,25 +121,25 @@ fn decide(home: &Home, spec: &RootSpec, token: &mut dyn Token) -> Result<(RootDe
     Ok((spec.decide(process::now(), serials, rehearsal)?, false))
 }
 
-fn new_serial(token: &mut dyn Token) -> Result<Serial> {
+pub fn new_serial(token: &mut dyn Token) -> Result<Serial> {
     Ok(Serial::from_entropy(&process::entropy()?, &token.random(32)?.unwrap_or_default()))
 }
 
 fn refuse_labels(token: &mut dyn Token, label: &str) -> Result<()> {
-    for label in [label.to_string(), journal_label(label)] {
-        if token.label_in_use(&label)? {
-            return Err(Error::usage(
-                "root.label-in-use",
-                format!(
-                    "{}: holds a key labelled '{}' already",
-                    token.info().uri,
-                    anchorite::text::shown(&label)
-                ),
-            )
-            .next("give another --label; existing keys are never touched"));
-        }
+    [label, &journal_label(label)].into_iter().try_for_each(|label| refuse_label(token, "--label", label))
+}
+
+/// A new key's label must be free.
+pub fn refuse_label(token: &mut dyn Token, option: &str, label: &str) -> Result<()> {
+    if !token.label_in_use(label)? {
+        return Ok(());
     }
-    Ok(())
+    let label = anchorite::text::shown(label);
+    Err(Error::usage(
+        "root.label-in-use",
+        format!("{}: holds a key labelled '{label}' already", token.info().uri),
+    )
+    .next(format!("give another {option}; existing keys are never touched")))
 }
 
 fn render(decision: &RootDecision, resumed: bool) -> Result<String> {

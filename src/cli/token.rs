@@ -1,5 +1,7 @@
 //! `token list`.
 
+use std::path::Path;
+
 use anchorite::Result;
 use anchorite::home::Home;
 use anchorite::token::pkcs11::{self, Pkcs11};
@@ -7,8 +9,8 @@ use anchorite::token::uri::Pkcs11Uri;
 use anchorite::token::{ObjectInfo, Token as _, TokenInfo};
 use serde::Serialize;
 
-use super::args::{Globals, Token, TokenVerb};
-use super::{output, unlock};
+use super::args::{Globals, Pin, Token, TokenVerb};
+use super::{check, output, unlock};
 
 #[derive(Serialize)]
 struct Listed {
@@ -18,7 +20,13 @@ struct Listed {
 }
 
 pub fn run(globals: &Globals, args: &Token) -> Result<u8> {
-    let TokenVerb::List { module, login, pin } = &args.verb;
+    match &args.verb {
+        TokenVerb::List { module, login, pin } => list(globals, module.as_deref(), *login, pin),
+        TokenVerb::Check(args) => check::run(globals, args),
+    }
+}
+
+fn list(globals: &Globals, module: Option<&Path>, login: bool, pin: &Pin) -> Result<u8> {
     let mut listed = Vec::new();
     if let Some(module) = module {
         for token in pkcs11::list(module, None)? {
@@ -29,7 +37,7 @@ pub fn run(globals: &Globals, args: &Token) -> Result<u8> {
     } else {
         let home: Home = unlock::home(globals)?;
         let mut token = unlock::token(&home, pin)?;
-        if *login {
+        if login {
             unlock::login(&home, &mut token, pin)?;
         }
         listed.push(Listed { token: token.info().clone(), objects: token.objects()? });

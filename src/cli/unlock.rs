@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anchorite::home::Home;
 use anchorite::journal::Consent;
 use anchorite::perform::{Progress, Session, World, check_token_head};
+use anchorite::policy::Config;
 use anchorite::token::pkcs11::Pkcs11;
 use anchorite::token::uri::Pkcs11Uri;
 use anchorite::token::{Token, TokenInfo};
@@ -118,6 +119,11 @@ pub fn consent(
 
 /// Logs in with the PIN of wherever it comes from.
 pub fn login(home: &Home, token: &mut dyn Token, args: &Pin) -> Result<()> {
+    login_by(Some(&home.config), token, args)
+}
+
+/// As [`login`], where there may be no home to say where the PIN comes from.
+pub fn login_by(config: Option<&Config>, token: &mut dyn Token, args: &Pin) -> Result<()> {
     let info: TokenInfo = token.info().clone();
     if !info.pin_state.is_empty() {
         output::note(&format!(
@@ -130,7 +136,7 @@ pub fn login(home: &Home, token: &mut dyn Token, args: &Pin) -> Result<()> {
         output::note("enter the PIN at the token");
         return token.login(&SecretString::default());
     }
-    token.login(&pin::read(args, &home.config, &info.label)?)
+    token.login(&pin::read(args, config, &info.label)?)
 }
 
 /// Runs `work` in a session. Signals wait for the next safe place meanwhile.
@@ -141,10 +147,11 @@ pub fn session<T>(
     work: impl FnOnce(&mut Session<'_>) -> Result<T>,
 ) -> Result<T> {
     let _hold = process::hold();
+    let lanes = home.config.token.sessions.map_or_else(process::cores, usize::from);
     let bar = ProgressBar::hidden();
     let progress = |p: Progress| {
         // A handful needs no bar; a batch does.
-        if p.total >= 20 && bar.is_hidden() && p.done == 1 {
+        if p.total >= 20 && bar.is_hidden() {
             bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
             if let Ok(style) =
                 ProgressStyle::with_template("signing {pos}/{len} [{bar:40}] {per_sec}, {eta} left")
@@ -159,6 +166,7 @@ pub fn session<T>(
         clock: &process::now,
         entropy: &process::entropy,
         stop: &process::interrupted,
+        lanes,
         progress: &progress,
     };
     let result = Session::begin(home, token, world, consent).and_then(|mut s| work(&mut s));

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::NewHome;
 use crate::error::{Error, Result};
+use crate::journal::JOURNAL_FILE;
 use crate::media::durable::{self, Lock};
 use crate::policy::{Config, DEFAULT_REGISTER, PolicySet, SHIPPED, render_default};
 use crate::text::{shown, shown_bytes, shown_path};
@@ -15,6 +16,10 @@ const LIMIT: u64 = 4 << 20;
 const CONFIG: &str = "anchorite.toml";
 const REGISTER: &str = "clusters.toml";
 const SIGNERS: &str = "allowed_signers";
+/// There while `init` is at work: a folder with it and without a journal is not a home yet.
+pub(super) const BEGUN: &str = "init-unfinished";
+pub(super) const BEGUN_TEXT: &[u8] =
+    b"anchorite init broke off here; where there is no journal, run it again\n";
 
 /// The documents' bytes by name, each read once.
 #[derive(Debug)]
@@ -120,30 +125,35 @@ fn policy_names(dir: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// `init` never writes into a folder that holds anything.
+/// `init` never writes into a folder that holds anything, but for what an `init` that
+/// broke off left there.
 pub(super) fn require_empty(dir: &Path) -> Result<()> {
-    match std::fs::read_dir(dir) {
+    if dir.join(BEGUN).exists() && !dir.join("journal").join(JOURNAL_FILE).exists() {
+        return Ok(());
+    }
+    let temporary = |entry: std::io::Result<std::fs::DirEntry>| {
+        Ok(entry?.file_name().to_str().is_some_and(durable::is_temporary))
+    };
+    match std::fs::read_dir(dir)
+        .and_then(|entries| entries.map(temporary).collect::<std::io::Result<Vec<bool>>>())
+    {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(e) => Err(Error::usage("home.unreadable", format!("{}: cannot be read ({e})", shown_path(dir)))
             .next("give a folder that does not exist yet")),
-        Ok(mut entries) => match entries.next() {
-            None => Ok(()),
-            Some(_) => {
-                Err(Error::usage("home.not-empty", format!("{}: exists and is not empty", shown_path(dir)))
-                    .next("give a folder that does not exist yet; a home is never overwritten"))
-            }
-        },
+        Ok(entries) if entries.iter().all(|temporary| *temporary) => Ok(()),
+        Ok(_) => Err(Error::usage("home.not-empty", format!("{}: exists and is not empty", shown_path(dir)))
+            .next("give a folder that does not exist yet; a home is never overwritten")),
     }
 }
 
 pub(super) fn write_initial(dir: &Path, new: &NewHome<'_>) -> Result<()> {
     let config = render_default(new.token, new.module, new.unattended, new.rehearsal);
     Config::parse(CONFIG, &config)?;
-    durable::write_new(dir, CONFIG, config.as_bytes(), 0o600)?;
-    durable::write_new(dir, REGISTER, DEFAULT_REGISTER.as_bytes(), 0o600)?;
+    durable::write_atomic(dir, CONFIG, config.as_bytes(), 0o600)?;
+    durable::write_atomic(dir, REGISTER, DEFAULT_REGISTER.as_bytes(), 0o600)?;
     for (name, text) in SHIPPED {
         let name = name.strip_prefix("policies/").unwrap_or(name);
-        durable::write_new(&dir.join("policies"), name, text.as_bytes(), 0o600)?;
+        durable::write_atomic(&dir.join("policies"), name, text.as_bytes(), 0o600)?;
     }
     Ok(())
 }

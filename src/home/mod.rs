@@ -20,7 +20,9 @@ pub use examine::examine;
 pub use restore::Told;
 
 use crate::error::{Error, Result};
-use crate::journal::{Event, Head, IntentRecord, Journal, KeyRole, Ledger, Purpose, Standing};
+use crate::journal::{
+    Entry, Event, GENESIS, Head, IntentRecord, Journal, KeyRole, Ledger, Purpose, Standing,
+};
 use crate::media::durable::{self, Lock};
 use crate::policy::{Config, PolicySet};
 use crate::text::{self, shown_path};
@@ -73,8 +75,11 @@ impl Home {
         if !dir.exists() {
             durable::create_dir(dir, 0o700)?;
         }
+        durable::sweep(dir)?;
+        durable::write_atomic(dir, documents::BEGUN, documents::BEGUN_TEXT, 0o600)?;
         for folder in FOLDERS {
-            durable::create_dir(&dir.join(folder), 0o700)?;
+            durable::ensure_dir(&dir.join(folder), 0o700)?;
+            durable::sweep(&dir.join(folder))?;
         }
         documents::write_initial(dir, new)?;
         let documents = Documents::read(dir)?;
@@ -86,9 +91,13 @@ impl Home {
             rehearsal: new.rehearsal,
             files: documents.digests(),
         };
-        let journal = Journal::create(&dir.join("journal"), &dir.join("state"), now, opened)?;
-        durable::write_atomic(&dir.join("state"), "head", &journal.head().to_json(), 0o600)?;
-        drop(journal);
+        let first = Entry { seq: 0, time: now, prev: GENESIS, event: opened };
+        let head = Head { count: 1, hash: Digest::of(first.to_line()?.as_bytes()) };
+        durable::write_atomic(&dir.join("state"), "head", &head.to_json(), 0o600)?;
+        // Last: with a journal it is a home, and `init` never touches it again.
+        drop(Journal::create(&dir.join("journal"), &dir.join("state"), now, first.event)?);
+        durable::remove(&dir.join(documents::BEGUN))?;
+        durable::sync_entries(dir)?;
         Self::open(dir)
     }
 
@@ -151,7 +160,9 @@ impl Home {
 
     /// Whether the root is on record, but the run that made it did not come to its end.
     pub fn root_unfinished(&self) -> bool {
-        self.standing == Standing::Ahead && !self.journal.ledger().issued_any()
+        let ledger = self.journal.ledger();
+        let renewed = ledger.own_certificates(Purpose::RootCertificate).nth(1).is_some();
+        self.standing == Standing::Ahead && !ledger.issued_any() && !renewed
     }
 
     /// The journal key's certificate (DER), as recorded.

@@ -7,25 +7,23 @@ use crate::media::durable;
 use crate::x509::{Digest, Serial, Time, pem};
 
 impl Home {
-    /// Keeps a signed certificate apart until it is verified and released.
-    pub fn quarantine(&self, serial: &Serial, der: &[u8]) -> Result<()> {
-        let name = format!("{serial}.pem");
-        durable::write_atomic(&self.dir.join("quarantine"), &name, pem::certificate(der).as_bytes(), 0o600)
+    /// Keeps signed certificates apart until they are verified and released.
+    pub fn quarantine<'c>(&self, certificates: impl Iterator<Item = (&'c Serial, &'c [u8])>) -> Result<()> {
+        let files: Vec<_> =
+            certificates.map(|(serial, der)| (file_name(serial), pem::certificate(der))).collect();
+        durable::write_all(&self.dir.join("quarantine"), &files, 0o600)
     }
 
-    /// Files a verified certificate for good.
+    /// Files verified certificates for good.
+    pub fn leave_quarantine<'c>(&self, serials: impl Iterator<Item = &'c Serial>) -> Result<()> {
+        let names: Vec<String> = serials.map(file_name).collect();
+        durable::move_all(&self.dir.join("quarantine"), &self.dir.join("issued"), &names)
+    }
+
+    /// Files a certificate of the home's own.
     pub fn file_issued(&self, serial: &Serial, der: &[u8]) -> Result<()> {
-        let name = format!("{serial}.pem");
-        durable::write_atomic(&self.dir.join("issued"), &name, pem::certificate(der).as_bytes(), 0o600)?;
-        let quarantined = self.dir.join("quarantine").join(&name);
-        match std::fs::remove_file(&quarantined) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::usage(
-                "home.quarantine",
-                format!("{}: cannot be removed ({e})", crate::text::shown_path(&quarantined)),
-            )
-            .next("see that you may write to the home, then perform the plan again")),
-            _ => Ok(()),
-        }
+        let certificate = pem::certificate(der);
+        durable::write_atomic(&self.dir.join("issued"), &file_name(serial), certificate.as_bytes(), 0o600)
     }
 
     /// Writes a certificate of the home's own, such as `root.pem`.
@@ -68,6 +66,7 @@ impl Home {
         }
         if !self.open_matters().is_empty() {
             self.sweep()?;
+            self.journal.rewrite()?;
         }
         events.extend(self.journal.cut_torn()?);
         self.journal.append(now, events)?;
@@ -90,8 +89,8 @@ impl Home {
     }
 
     fn sweep(&self) -> Result<()> {
-        durable::sweep(&self.dir)?;
-        FOLDERS.iter().try_for_each(|folder| durable::sweep(&self.dir.join(folder)))
+        let folders = ["", "state/index"].iter().chain(&FOLDERS).map(|folder| self.dir.join(folder));
+        folders.filter(|folder| folder.is_dir()).try_for_each(|folder| durable::sweep(&folder))
     }
 
     /// Puts edited documents in force before there is a journal key to seal with;
@@ -108,4 +107,8 @@ impl Home {
         self.standing = Standing::Same;
         Ok(())
     }
+}
+
+fn file_name(serial: &Serial) -> String {
+    format!("{serial}.pem")
 }

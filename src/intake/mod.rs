@@ -22,6 +22,7 @@ mod strict;
 use crate::finding::{Finding, Outcome};
 use crate::x509::Digest;
 
+pub use keycheck::check as check_key;
 pub use request::{BasicConstraintsClaim, Claims, Request};
 pub use rules::RULES;
 pub use secrets::find_private_key;

@@ -210,6 +210,12 @@ impl Journal {
         Ok(there)
     }
 
+    /// Writes again what was read of it, where an earlier run did not come to its end:
+    /// its last flush may have failed. See [`AppendFile::rewrite`].
+    pub fn rewrite(&mut self) -> Result<()> {
+        self.file.rewrite(self.base.as_ref().map_or(0, |base| base.index.ledger().bytes()))
+    }
+
     /// Cuts off a torn line; the event must go on record.
     pub fn cut_torn(&mut self) -> Result<Option<Event>> {
         if self.replayed.torn.is_empty() {
@@ -249,9 +255,16 @@ impl Journal {
     }
 
     /// Puts a group of certificates on record as about to be signed by the root,
-    /// and gives one permit for each, in order.
-    pub fn intend(&mut self, time: Time, certificates: Vec<CertificateIntent>) -> Result<Vec<Permit>> {
-        let mut events = Vec::new();
+    /// and gives one permit for each, in order. What happened before goes on record
+    /// with them, in one flush.
+    pub fn intend(
+        &mut self,
+        time: Time,
+        before: Vec<Event>,
+        certificates: Vec<CertificateIntent>,
+    ) -> Result<Vec<Permit>> {
+        let earlier = before.len() as u64;
+        let mut events = before;
         let mut messages = Vec::new();
         for c in certificates {
             let tbs = c.tbs.into_inner();
@@ -267,8 +280,11 @@ impl Journal {
                 message: Bytes(tbs.as_der().to_vec()),
             });
         }
+        if events.is_empty() {
+            return Ok(Vec::new());
+        }
         let first = self.append(time, events)?;
-        Ok((first..)
+        Ok((first + earlier..)
             .zip(messages)
             .map(|(intent, (algorithm, message))| Permit { intent, role: KeyRole::Root, algorithm, message })
             .collect())

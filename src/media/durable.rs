@@ -13,10 +13,16 @@ use super::file::{self, READ};
 use crate::error::{Error, Result};
 
 mod append;
+mod folder;
 mod lock;
 
 pub use append::AppendFile;
+pub use folder::{NewFile, write_folder};
 pub use lock::{Lock, lock_exclusive};
+
+/// Up to so many files are flushed one by one: flushing all of a filesystem waits for
+/// what others wrote, too.
+const FEW: usize = 8;
 
 /// Writes a file, replacing one of that name at once: after a crash either the
 /// old or the new one is there, whole. `mode` is cut by the umask.
@@ -115,6 +121,31 @@ pub fn write_unsynced(dir: &Path, name: &str, bytes: &[u8], mode: u32) -> Result
             written
         })
         .map_err(|e| unwritable(&dir.join(name), &e))
+}
+
+/// Makes a directory's entries durable: what was removed from it stays removed.
+pub fn sync_entries(dir: &Path) -> Result<()> {
+    open_directory(dir).and_then(file::sync_directory).map_err(|e| unwritable(dir, &e))
+}
+
+/// Writes files as [`write_atomic`] does, many of them with one flush for all.
+pub fn write_all(dir: &Path, files: &[(String, String)], mode: u32) -> Result<()> {
+    if files.len() <= FEW {
+        return files.iter().try_for_each(|(name, text)| write_atomic(dir, name, text.as_bytes(), mode));
+    }
+    files.iter().try_for_each(|(name, text)| write_unsynced(dir, name, text.as_bytes(), mode))?;
+    sync(dir)
+}
+
+/// Moves durable files from one directory to another, durably.
+pub fn move_all(from: &Path, to: &Path, names: &[String]) -> Result<()> {
+    let both = open_directory(from).and_then(|source| Ok((source, open_directory(to)?)));
+    let (source, target) = both.map_err(|e| unwritable(to, &e))?;
+    for name in names {
+        retry_on_intr(|| fs::renameat(&source, name, &target, name))
+            .map_err(|e| unwritable(&to.join(name), &e.into()))?;
+    }
+    file::sync_directory(target).and_then(|()| file::sync_directory(source)).map_err(|e| unwritable(to, &e))
 }
 
 /// Makes everything on a directory's filesystem durable.

@@ -109,8 +109,11 @@ impl Output {
         let probe = format!("{partial}/{TEMPORARY}");
         fs::mkdirat(&self.dir, &partial, Mode::from_raw_mode(0o755))?;
         let written = file::write_new(&self.dir, &probe, b"probe", 0o644);
-        let _ = fs::unlinkat(&self.dir, &probe, AtFlags::empty()); // may not be there; the next line tells
-        let removed = fs::unlinkat(&self.dir, &partial, AtFlags::REMOVEDIR);
+        let removed = fs::unlinkat(&self.dir, &probe, AtFlags::empty()).and(fs::unlinkat(
+            &self.dir,
+            &partial,
+            AtFlags::REMOVEDIR,
+        ));
         written.and(Ok(removed?))
     }
 

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::{Progress, Session};
+use rayon::prelude::*;
+
+use super::{Progress, Session, lanes, not_before_last};
 use crate::error::{Error, Kind, Result};
 use crate::journal::{
-    CertificateIntent, Event, IntentRecord, KeyRole, Ledger, Permit, PlanState, Purpose, RefusedRequest,
+    CertificateIntent, Event, IntentRecord, KeyRole, Ledger, PlanState, Purpose, RefusedRequest,
 };
 use crate::lint::CertificateKind;
 use crate::media::write::Output;
@@ -15,8 +17,11 @@ use crate::token::Key;
 use crate::verify::{self, Verified};
 use crate::x509::{Digest, Issuer, Status, Tbs};
 
-/// How many intents share an fsync. A crash burns at most this many serials.
+/// How many intents share an fsync. A crash burns the serials of three groups at most:
+/// one whose signatures were not recorded yet, one being signed, one to come.
 const GROUP: usize = 32;
+/// How many certificates are worth a session of the token's for themselves.
+const A_LANE: usize = 16;
 
 /// What a performed plan came to.
 #[derive(Debug)]
@@ -105,11 +110,10 @@ impl Session<'_> {
         let root_key = self.key(KeyRole::Root)?;
         let journal_key = self.key(KeyRole::Journal)?;
         let kept = self.home.keep_plan(&digest, &plan.to_bytes()?)?;
-        if self.home.journal.ledger().plan(&digest)?.is_none() {
-            self.home.journal.append(self.now(), vec![plan_event(plan, digest)])?;
-        }
+        let begun = self.home.journal.ledger().plan(&digest)?;
+        let begun = if begun.is_none() { vec![plan_event(plan, digest)] } else { Vec::new() };
         let released = self
-            .sign_fresh(digest, fresh, &root_key)
+            .sign_fresh(digest, begun, fresh, &root_key)
             .and_then(|()| self.verify_signed(digest, &plan.items, &root))
             .and_then(|finished| {
                 let released = finished.iter().map(|f| f.item.clone()).collect();
@@ -120,62 +124,64 @@ impl Session<'_> {
         Ok(Outcome { folder, released, burnt: remaining.burnt })
     }
 
-    fn sign_fresh(&mut self, plan: Digest, fresh: Vec<Prepared>, key: &Key) -> Result<()> {
+    /// Signs in groups. While the token is busy with one, the signatures of the group
+    /// before it and the intents of the one after it go on record, in one flush.
+    fn sign_fresh(&mut self, plan: Digest, begun: Vec<Event>, fresh: Vec<Prepared>, key: &Key) -> Result<()> {
         let total = fresh.len();
+        let most = self.world.lanes.min(total.div_ceil(A_LANE)).max(1);
+        let token = self.token.info().uri.clone();
+        let mut lanes = self.token.signers(most)?;
+        let (home, clock, stop) = (&mut *self.home, self.world.clock, self.world.stop);
+        let mut fresh = fresh.into_iter().map(|p| intent(plan, p)).peekable();
+        let mut next_group = || fresh.by_ref().take(GROUP).collect::<Vec<_>>();
         let mut done = 0;
-        let mut fresh = fresh.into_iter().peekable();
-        while fresh.peek().is_some() {
-            let intents = fresh.by_ref().take(GROUP).map(|p| intent(plan, p)).collect();
-            let permits = self.home.journal.intend(self.now(), intents)?;
-            self.sign_group(permits, key, &mut done, total)?;
-        }
-        Ok(())
-    }
+        let mut record = |signed: Vec<Event>, intents: Vec<CertificateIntent>| {
+            done += signed.len();
+            (self.world.progress)(Progress { done, total });
+            home.journal.intend(not_before_last(home, clock()), signed, intents)
+        };
 
-    /// Signs a group. Whatever ends it early, the signatures made are recorded
-    /// and the permits left over are given back, so that they are not open.
-    fn sign_group(&mut self, permits: Vec<Permit>, key: &Key, done: &mut usize, total: usize) -> Result<()> {
-        let mut permits = permits.into_iter();
-        let mut signed: Vec<Event> = Vec::new();
-        let mut result = Ok(());
-        while result.is_ok() {
-            if (self.world.stop)() {
-                result = Err(Error::interrupted());
-                break;
+        let mut permits = record(begun, next_group())?;
+        let mut signed = Vec::new();
+        while !permits.is_empty() {
+            let before = std::mem::take(&mut signed);
+            let (group, following) =
+                lanes::sign(&mut lanes, key, permits, stop, || record(before, next_group()));
+            // Where this failed, nothing more can be recorded: what was signed counts as
+            // issued by its intent.
+            let following = following?;
+            signed = group.events;
+            if let Err(error) = group.result {
+                record(signed, Vec::new())?;
+                let unused = group.unused.into_iter().chain(following).collect();
+                home.journal.withdraw(not_before_last(home, clock()), unused)?;
+                return Err(if error.kind == Kind::Integrity { error.at(&token) } else { error });
             }
-            let Some(permit) = permits.next() else { break };
-            match self.sign(key, permit) {
-                Ok(event) => {
-                    signed.push(event);
-                    *done += 1;
-                    (self.world.progress)(Progress { done: *done, total });
-                }
-                Err(error) => result = Err(error),
-            }
+            permits = following;
         }
-        let now = self.now();
-        if !signed.is_empty() {
-            self.home.journal.append(now, signed)?;
-        }
-        self.home.journal.withdraw(now, permits.collect())?;
-        result
+        record(signed, Vec::new()).map(drop)
     }
 
     /// Every signed item of the plan, joined from the record and verified.
     fn verify_signed(&mut self, plan: Digest, items: &[Item], root: &Issuer) -> Result<Vec<Finished>> {
         let now = self.now();
         let signed = signed_of(&plan, self.home.journal.ledger());
-        let mut finished = Vec::new();
-        for item in items {
-            let Some(record) = signed.get(&item.tbs.0[..]) else { continue };
+        let joined = items.iter().filter_map(|item| Some((item, signed.get(&item.tbs.0[..])?)));
+        let joined = joined.map(|(item, record)| {
             let tbs = Tbs::recorded(record.message.clone(), record.algorithm);
             let der = tbs.assemble(record.signature.as_deref().unwrap_or_default())?;
-            self.home.quarantine(&item.serial, &der)?;
-            let certificate = verify::verify(&tbs, &der, CertificateKind::Intermediate, root, now)
-                .map_err(|e| e.at(&item.file))?;
-            finished.push(Finished { item: item.clone(), certificate });
-        }
-        Ok(finished)
+            Ok((item, tbs, der))
+        });
+        let joined = joined.collect::<Result<Vec<_>>>()?;
+        self.home.quarantine(joined.iter().map(|(item, _, der)| (&item.serial, &der[..])))?;
+        joined
+            .par_iter()
+            .map(|(item, tbs, der)| {
+                let certificate = verify::verify(tbs, der, CertificateKind::Intermediate, root, now)
+                    .map_err(|e| e.at(&item.file))?;
+                Ok(Finished { item: (*item).clone(), certificate })
+            })
+            .collect()
     }
 }
 

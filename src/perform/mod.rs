@@ -4,20 +4,25 @@
 //! another implementation → released. A [`Session`] is one run with the keys
 //! unlocked.
 
+mod adopt;
 mod batch;
+mod lanes;
+mod own;
 mod release;
+mod renew;
 mod root;
 
+pub use adopt::{Takeover, judge_certificate};
 pub use batch::{Outcome, Remaining};
-pub use root::{RootSpec, journal_label, preview};
+pub use renew::{Renewal, journal_lags};
+pub use root::{RootSpec, check_label, journal_label, preview};
 
 use crate::error::{Error, Result};
 use crate::home::Home;
-use crate::journal::{Bytes, Consent, Event, Head, KeyRole, Ledger, Permit};
+use crate::journal::{Consent, Event, Head, KeyRole, Ledger, Permit};
 use crate::plan::{self, Item, Plan, Prepared};
 use crate::policy::Context;
 use crate::token::{Key, Token};
-use crate::verify::verify_signature;
 use crate::x509::{Digest, PublicKey, Time};
 
 /// What a session tells while it works.
@@ -36,7 +41,9 @@ pub struct World<'a> {
     /// 32 bytes of the operating system's randomness.
     pub entropy: &'a dyn Fn() -> Result<[u8; 32]>,
     /// Whether the operator asked to stop.
-    pub stop: &'a dyn Fn() -> bool,
+    pub stop: &'a (dyn Fn() -> bool + Sync),
+    /// How many signatures to make at a time.
+    pub lanes: usize,
     /// Told of each certificate signed.
     pub progress: &'a dyn Fn(Progress),
 }
@@ -89,8 +96,7 @@ impl<'a> Session<'a> {
     /// The clock, which never goes back within a session: a signature must not be
     /// lost because the system's clock was set meanwhile.
     fn now(&self) -> Time {
-        let now = (self.world.clock)();
-        self.ledger().last_time().map_or(now, |last| last.max(now))
+        not_before_last(self.home, (self.world.clock)())
     }
 
     /// What is on record by now.
@@ -118,15 +124,7 @@ impl<'a> Session<'a> {
     /// The seal that ends a session: it vouches for the index of a long journal too.
     fn close(&mut self, key: &Key) -> Result<Head> {
         let index = self.home.journal.index()?;
-        self.seal_with(key, index)
-    }
-
-    fn seal_with(&mut self, key: &Key, index: Option<Digest>) -> Result<Head> {
-        // One time for both lines: the seal covers it.
-        let now = self.now();
-        let permit = self.home.journal.intend_seal(now, index)?;
-        let signed = self.sign(key, permit)?;
-        self.home.journal.append(now, vec![signed])?;
+        self.seal_lines(key, index)?;
         let head = self.home.journal.head();
         self.token.store_data(&head_label(self.home), &head.to_json())?;
         // Last: where this is there, the session came to its end.
@@ -134,48 +132,54 @@ impl<'a> Session<'a> {
         Ok(head)
     }
 
+    fn seal_lines(&mut self, key: &Key, index: Option<Digest>) -> Result<()> {
+        // One time for both lines: the seal covers it.
+        let now = self.now();
+        let permit = self.home.journal.intend_seal(now, index)?;
+        let signed = self.sign(key, permit)?;
+        self.home.journal.append(now, vec![signed]).map(drop)
+    }
+
     /// A key of the home; it must be the one on record.
     fn key(&mut self, role: KeyRole) -> Result<Key> {
         let record = self.home.journal.ledger().key(role).cloned();
         let record = record.ok_or_else(|| Error::usage("home.no-root", "this home has no root yet"))?;
-        let key = self.token.find_key(&record.id)?.ok_or_else(|| {
+        self.found_key(&record.id, &record.label, record.public_key.as_ref())
+    }
+
+    fn found_key(&mut self, id: &[u8], label: &str, recorded: Option<&PublicKey>) -> Result<Key> {
+        let key = self.token.find_key(id)?.ok_or_else(|| {
             Error::token(
                 "token.no-such-key",
                 format!(
                     "{}: holds no private key with label '{}' and CKA_ID {}",
                     self.token.info().uri,
-                    crate::text::shown(&record.label),
-                    crate::text::hex(&record.id)
+                    crate::text::shown(label),
+                    crate::text::hex(id)
                 ),
             )
             .next("is this the token the root was made in? `anchorite token list` shows what is there")
         })?;
-        check_key(&key, record.public_key.as_ref())?;
+        check_key(&key, recorded)?;
         Ok(key)
     }
 
-    /// One signature against one permit. What the token gives is verified before it
-    /// goes on record as a signature; a wrong one goes on record as rejected and
+    /// One signature against one permit. A wrong one goes on record as rejected and
     /// ends the session.
     fn sign(&mut self, key: &Key, permit: Permit) -> Result<Event> {
-        let intent = permit.intent();
-        let (algorithm, message) = (permit.algorithm(), permit.message().to_vec());
-        let signature = self.token.sign(key, permit)?;
-        if verify_signature(&key.public_key, algorithm, &message, &signature).is_ok() {
-            return Ok(Event::Signed { intent, signature: Bytes(signature) });
+        let (event, verdict) = lanes::sign_one(self.token, key, permit)?;
+        match verdict {
+            Ok(()) => Ok(event),
+            Err(wrong) => {
+                self.home.journal.append(self.now(), vec![event])?;
+                Err(wrong.at(&self.token.info().uri))
+            }
         }
-        let reason = "does not verify under the key's public key".to_string();
-        let rejected = Event::Rejected { intent, signature: Bytes(signature), reason };
-        self.home.journal.append(self.now(), vec![rejected])?;
-        Err(Error::integrity(
-            "token.wrong-signature",
-            format!(
-                "{}: returned a signature that does not verify; it is on record as rejected",
-                self.token.info().uri
-            ),
-        )
-        .next("stop the ceremony: the token is broken, or it is not the token it claims to be"))
     }
+}
+
+fn not_before_last(home: &Home, now: Time) -> Time {
+    home.journal.ledger().last_time().map_or(now, |last| last.max(now))
 }
 
 /// Decides a plan's items again on today's policy and journal: see [`plan::prepare`].

@@ -28,7 +28,7 @@ impl Session<'_> {
         journal_key: &Key,
         output: Output,
     ) -> Result<PathBuf> {
-        self.seal_with(journal_key, None)?;
+        self.seal_lines(journal_key, None)?;
         let now = self.now();
         let journal_certificate = self.home.journal_certificate()?;
         let members = finished.iter().map(|f| self.member(&f.item, &f.certificate.get().der));
@@ -60,9 +60,7 @@ impl Session<'_> {
         let files = prepared.finish(p7s);
         self.check_as_anybody(&files, root, plan.rehearsal())?;
         let folder = output.write(&files, MANIFEST)?;
-        for f in &finished {
-            self.home.file_issued(&f.item.serial, &f.certificate.get().der)?;
-        }
+        self.home.leave_quarantine(finished.iter().map(|f| &f.item.serial))?;
         let sums = Digest::of(&sums);
         self.home.journal.append(self.now(), vec![Event::Released { plan: digest, folder: name, sums }])?;
         self.close(journal_key)?;

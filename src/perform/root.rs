@@ -2,33 +2,21 @@
 //! its key exists, so that no key is ever orphaned, and a crash at any point is
 //! taken up again by running the same command.
 
-use const_oid::db::{rfc5280, rfc5912};
-use der::asn1::{ObjectIdentifier, OctetString};
-use x509_cert::ext::Extension;
-use x509_cert::ext::pkix::{
-    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectKeyIdentifier,
-};
-
 use super::Session;
+use super::own::{journal_tbs, root_extensions, shortened};
 use crate::error::{Error, Result};
-use crate::journal::{Bytes, CertificateIntent, Event, Head, KeyRole, Purpose, RootDecision};
+use crate::journal::{Bytes, Event, Head, KeyRole, Purpose, RootDecision};
 use crate::lint::{CertificateKind, Linted, lint};
 use crate::text;
 use crate::token::Key;
-use crate::verify;
-use crate::x509::certificate::extension;
 use crate::x509::{
     CertificateSpec, Issuer, KeyAlgorithm, Name, PublicKey, Seconds, Serial, SignatureAlgorithm, Tbs, Time,
 };
 
-/// RFC 9336 §3.1: id-kp-documentSigning, all that the journal's key may do.
-const DOCUMENT_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.36");
 /// notBefore lies a little back, for clocks that lag.
-const BACKDATE: Seconds = Seconds(300);
+pub(super) const BACKDATE: Seconds = Seconds(300);
 /// A root must outlive the session that makes it, or its key is orphaned.
 const SHORTEST: Seconds = Seconds(3600);
-/// ub-common-name of RFC 5280 appendix A.
-const COMMON_NAME_MAXIMUM: usize = 64;
 /// The longest CKA_LABEL that is given.
 const LABEL_MAXIMUM: usize = 64;
 
@@ -55,7 +43,7 @@ impl RootSpec {
         let not_after = now + self.ttl;
         let subject = if rehearsal { rehearsal_name(&self.subject)? } else { self.subject.clone() };
         let (serial, journal_serial) = serials;
-        check_label(&self.label)?;
+        check_label("--label", &self.label)?;
         let decision = RootDecision {
             subject: Bytes(subject.as_der().to_vec()),
             algorithm: self.algorithm.to_string(),
@@ -69,7 +57,8 @@ impl RootSpec {
         let placeholder = placeholder(self.algorithm)?;
         root_tbs(&decision, &placeholder).map_err(unfit)?;
         let issuer = preview_issuer(&decision, &placeholder)?;
-        journal_tbs(&decision, &issuer, &journal_placeholder()?).map_err(unfit)?;
+        journal_tbs(&issuer, decision.journal_serial.clone(), issuer.not_before, &journal_placeholder()?)
+            .map_err(unfit)?;
         Ok(decision)
     }
 
@@ -91,17 +80,17 @@ fn unfit(error: Error) -> Error {
 }
 
 /// PKCS#11 takes any label; people and other tools take fewer.
-fn check_label(label: &str) -> Result<()> {
+pub fn check_label(option: &str, label: &str) -> Result<()> {
     let found = text::shown(label);
     if found == label && !label.trim().is_empty() && label.chars().count() <= LABEL_MAXIMUM {
         return Ok(());
     }
-    Err(Error::usage("root.label", format!("--label '{found}': cannot be a key's label"))
+    Err(Error::usage("root.label", format!("{option} '{found}': cannot be a key's label"))
         .next("use 1 to 64 printable Latin characters without a backslash"))
 }
 
 /// A certificate cannot end later than the year 9999 (RFC 5280 §4.1.2.5).
-fn check_ttl(now: Time, ttl: Seconds) -> Result<()> {
+pub(super) fn check_ttl(now: Time, ttl: Seconds) -> Result<()> {
     let longest = Time::from_unix(u64::MAX) - now;
     if (SHORTEST..=longest).contains(&ttl) {
         return Ok(());
@@ -135,7 +124,8 @@ impl Session<'_> {
         let root = Issuer::from_der(&der)?;
         self.home.write_certificate("root.pem", &der)?;
 
-        let tbs = journal_tbs(&decision, &root, &journal_key.public_key)?;
+        let serial = decision.journal_serial.clone();
+        let tbs = journal_tbs(&root, serial, root.not_before, &journal_key.public_key)?;
         let der = self.own_certificate(
             Purpose::JournalCertificate,
             CertificateKind::Journal,
@@ -149,7 +139,7 @@ impl Session<'_> {
     }
 
     /// On record, then generated; or found again after a crash.
-    fn make_key(&mut self, role: KeyRole, algorithm: KeyAlgorithm, label: &str) -> Result<Key> {
+    pub(super) fn make_key(&mut self, role: KeyRole, algorithm: KeyAlgorithm, label: &str) -> Result<Key> {
         if self.home.journal.ledger().key(role).is_some_and(|k| k.public_key.is_some()) {
             return self.key(role);
         }
@@ -170,50 +160,10 @@ impl Session<'_> {
         Ok(key)
     }
 
-    /// Signs one of the home's own certificates, or takes it from the record.
-    fn own_certificate(
-        &mut self,
-        purpose: Purpose,
-        kind: CertificateKind,
-        tbs: Linted<Tbs>,
-        issuer: Option<&Issuer>,
-        key: &Key,
-    ) -> Result<Vec<u8>> {
-        let planned = Tbs::recorded(tbs.get().as_der().to_vec(), tbs.get().signature());
-        if self.home.journal.ledger().own_certificate(purpose).is_none() {
-            let intent =
-                CertificateIntent { purpose, tbs, plan: None, request: None, cluster: None, policy: None };
-            let permits = self.home.journal.intend(self.now(), vec![intent])?;
-            for permit in permits {
-                let signed = self.sign(key, permit)?;
-                self.append(signed)?;
-            }
-        }
-        let record = self.home.journal.ledger().own_certificate(purpose);
-        let signature = record.and_then(|r| r.signature.clone()).unwrap_or_default();
-        let der = planned.assemble(&signature)?;
-        let itself;
-        let issuer = match issuer {
-            Some(issuer) => issuer,
-            None => {
-                itself = Issuer::from_der(&der)?;
-                &itself
-            }
-        };
-        let now = self.now();
-        let verified = verify::verify(&planned, &der, kind, issuer, now)?;
-        self.home.file_issued(&verified.get().serial, &der)?;
-        Ok(der)
-    }
-
     fn new_id(&mut self) -> Result<Vec<u8>> {
         let own = self.token.random(20)?.unwrap_or_default();
         let system = (self.world.entropy)()?;
         Ok(Serial::from_entropy(&system, &own).as_bytes().to_vec())
-    }
-
-    fn append(&mut self, event: Event) -> Result<()> {
-        self.home.journal.append(self.now(), vec![event]).map(drop)
     }
 }
 
@@ -230,20 +180,7 @@ fn rehearsal_name(subject: &Name) -> Result<Name> {
     subject.with_common_name(&shortened(common_name, " REHEARSAL"))
 }
 
-/// The name with a suffix, within the upper bound.
-fn shortened(common_name: &str, suffix: &str) -> String {
-    let room = COMMON_NAME_MAXIMUM.saturating_sub(suffix.len());
-    common_name.chars().take(room).collect::<String>() + suffix
-}
-
 fn root_tbs(decision: &RootDecision, key: &PublicKey) -> Result<Linted<Tbs>> {
-    let constraints = BasicConstraints { ca: true, path_len_constraint: decision.path_len };
-    let usage = KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign);
-    let extensions = vec![
-        extension(rfc5280::ID_CE_BASIC_CONSTRAINTS, true, &constraints)?,
-        extension(rfc5280::ID_CE_KEY_USAGE, true, &usage)?,
-        subject_key_id(&key.key_id())?,
-    ];
     let subject = decision.subject()?;
     let spec = CertificateSpec {
         serial: decision.serial.clone(),
@@ -253,49 +190,9 @@ fn root_tbs(decision: &RootDecision, key: &PublicKey) -> Result<Linted<Tbs>> {
         not_after: decision.not_after,
         subject,
         public_key: key.clone(),
-        extensions,
+        extensions: root_extensions(decision.path_len, &key.key_id())?,
     };
     Ok(lint(spec.to_tbs()?, CertificateKind::Root, None)?)
-}
-
-fn journal_tbs(decision: &RootDecision, root: &Issuer, key: &PublicKey) -> Result<Linted<Tbs>> {
-    let subject = decision.subject()?;
-    let common_name = shortened(subject.common_name().unwrap_or("Root"), " journal");
-    let aki = AuthorityKeyIdentifier {
-        key_identifier: Some(octets(&root.key_id)?),
-        authority_cert_issuer: None,
-        authority_cert_serial_number: None,
-    };
-    let extensions = vec![
-        extension(
-            rfc5280::ID_CE_BASIC_CONSTRAINTS,
-            true,
-            &BasicConstraints { ca: false, path_len_constraint: None },
-        )?,
-        extension(rfc5280::ID_CE_KEY_USAGE, true, &KeyUsage(KeyUsages::DigitalSignature.into()))?,
-        extension(rfc5912::ID_CE_EXT_KEY_USAGE, true, &ExtendedKeyUsage(vec![DOCUMENT_SIGNING]))?,
-        subject_key_id(&key.key_id())?,
-        extension(rfc5280::ID_CE_AUTHORITY_KEY_IDENTIFIER, false, &aki)?,
-    ];
-    let spec = CertificateSpec {
-        serial: decision.journal_serial.clone(),
-        signature: root.signature,
-        issuer: root.subject.clone(),
-        not_before: root.not_before,
-        not_after: root.not_after,
-        subject: subject.with_common_name(&common_name)?,
-        public_key: key.clone(),
-        extensions,
-    };
-    Ok(lint(spec.to_tbs()?, CertificateKind::Journal, Some(root))?)
-}
-
-fn subject_key_id(id: &[u8]) -> Result<Extension> {
-    extension(rfc5280::ID_CE_SUBJECT_KEY_IDENTIFIER, false, &SubjectKeyIdentifier(octets(id)?))
-}
-
-fn octets(bytes: &[u8]) -> Result<OctetString> {
-    OctetString::new(bytes).map_err(|e| Error::usage("certificate.key-id", format!("key id: {e}")))
 }
 
 fn signature_of(key: &PublicKey) -> Result<SignatureAlgorithm> {
@@ -322,7 +219,7 @@ fn preview_issuer(decision: &RootDecision, key: &PublicKey) -> Result<Issuer> {
 }
 
 /// As [`placeholder`], for the journal's key: twice the base point of P-256.
-fn journal_placeholder() -> Result<PublicKey> {
+pub(super) fn journal_placeholder() -> Result<PublicKey> {
     const P256: &str = "047cf27b188d034f7e8a52380304b51ac3c08969e277f21b35a60b48fc4766997807775510db8ed040293d9ac69f7430dbba7dade63ce982299e04b79d227873d1";
     PublicKey::from_ec_point(KeyAlgorithm::P256, &crate::text::unhex(P256).unwrap_or_default())
 }

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use rcgen::{KeyPair, PublicKeyData as _, SigningKey as _};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -17,7 +18,7 @@ use crate::lint::fixtures::{NOW, key, time};
 use crate::media::{Output, check_output};
 use crate::plan::Frame;
 use crate::policy::decide_all;
-use crate::token::{KeyAttributes, ObjectInfo, TokenInfo};
+use crate::token::{KeyAttributes, ObjectInfo, Signer, TokenInfo};
 use crate::x509::{KeyAlgorithm, Name, Seconds, Serial};
 
 /// P-256 keys in memory.
@@ -45,7 +46,18 @@ impl Soft {
     }
 }
 
+impl Signer for Soft {
+    fn sign(&mut self, key: &Key, permit: Permit) -> Result<Vec<u8>> {
+        let message = if self.good == 0 { b"something else" } else { permit.message() };
+        self.good = self.good.saturating_sub(1);
+        Ok(self.keys[&key.id].1.sign(message).unwrap())
+    }
+}
+
 impl Token for Soft {
+    fn signers(&mut self, _: usize) -> Result<Vec<Box<dyn Signer + '_>>> {
+        Ok(vec![Box::new(self)])
+    }
     fn info(&self) -> &TokenInfo {
         &self.info
     }
@@ -80,11 +92,6 @@ impl Token for Soft {
         self.keys.insert(permit.id().to_vec(), (permit.label().into(), key()));
         Ok(self.find_key(permit.id())?.unwrap())
     }
-    fn sign(&mut self, key: &Key, permit: Permit) -> Result<Vec<u8>> {
-        let message = if self.good == 0 { b"something else" } else { permit.message() };
-        self.good = self.good.saturating_sub(1);
-        Ok(self.keys[&key.id].1.sign(message).unwrap())
-    }
     fn store_data(&mut self, label: &str, value: &[u8]) -> Result<bool> {
         self.data.insert(label.into(), value.into());
         Ok(true)
@@ -102,7 +109,7 @@ struct Scene {
     /// Seconds that the clock goes at each look.
     step: Cell<i64>,
     /// Looks until the operator asks to stop.
-    patience: Cell<usize>,
+    patience: AtomicUsize,
     drawn: Cell<u8>,
 }
 
@@ -114,7 +121,7 @@ impl Scene {
             token: Soft::new(),
             clock: Cell::new(time(NOW)),
             step: Cell::new(0),
-            patience: Cell::new(usize::MAX),
+            patience: AtomicUsize::new(usize::MAX),
             drawn: Cell::new(0),
         };
         let new = NewHome {
@@ -164,12 +171,12 @@ impl Scene {
             self.drawn.set(self.drawn.get() + 1);
             Ok([self.drawn.get(); 32])
         };
+        let patience = &self.patience;
         let stop = || {
-            let left = self.patience.get();
-            self.patience.set(left.saturating_sub(1));
-            left == 0
+            let less = |left: usize| Some(left.saturating_sub(1));
+            patience.fetch_update(Relaxed, Relaxed, less).is_ok_and(|left| left == 0)
         };
-        let world = World { clock: &clock, entropy: &entropy, stop: &stop, progress: &|_| {} };
+        let world = World { clock: &clock, entropy: &entropy, stop: &stop, progress: &|_| {}, lanes: 2 };
         work(&mut Session::begin(&mut home, &mut self.token, world, consent)?)
     }
 
@@ -341,10 +348,10 @@ fn a_signature_that_does_not_verify_is_on_record_and_ends_it() {
 fn an_interrupt_comes_between_signatures_and_leaves_nothing_open() {
     let mut scene = Scene::new();
     let plan = scene.plan(&["east", "north", "west"]);
-    scene.patience.set(2);
+    scene.patience.store(2, Relaxed);
     let error = scene.perform(&plan).unwrap_err();
     assert_eq!(error.kind.exit_code(), 130);
-    scene.patience.set(usize::MAX);
+    scene.patience.store(usize::MAX, Relaxed);
     assert_eq!(scene.open().journal.ledger().open_intents().count(), 0);
     let outcome = scene.perform(&plan).unwrap();
     assert_eq!((outcome.released.len(), outcome.burnt.len()), (3, 0));

@@ -1,6 +1,8 @@
 //! Making a plan, and making sure again, when it is performed, that today's
 //! policy and journal would give the very same bytes.
 
+use rayon::prelude::*;
+
 use super::file::{MAXIMUM_AGE, Plan};
 use super::{Item, Refused, RefusedBy};
 use crate::error::{Error, Result};
@@ -47,10 +49,12 @@ pub fn make(
     serials: Vec<Serial>,
     unusable: Vec<Refused>,
 ) -> Result<Plan> {
+    let each = requests.par_iter().zip(decisions).zip(serials);
+    let planned = each.map(|((request, decision), serial)| planned(context, request, decision, serial));
     let mut items = Vec::new();
     let mut refused = unusable;
-    for ((request, decision), serial) in requests.iter().zip(decisions).zip(serials) {
-        match planned(context, request, decision, serial)? {
+    for (item, decision) in planned.collect::<Result<Vec<_>>>()?.into_iter().zip(decisions) {
+        match item {
             Some(item) => items.push(item),
             None => refused.push(refusal(decision)),
         }
@@ -74,10 +78,10 @@ pub fn make(
 /// no verifier would take is refused like any other, not found out when it is signed.
 pub fn decide(context: &Context<'_>, requests: &[Request]) -> Result<Vec<Decision>> {
     let mut decisions = decide_all(context, requests)?;
-    for decision in &mut decisions {
+    decisions.par_iter_mut().for_each(|decision| {
         let Some(why) = decision.grant.as_ref().and_then(|grant| trial(context, grant, decision.digest))
         else {
-            continue;
+            return;
         };
         let message = format!("the certificate would not pass its lints: {why}");
         decision.grant = None;
@@ -89,7 +93,7 @@ pub fn decide(context: &Context<'_>, requests: &[Request]) -> Result<Vec<Decisio
             why,
             "none",
         ));
-    }
+    });
     Ok(decisions)
 }
 
@@ -121,10 +125,10 @@ pub fn prepare(
         return Ok(Vec::new());
     }
     fresh_enough(plan, today)?;
-    let requests = items.iter().map(read_again).collect::<Result<Vec<_>>>()?;
+    let requests = items.par_iter().map(read_again).collect::<Result<Vec<_>>>()?;
     let decisions = decide_all(context, &requests)?;
     items
-        .iter()
+        .par_iter()
         .zip(requests)
         .zip(&decisions)
         .map(|((item, request), decision)| {

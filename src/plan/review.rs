@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use rayon::prelude::*;
+
 use super::Plan;
 use crate::error::Result;
 use crate::text::shown;
@@ -27,8 +29,9 @@ pub fn render(plan: &Plan, root: &Issuer, findings: &dyn Fn(&Digest) -> Vec<Stri
         line(&mut out, &format!("policy    {}: {text}", shown(policy)));
     }
     line(&mut out, &format!("to sign   {}, refused {}", plan.items.len(), plan.refused.len()));
-    for (number, item) in plan.items.iter().enumerate() {
-        let tbs = describe_tbs(&item.tbs.0)?;
+    let described =
+        plan.items.par_iter().map(|item| describe_tbs(&item.tbs.0)).collect::<Result<Vec<_>>>()?;
+    for (number, (item, tbs)) in plan.items.iter().zip(described).enumerate() {
         let request = Digest::of(&item.request.0);
         line(&mut out, "");
         line(

@@ -48,6 +48,10 @@ pub struct TokenConfig {
     /// How many people type a part of the PIN.
     #[serde(default = "one", deserialize_with = "parts")]
     pub pin_parts: u8,
+    /// How many signatures of a batch are made at a time, each in a session of its
+    /// own; without it as many as the host has cores.
+    #[serde(default, deserialize_with = "sessions")]
+    pub sessions: Option<u8>,
 }
 
 /// `[ceremony]`
@@ -151,6 +155,13 @@ fn parts<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<u8, D::Error> {
     }
 }
 
+fn sessions<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<Option<u8>, D::Error> {
+    match u8::deserialize(d)? {
+        n @ 1..=64 => Ok(Some(n)),
+        n => Err(D::Error::custom(format!("found {n}, want 1 to 64 sessions"))),
+    }
+}
+
 /// `1MiB` and the like.
 fn size<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<u64, D::Error> {
     worded(d, "a size such as \"512KiB\" or \"1MiB\"", |text| {
@@ -189,6 +200,7 @@ mod tests {
             "[token]\nuri = \"pkcs11:token=x\"\nmodule-sha256 = \"00\"",
             "[token]\nuri = \"pkcs11:token=x\"\npin-env = \"1234\"",
             "[token]\nuri = \"pkcs11:token=x\"\npin-parts = 0",
+            "[token]\nuri = \"pkcs11:token=x\"\nsessions = 0",
             "[token]\nuri = \"pkcs11:token=x\"\n[limits]\nfile-size = \"1MB\"",
             "[token]\nuri = \"pkcs11:token=x\"\n[ceremony]\nunattended = \"yes\"",
         ] {

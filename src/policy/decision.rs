@@ -24,7 +24,7 @@ pub struct Context<'a> {
     /// The root.
     pub issuer: &'a Issuer,
     /// What was ever certified.
-    pub history: &'a dyn History,
+    pub history: &'a (dyn History + Sync),
     /// The time of the decision.
     pub now: Time,
 }

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::prelude::*;
+
 use super::documents::{self, Entry, Manifest, Receipt, VERSION};
 use super::folder::{self, Against, keep};
 use super::{
@@ -13,7 +15,7 @@ use crate::text::shown;
 use crate::x509::{Digest, Time};
 
 /// The checks that need cryptography. Certificates are DER.
-pub trait Judge {
+pub trait Judge: Sync {
     /// Validates the path, leaf first, up to the trusted root (RFC 5280 §6);
     /// everything in it must be valid at that moment.
     fn path(&self, chain: &[&[u8]], root: &[u8], at: Time) -> Result<()>;
@@ -181,12 +183,17 @@ fn check_clusters(files: &Folder, manifest: Option<&Manifest>, against: &Against
     let present = files.keys().filter_map(|path| path.split_once('/')).map(|(folder, _)| folder);
     let entries = manifest.map_or(&[] as &[Entry], |m| &m.cluster);
     let all: BTreeSet<&str> = present.chain(entries.iter().map(|e| e.name.as_str())).collect();
-    for cluster in all.into_iter().filter(|name| *name != JOURNAL) {
+    let all: Vec<&str> = all.into_iter().filter(|name| *name != JOURNAL).collect();
+    let looked_at = all.par_iter().map(|cluster| {
         let place = format!("{}/", shown(cluster));
+        let beneath = format!("{cluster}/");
         let inside = files
-            .iter()
-            .filter_map(|(path, bytes)| Some((path.strip_prefix(cluster)?.strip_prefix('/')?, *bytes)));
+            .range(beneath.as_str()..)
+            .map_while(|(path, bytes)| Some((path.strip_prefix(&beneath)?, *bytes)));
         let seen = folder::check(&place, &inside.collect(), against);
+        (place, seen)
+    });
+    for (place, seen) in looked_at.collect::<Vec<_>>() {
         report.rehearsal |= seen.rehearsal;
         report.errors.extend(seen.errors);
         if let (Some(receipt), Some(manifest)) = (&seen.receipt, manifest) {

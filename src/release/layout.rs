@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use super::certificate::facts;
 use super::documents::{self, Consumer, Entry, Manifest, Receipt, VERSION};
 use super::{
@@ -66,9 +68,11 @@ pub fn prepare(input: &ReleaseInput) -> Result<Prepared> {
         insert_new(&mut files, format!("{JOURNAL}/{path}"), bytes.clone())?;
     }
     let mut entries = Vec::new();
-    for member in &input.members {
+    let laid_out = input.members.par_iter().map(|member| {
         names::cluster(&member.cluster)?;
-        let (entry, folder) = lay_out_member(input, member)?;
+        lay_out_member(input, member)
+    });
+    for (member, (entry, folder)) in input.members.iter().zip(laid_out.collect::<Result<Vec<_>>>()?) {
         for (name, bytes) in folder {
             insert_new(&mut files, format!("{}/{name}", member.cluster), bytes)?;
         }

@@ -2,6 +2,7 @@
 
 pub mod pin;
 pub mod pkcs11;
+pub mod rules;
 pub mod uri;
 
 use secrecy::SecretString;
@@ -58,8 +59,18 @@ pub struct KeyAttributes {
     pub never_extractable: Option<bool>,
     /// CKA_LOCAL
     pub local: Option<bool>,
+    /// CKA_PRIVATE
+    pub private: Option<bool>,
+    /// CKA_TOKEN
+    pub token: Option<bool>,
+    /// CKA_MODIFIABLE
+    pub modifiable: Option<bool>,
+    /// CKA_COPYABLE
+    pub copyable: Option<bool>,
     /// CKA_SIGN
     pub sign: Option<bool>,
+    /// CKA_SIGN_RECOVER
+    pub sign_recover: Option<bool>,
     /// CKA_DECRYPT
     pub decrypt: Option<bool>,
     /// CKA_UNWRAP
@@ -68,6 +79,51 @@ pub struct KeyAttributes {
     pub derive: Option<bool>,
     /// CKA_ALWAYS_AUTHENTICATE
     pub always_authenticate: Option<bool>,
+    /// CKA_ALLOWED_MECHANISMS, fit for a terminal.
+    pub mechanisms: Option<Vec<String>>,
+}
+
+/// A private key as a token describes it, whether or not it is one to sign with.
+#[derive(Debug, Clone)]
+pub struct KeyDescription {
+    /// CKA_LABEL, fit for a terminal.
+    pub label: String,
+    /// CKA_ID
+    pub id: Vec<u8>,
+    /// Its protection.
+    pub attributes: KeyAttributes,
+    /// The kind of key that the private key itself says it is.
+    pub told: Option<KeyAlgorithm>,
+    /// The different public keys that it tells, or that lie under the same CKA_ID.
+    pub public_keys: Vec<PublicKey>,
+}
+
+/// What a token says of its PINs and itself (CK_TOKEN_INFO's flags).
+#[expect(clippy::struct_excessive_bools, reason = "they are flags")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct TokenFlags {
+    /// CKF_RNG
+    pub rng: bool,
+    /// CKF_LOGIN_REQUIRED
+    pub login_required: bool,
+    /// CKF_USER_PIN_INITIALIZED
+    pub user_pin_initialised: bool,
+    /// CKF_USER_PIN_TO_BE_CHANGED
+    pub user_pin_to_be_changed: bool,
+    /// CKF_USER_PIN_COUNT_LOW
+    pub user_pin_count_low: bool,
+    /// CKF_USER_PIN_FINAL_TRY
+    pub user_pin_final_try: bool,
+    /// CKF_USER_PIN_LOCKED
+    pub user_pin_locked: bool,
+    /// CKF_SO_PIN_TO_BE_CHANGED
+    pub so_pin_to_be_changed: bool,
+    /// CKF_SO_PIN_COUNT_LOW
+    pub so_pin_count_low: bool,
+    /// CKF_SO_PIN_FINAL_TRY
+    pub so_pin_final_try: bool,
+    /// CKF_SO_PIN_LOCKED
+    pub so_pin_locked: bool,
 }
 
 /// A private key found on a token, with the public key that belongs to it.
@@ -85,10 +141,18 @@ pub struct Key {
     pub attributes: KeyAttributes,
 }
 
+/// A way to sign with a token, each signature against a permit of the journal.
+pub trait Signer: Send {
+    /// Signs the permit's bytes. ECDSA signatures come back as DER (RFC 3279 §2.2.3).
+    fn sign(&mut self, key: &Key, permit: Permit) -> Result<Vec<u8>>;
+}
+
 /// A token: generates keys and signs, each against a permit of the journal.
-pub trait Token {
+pub trait Token: Signer {
     /// What it says of itself.
     fn info(&self) -> &TokenInfo;
+    /// Up to so many ways to sign at the same time; at least one.
+    fn signers(&mut self, most: usize) -> Result<Vec<Box<dyn Signer + '_>>>;
     /// Randomness of the token's own, without login; `None` where it has none to give.
     fn random(&mut self, length: usize) -> Result<Option<Vec<u8>>>;
     /// Whether the token can generate and use such a key; an error names what is missing.
@@ -106,12 +170,16 @@ pub trait Token {
     /// Generates the key pair: private, sensitive, non-extractable, sign-only; or
     /// takes the one that a run which was broken off made against the same intent.
     fn generate(&mut self, permit: KeyPermit) -> Result<Key>;
-    /// Signs the permit's bytes. ECDSA signatures come back as DER (RFC 3279 §2.2.3).
-    fn sign(&mut self, key: &Key, permit: Permit) -> Result<Vec<u8>>;
     /// Keeps a small public data object (CKO_DATA) under this label, replacing an
     /// older one; `false` where the token cannot.
     fn store_data(&mut self, label: &str, value: &[u8]) -> Result<bool>;
     /// Reads it back. Empty where there is none; several where a crash came between
     /// writing the newer and removing the older one: the caller can tell them apart.
     fn load_data(&mut self, label: &str) -> Result<Vec<Vec<u8>>>;
+}
+
+impl<S: Signer + ?Sized> Signer for &mut S {
+    fn sign(&mut self, key: &Key, permit: Permit) -> Result<Vec<u8>> {
+        (**self).sign(key, permit)
+    }
 }

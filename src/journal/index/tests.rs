@@ -284,3 +284,15 @@ fn buckets_are_numbered_by_the_first_digits() {
     assert_eq!([0, 1, 16, 256, 4096].map(depth), [0, 0, 1, 2, 3]);
     assert_eq!([0, 4, 5, 64, 65, 1024].map(depth_for), [0, 0, 1, 1, 2, 2]);
 }
+
+#[test]
+fn a_renewal_is_judged_behind_an_index_too() {
+    let mut disk = Disk::new();
+    disk.session("one", &["east"]);
+    assert!(indexed(&disk.open()));
+    let (now, root) = (disk.script.now, Purpose::RootCertificate);
+    let same_end = disk.script.renewal(root, 1, "440101000000Z");
+    let error = disk.open().append(now, vec![same_end]).unwrap_err();
+    assert!(error.message.contains("does not renew"), "{error}");
+    disk.open().append(now, vec![disk.script.renewal(root, 1, "20540101000000Z")]).unwrap();
+}

@@ -1,7 +1,8 @@
 //! The journal's file: it grows, each growth durable before the next step.
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{self, Mode, OFlags};
@@ -70,6 +71,23 @@ impl AppendFile {
         Ok(())
     }
 
+    /// Writes everything from this place on once more, the same bytes. After a flush
+    /// that failed the kernel takes them for written though the disk may not hold
+    /// them, and no later flush would write them.
+    pub fn rewrite(&mut self, from: u64) -> Result<()> {
+        let path = self.path.clone();
+        self.attempt(|_| {
+            // What is open for appending is written to at its end alone.
+            let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+            let mut file = File::from(retry_on_intr(|| fs::open(&path, flags, Mode::empty()))?);
+            let mut bytes = Vec::new();
+            file.seek(SeekFrom::Start(from))?;
+            file.read_to_end(&mut bytes)?;
+            file.write_all_at(&bytes, from)?;
+            Ok(retry_on_intr(|| fs::fdatasync(&file))?)
+        })
+    }
+
     /// The file's length in bytes.
     pub fn len(&self) -> u64 {
         self.len
@@ -113,6 +131,7 @@ mod tests {
         file.append(b"thr").unwrap();
         file.truncate(8).unwrap();
         assert_eq!(file.truncate(9).unwrap_err().id, "journal.write");
+        file.rewrite(4).unwrap();
         file.append(b"end\n").unwrap();
         assert_eq!((file.len(), std::fs::read(&path).unwrap()), (12, b"one\ntwo\nend\n".to_vec()));
     }

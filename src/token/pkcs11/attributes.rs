@@ -6,6 +6,7 @@ use cryptoki::session::Session;
 
 use super::errors::explained;
 use crate::error::Result;
+use crate::text::shown;
 use crate::token::KeyAttributes;
 
 /// One attribute. `None` where the token does not say, or says what is not
@@ -61,11 +62,27 @@ pub(super) fn protection(session: &Session, key: ObjectHandle) -> Result<KeyAttr
         always_sensitive: flag(AttributeType::AlwaysSensitive)?,
         never_extractable: flag(AttributeType::NeverExtractable)?,
         local: flag(AttributeType::Local)?,
+        private: flag(AttributeType::Private)?,
+        token: flag(AttributeType::Token)?,
+        modifiable: flag(AttributeType::Modifiable)?,
+        copyable: flag(AttributeType::Copyable)?,
         sign: flag(AttributeType::Sign)?,
+        sign_recover: flag(AttributeType::SignRecover)?,
         decrypt: flag(AttributeType::Decrypt)?,
         unwrap: flag(AttributeType::Unwrap)?,
         derive: flag(AttributeType::Derive)?,
         always_authenticate: flag(AttributeType::AlwaysAuthenticate)?,
+        mechanisms: mechanisms(session, key)?,
+    })
+}
+
+/// CKA_ALLOWED_MECHANISMS, which is new enough for a token not to know of it.
+fn mechanisms(session: &Session, key: ObjectHandle) -> Result<Option<Vec<String>>> {
+    Ok(match read(session, key, AttributeType::AllowedMechanisms)? {
+        Some(Attribute::AllowedMechanisms(list)) => {
+            Some(list.iter().map(|m| shown(&m.to_string())).collect())
+        }
+        _ => None,
     })
 }
 
@@ -77,6 +94,11 @@ fn flag(session: &Session, key: ObjectHandle, kind: AttributeType) -> Result<Opt
             | Attribute::AlwaysSensitive(value)
             | Attribute::NeverExtractable(value)
             | Attribute::Local(value)
+            | Attribute::Private(value)
+            | Attribute::Token(value)
+            | Attribute::Modifiable(value)
+            | Attribute::Copyable(value)
+            | Attribute::SignRecover(value)
             | Attribute::Sign(value)
             | Attribute::Decrypt(value)
             | Attribute::Unwrap(value)

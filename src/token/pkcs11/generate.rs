@@ -181,11 +181,17 @@ mod tests {
         always_sensitive: Some(true),
         never_extractable: Some(true),
         local: Some(true),
+        private: Some(true),
+        token: Some(true),
+        modifiable: None,
+        copyable: None,
         sign: Some(true),
+        sign_recover: Some(false),
         decrypt: Some(false),
         unwrap: Some(false),
         derive: Some(false),
         always_authenticate: None,
+        mechanisms: None,
     };
 
     #[test]

@@ -6,7 +6,8 @@ use super::errors::explained;
 use super::{Pkcs11, at_token, attributes, public_key};
 use crate::error::{Error, Result};
 use crate::text::{hex, shown_bytes};
-use crate::token::Key;
+use crate::token::uri::Pkcs11Uri;
+use crate::token::{Key, KeyDescription};
 use crate::x509::PublicKey;
 
 impl Pkcs11 {
@@ -29,7 +30,39 @@ impl Pkcs11 {
         }
     }
 
-    /// A [`Key`] that [`Pkcs11::handle_of`] will know.
+    /// Every private key that the URI means, by label and CKA_ID, after login.
+    pub fn describe_keys(&self, uri: &Pkcs11Uri) -> Result<Vec<KeyDescription>> {
+        let mut template = vec![Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Token(true)];
+        template.extend(uri.object.as_ref().map(|label| Attribute::Label(label.as_bytes().to_vec())));
+        template.extend(uri.id.clone().map(Attribute::Id));
+        let found = self.session.find_objects(&template).map_err(explained)?;
+        found.into_iter().map(|handle| self.describe_key(handle)).collect()
+    }
+
+    fn describe_key(&self, private: ObjectHandle) -> Result<KeyDescription> {
+        let bytes = |kind| attributes::bytes(&self.session, private, kind);
+        let id = bytes(AttributeType::Id)?.unwrap_or_default();
+        let mut public_keys: Vec<PublicKey> =
+            readable(public_key::of_private(&self.session, private))?.into_iter().collect();
+        // Without an id nothing says which public key belongs to which private one.
+        let beside = match id.as_slice() {
+            [] => Vec::new(),
+            id => self.find(ObjectClass::PUBLIC_KEY, Attribute::Id(id.to_vec()))?,
+        };
+        for handle in beside {
+            let told = readable(public_key::of(&self.session, handle))?;
+            public_keys.extend(told.filter(|key| !public_keys.contains(key)));
+        }
+        Ok(KeyDescription {
+            label: shown_bytes(&bytes(AttributeType::Label)?.unwrap_or_default()),
+            id,
+            attributes: attributes::protection(&self.session, private)?,
+            told: readable(public_key::algorithm(&self.session, private))?,
+            public_keys,
+        })
+    }
+
+    /// A [`Key`] that [`handle_of`] will know.
     pub(super) fn known_key(
         &mut self,
         handle: ObjectHandle,
@@ -44,19 +77,10 @@ impl Pkcs11 {
             attributes: attributes::protection(&self.session, handle)?,
             public_key: public_key.clone(),
         };
-        if self.handle_of(&key).is_none() {
+        if handle_of(&self.keys, &key).is_none() {
             self.keys.push((handle, public_key));
         }
         Ok(key)
-    }
-
-    /// The object behind a key that was found here. Another token's key may have
-    /// the same number, so the public key must be the same as well.
-    pub(super) fn handle_of(&self, key: &Key) -> Option<ObjectHandle> {
-        let same = |(handle, public_key): &&(ObjectHandle, PublicKey)| {
-            number(*handle) == key.handle && *public_key == key.public_key
-        };
-        self.keys.iter().find(same).map(|(handle, _)| *handle)
     }
 
     /// What the private key tells itself counts first; a public key object beside
@@ -103,7 +127,24 @@ impl Pkcs11 {
     }
 }
 
+/// A key that cannot be read is described as it is: without.
+fn readable<T>(key: Result<Option<T>>) -> Result<Option<T>> {
+    match key {
+        Err(e) if e.id == "token.public-key" => Ok(None),
+        other => other,
+    }
+}
+
 #[allow(clippy::useless_conversion)] // CK_ULONG has 32 bits on some machines
 fn number(handle: ObjectHandle) -> u64 {
     handle.handle().into()
+}
+
+/// The object behind a key that was found in this token's sessions. Another token's
+/// key may have the same number, so the public key must be the same as well.
+pub(super) fn handle_of(keys: &[(ObjectHandle, PublicKey)], key: &Key) -> Option<ObjectHandle> {
+    let same = |(handle, public_key): &&(ObjectHandle, PublicKey)| {
+        number(*handle) == key.handle && *public_key == key.public_key
+    };
+    keys.iter().find(same).map(|(handle, _)| *handle)
 }

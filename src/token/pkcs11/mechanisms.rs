@@ -18,7 +18,7 @@ impl Pkcs11 {
             KeyAlgorithm::Ed25519 => (MechanismType::ECC_EDWARDS_KEY_PAIR_GEN, None),
         };
         let signing = match algorithm {
-            KeyAlgorithm::Rsa(_) => self.rsa_mechanism(SignatureAlgorithm::RsaSha256),
+            KeyAlgorithm::Rsa(_) => rsa_mechanism(&self.mechanisms, SignatureAlgorithm::RsaSha256),
             KeyAlgorithm::Ed25519 => MechanismType::EDDSA,
             _ => MechanismType::ECDSA,
         };
@@ -26,17 +26,6 @@ impl Pkcs11 {
             self.check_mechanism(mechanism, bits, algorithm)?;
         }
         Ok(())
-    }
-
-    /// The hashing mechanism where the token has it, otherwise the plain one,
-    /// which wants the hash wrapped in a DigestInfo.
-    pub(super) fn rsa_mechanism(&self, algorithm: SignatureAlgorithm) -> MechanismType {
-        let hashing = match algorithm {
-            SignatureAlgorithm::RsaSha384 => MechanismType::SHA384_RSA_PKCS,
-            SignatureAlgorithm::RsaSha512 => MechanismType::SHA512_RSA_PKCS,
-            _ => MechanismType::SHA256_RSA_PKCS,
-        };
-        if self.mechanisms.contains(&hashing) { hashing } else { MechanismType::RSA_PKCS }
     }
 
     fn check_mechanism(&self, mechanism: MechanismType, bits: Option<u32>, key: KeyAlgorithm) -> Result<()> {
@@ -56,4 +45,15 @@ impl Pkcs11 {
         }
         Ok(())
     }
+}
+
+/// The hashing mechanism where the token has it, otherwise the plain one, which
+/// wants the hash wrapped in a DigestInfo.
+pub(super) fn rsa_mechanism(known: &[MechanismType], algorithm: SignatureAlgorithm) -> MechanismType {
+    let hashing = match algorithm {
+        SignatureAlgorithm::RsaSha384 => MechanismType::SHA384_RSA_PKCS,
+        SignatureAlgorithm::RsaSha512 => MechanismType::SHA512_RSA_PKCS,
+        _ => MechanismType::SHA256_RSA_PKCS,
+    };
+    if known.contains(&hashing) { hashing } else { MechanismType::RSA_PKCS }
 }

@@ -29,7 +29,7 @@ use secrecy::SecretString;
 use self::errors::explained;
 use self::module::Module;
 use super::uri::Pkcs11Uri;
-use super::{Key, ObjectInfo, Token, TokenInfo};
+use super::{Key, ObjectInfo, Signer, Token, TokenFlags, TokenInfo};
 use crate::error::{Error, Result};
 use crate::journal::{KeyPermit, Permit};
 use crate::x509::{Digest, KeyAlgorithm, PublicKey};
@@ -78,6 +78,11 @@ impl Pkcs11 {
         })
     }
 
+    /// What the token said of its PINs when it was opened: a login resets its counters.
+    pub fn flags(&self) -> TokenFlags {
+        slots::flags(&self.raw)
+    }
+
     /// A session that may write. Login holds for all sessions with a token, and
     /// the new one is open before the old one closes, so that it is kept.
     fn writable(&mut self) -> Result<&Session> {
@@ -89,7 +94,17 @@ impl Pkcs11 {
     }
 }
 
+impl Signer for Pkcs11 {
+    fn sign(&mut self, key: &Key, permit: Permit) -> Result<Vec<u8>> {
+        self.found().sign(&self.session, key, &permit)
+    }
+}
+
 impl Token for Pkcs11 {
+    fn signers(&mut self, most: usize) -> Result<Vec<Box<dyn Signer + '_>>> {
+        self.lanes(most)
+    }
+
     fn info(&self) -> &TokenInfo {
         &self.info
     }
@@ -132,10 +147,6 @@ impl Token for Pkcs11 {
 
     fn generate(&mut self, permit: KeyPermit) -> Result<Key> {
         self.generate_pair(&permit)
-    }
-
-    fn sign(&mut self, key: &Key, permit: Permit) -> Result<Vec<u8>> {
-        self.sign_once(key, &permit)
     }
 
     fn store_data(&mut self, label: &str, value: &[u8]) -> Result<bool> {

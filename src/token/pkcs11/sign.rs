@@ -1,18 +1,23 @@
 //! One permit, one signature, never tried twice.
 
+use std::borrow::Borrow;
+
 use cryptoki::mechanism::eddsa::{EddsaParams, EddsaSignatureScheme};
 use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::ObjectHandle;
+use cryptoki::session::Session;
 use der::asn1::Uint;
 use der::{Encode as _, Sequence};
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
 use super::errors::explained;
+use super::keys::handle_of;
+use super::mechanisms::rsa_mechanism;
 use super::{Pkcs11, at_token};
 use crate::error::{Error, Result};
 use crate::journal::Permit;
-use crate::token::Key;
-use crate::x509::{KeyAlgorithm, SignatureAlgorithm};
+use crate::token::{Key, Signer, TokenInfo};
+use crate::x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
 
 /// Ecdsa-Sig-Value (RFC 3279 §2.2.3).
 #[derive(Sequence)]
@@ -21,29 +26,71 @@ struct EcdsaSigValue {
     s: Uint,
 }
 
+/// What signing needs to know of a token, whichever of its sessions signs.
+#[derive(Clone, Copy)]
+pub(super) struct Found<'t> {
+    keys: &'t [(ObjectHandle, PublicKey)],
+    mechanisms: &'t [MechanismType],
+    info: &'t TokenInfo,
+}
+
+/// A session that signs beside others. Login and object handles hold for all
+/// sessions with a token (PKCS#11 2.40 §2.6).
+struct Lane<'t, S> {
+    session: S,
+    found: Found<'t>,
+}
+
+impl<S: Borrow<Session> + Send> Signer for Lane<'_, S> {
+    fn sign(&mut self, key: &Key, permit: Permit) -> Result<Vec<u8>> {
+        self.found.sign(self.session.borrow(), key, &permit)
+    }
+}
+
 impl Pkcs11 {
-    pub(super) fn sign_once(&mut self, key: &Key, permit: &Permit) -> Result<Vec<u8>> {
+    pub(super) fn found(&self) -> Found<'_> {
+        Found { keys: &self.keys, mechanisms: &self.mechanisms, info: &self.info }
+    }
+
+    /// The session that there is, and further ones. A token that has none to give
+    /// signs in those it has.
+    pub(super) fn lanes(&mut self, most: usize) -> Result<Vec<Box<dyn Signer + '_>>> {
+        let open = || self.module.cryptoki.open_ro_session(self.slot);
+        let more: Vec<Session> = (1..most).map_while(|_| open().ok()).collect();
+        let found = Found { keys: &self.keys, mechanisms: &self.mechanisms, info: &self.info };
+        let first: Box<dyn Signer + '_> = Box::new(Lane { session: &mut self.session, found });
+        let more = more.into_iter().map(|session| Box::new(Lane { session, found }) as Box<dyn Signer + '_>);
+        Ok(std::iter::once(first).chain(more).collect())
+    }
+}
+
+impl Found<'_> {
+    pub(super) fn sign(&self, session: &Session, key: &Key, permit: &Permit) -> Result<Vec<u8>> {
         check_match(key.public_key.algorithm(), permit.algorithm())?;
-        let handle = self.handle_of(key).ok_or_else(|| {
+        let handle = handle_of(self.keys, key).ok_or_else(|| {
             Error::integrity("token.key-unknown", "the key to sign with was not found in this session")
         })?;
         if key.attributes.always_authenticate == Some(true) {
             let message =
                 "CKA_ALWAYS_AUTHENTICATE keys, which want the PIN for each signature, are not supported yet";
-            return Err(at_token(&self.info, Error::token("token.always-authenticate", message))
+            return Err(at_token(self.info, Error::token("token.always-authenticate", message))
                 .next("use a key without CKA_ALWAYS_AUTHENTICATE"));
         }
-        self.signature(handle, key.public_key.algorithm(), permit).map_err(|e| at_token(&self.info, e))
+        let sign =
+            |mechanism: &Mechanism, data: &[u8]| session.sign(mechanism, handle, data).map_err(explained);
+        self.signature(&sign, key.public_key.algorithm(), permit).map_err(|e| at_token(self.info, e))
     }
 
-    fn signature(&self, handle: ObjectHandle, key: KeyAlgorithm, permit: &Permit) -> Result<Vec<u8>> {
-        let sign = |mechanism: &Mechanism, data: &[u8]| {
-            self.session.sign(mechanism, handle, data).map_err(explained)
-        };
+    fn signature(
+        &self,
+        sign: &dyn Fn(&Mechanism, &[u8]) -> Result<Vec<u8>>,
+        key: KeyAlgorithm,
+        permit: &Permit,
+    ) -> Result<Vec<u8>> {
         let (message, algorithm) = (permit.message(), permit.algorithm());
         match key {
             KeyAlgorithm::Rsa(bits) => {
-                let signature = match self.rsa_mechanism(algorithm) {
+                let signature = match rsa_mechanism(self.mechanisms, algorithm) {
                     MechanismType::SHA256_RSA_PKCS => sign(&Mechanism::Sha256RsaPkcs, message),
                     MechanismType::SHA384_RSA_PKCS => sign(&Mechanism::Sha384RsaPkcs, message),
                     MechanismType::SHA512_RSA_PKCS => sign(&Mechanism::Sha512RsaPkcs, message),

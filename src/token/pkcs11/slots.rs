@@ -6,8 +6,8 @@ use cryptoki::slot::{Slot, TokenInfo as RawInfo};
 use super::errors::explained;
 use crate::error::{Error, Result};
 use crate::text::shown;
-use crate::token::TokenInfo;
 use crate::token::uri::Pkcs11Uri;
+use crate::token::{TokenFlags, TokenInfo};
 
 /// Every slot with a token in it. A token that cannot be read is left out: a
 /// broken card in a second reader is no reason not to use the first.
@@ -53,6 +53,23 @@ pub(super) fn info(raw: &RawInfo) -> TokenInfo {
         serial: shown(trimmed(raw.serial_number())),
         firmware: raw.firmware_version().to_string(),
         pin_state: pin_state(raw).to_owned(),
+    }
+}
+
+/// What it says of its PINs.
+pub(super) fn flags(raw: &RawInfo) -> TokenFlags {
+    TokenFlags {
+        rng: raw.rng(),
+        login_required: raw.login_required(),
+        user_pin_initialised: raw.user_pin_initialized(),
+        user_pin_to_be_changed: raw.user_pin_to_be_changed(),
+        user_pin_count_low: raw.user_pin_count_low(),
+        user_pin_final_try: raw.user_pin_final_try(),
+        user_pin_locked: raw.user_pin_locked(),
+        so_pin_to_be_changed: raw.so_pin_to_be_changed(),
+        so_pin_count_low: raw.so_pin_count_low(),
+        so_pin_final_try: raw.so_pin_final_try(),
+        so_pin_locked: raw.so_pin_locked(),
     }
 }
 

@@ -19,12 +19,13 @@ use crate::journal::testing::{key_permit, permit};
 
 const PIN: &str = "rehearse";
 /// One for each test that writes, for objects and login are seen by the whole process.
-const TOKENS: [&str; 8] = ["keys", "plain rsa", "pins", "others", "twins", "data", "permits", "nobody"];
+const TOKENS: [&str; 9] =
+    ["keys", "plain rsa", "pins", "others", "twins", "data", "permits", "nobody", "judged"];
 
 /// Set in the second process.
 const INSIDE: &str = "ANCHORITE_TEST_INSIDE";
 
-const PROMISES: [(&str, fn()); 14] = [
+const PROMISES: [(&str, fn()); 16] = [
     ("each kind of key", keys::each_kind_of_key_is_generated_found_again_and_signs),
     ("plain RSA", keys::rsa_signs_without_the_hashing_mechanism_too),
     ("size out of range", keys::a_size_out_of_range_is_refused_before_generating),
@@ -32,6 +33,8 @@ const PROMISES: [(&str, fn()); 14] = [
     ("other objects", objects::other_objects_do_not_disturb),
     ("two keys of one id", objects::an_id_that_names_two_keys_names_none),
     ("unfit keys", objects::a_key_that_is_not_fit_is_told_as_it_is),
+    ("keys judged", objects::a_key_is_judged_by_what_its_token_says),
+    ("token judged", objects::a_token_is_judged_by_its_flags),
     ("data", objects::data_is_replaced_and_survives_a_crash_in_between),
     ("URIs", tokens::a_token_is_chosen_by_its_uri),
     ("several tokens", tokens::a_token_that_is_not_the_only_one_is_not_chosen),

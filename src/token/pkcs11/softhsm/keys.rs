@@ -51,11 +51,17 @@ pub(super) fn each_kind_of_key_is_generated_found_again_and_signs() {
                 always_sensitive: Some(true),
                 never_extractable: Some(true),
                 local: Some(true),
+                private: Some(true),
+                token: Some(true),
+                modifiable: Some(true),
+                copyable: Some(true),
                 sign: Some(true),
+                sign_recover: Some(false),
                 decrypt: Some(false),
                 unwrap: Some(false),
                 derive: Some(false),
                 always_authenticate: Some(false),
+                mechanisms: Some(vec![]),
             }
         );
 

@@ -4,6 +4,8 @@ use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{CertificateType, KeyType, ObjectClass};
 
 use super::*;
+use crate::finding::Outcome;
+use crate::token::rules;
 use crate::x509::SignatureAlgorithm;
 
 const P256: [u8; 10] = [6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
@@ -128,6 +130,102 @@ pub(super) fn a_key_that_is_not_fit_is_told_as_it_is() {
     let key = token.find_key(b"always").unwrap().unwrap();
     let error = token.sign(&key, permit(KeyRole::Root, SignatureAlgorithm::EcdsaSha256, b"m")).unwrap_err();
     assert_eq!(error.id, "token.always-authenticate");
+}
+
+/// What a key says of itself, judged: each attribute that SoftHSM lets be weak is.
+pub(super) fn a_key_is_judged_by_what_its_token_says() {
+    let mut token = logged_in("judged");
+    let fit = key_permit(KeyRole::Root, KeyAlgorithm::P256, "fit", b"fit");
+    token.generate(fit).unwrap();
+    let judged = |token: &Pkcs11, label: &str| {
+        let uri = Pkcs11Uri { object: Some(label.into()), ..Pkcs11Uri::default() };
+        let found = token.describe_keys(&uri).unwrap();
+        let [key] = found.as_slice() else { panic!("{label}: {found:?}") };
+        let all = rules::judge_key(key, None);
+        all.iter().filter(|f| f.outcome != Outcome::Pass).map(|f| f.rule).collect::<Vec<_>>()
+    };
+    assert_eq!(judged(&token, "fit"), [""; 0]);
+    let sound = [
+        Attribute::Private(true),
+        Attribute::Sensitive(true),
+        Attribute::Extractable(false),
+        Attribute::SignRecover(false),
+        Attribute::Decrypt(false),
+        Attribute::Unwrap(false),
+        Attribute::Derive(false),
+    ];
+    let cases: [(&str, &[Attribute], &[&str]); 8] = [
+        (
+            "extractable",
+            &[Attribute::Extractable(true)],
+            &["token.key.extractable", "token.key.never-extractable"],
+        ),
+        ("sensitive", &[Attribute::Sensitive(false)], &["token.key.sensitive", "token.key.always-sensitive"]),
+        ("private", &[Attribute::Private(false)], &["token.key.private"]),
+        ("sign-recover", &[Attribute::SignRecover(true)], &["token.key.sign-recover"]),
+        ("decrypt", &[Attribute::Decrypt(true)], &["token.key.decrypt"]),
+        ("unwrap", &[Attribute::Unwrap(true)], &["token.key.unwrap"]),
+        ("derive", &[Attribute::Derive(true)], &["token.key.derive"]),
+        (
+            "mechanisms",
+            &[Attribute::AllowedMechanisms(vec![MechanismType::ECDSA, MechanismType::ECDH1_DERIVE])],
+            &["token.key.mechanisms"],
+        ),
+    ];
+    for (name, weak, wanted) in cases {
+        let unlike = |a: &&Attribute| weak.iter().all(|w| w.attribute_type() != a.attribute_type());
+        let template: Vec<_> = sound.iter().filter(unlike).chain(weak).cloned().collect();
+        key_pair(&mut token, &P256, name.as_bytes(), name.as_bytes(), &template);
+        assert_eq!(judged(&token, name), wanted);
+    }
+    // One private key that came from elsewhere, beside another's public key.
+    key_pair(&mut token, &P256, b"pair", b"pair", &sound);
+    let private = token.find(ObjectClass::PRIVATE_KEY, Attribute::Id(b"pair".to_vec())).unwrap();
+    token.writable().unwrap().destroy_object(private[0]).unwrap();
+    foreign(
+        &mut token,
+        &[
+            Attribute::Class(ObjectClass::PRIVATE_KEY),
+            Attribute::KeyType(KeyType::RSA),
+            Attribute::Token(true),
+            Attribute::Id(b"pair".to_vec()),
+            Attribute::Label(b"pair".to_vec()),
+            Attribute::Private(true),
+            Attribute::Sign(true),
+            Attribute::SignRecover(false),
+            Attribute::Decrypt(false),
+            Attribute::Unwrap(false),
+            Attribute::Sensitive(true),
+            Attribute::Extractable(false),
+            Attribute::Modulus(vec![0xc1; 256]),
+            Attribute::PublicExponent(vec![1, 0, 1]),
+            Attribute::PrivateExponent(vec![1; 256]),
+        ],
+    );
+    assert_eq!(
+        judged(&token, "pair"),
+        [
+            "token.key.never-extractable",
+            "token.key.always-sensitive",
+            "token.key.local",
+            "token.key.kind",
+            "token.key.pair"
+        ]
+    );
+}
+
+/// A wrong PIN leaves its mark until the next login; it is read before that.
+pub(super) fn a_token_is_judged_by_its_flags() {
+    let amiss = |token: &Pkcs11| {
+        let all = rules::judge_token(&token.flags());
+        all.iter().filter(|f| f.outcome != Outcome::Pass).map(|f| f.rule).collect::<Vec<_>>()
+    };
+    assert_eq!(amiss(&open("pkcs11:token=judged").unwrap()), [""; 0]);
+    let mut token = open("pkcs11:token=pins").unwrap();
+    token.login(&pin("nonsense")).unwrap_err();
+    assert_eq!(amiss(&open("pkcs11:token=pins").unwrap()), ["token.pin.tries"]);
+    token.login(&pin(PIN)).unwrap();
+    assert_eq!(amiss(&open("pkcs11:token=pins").unwrap()), [""; 0]);
 }
 
 pub(super) fn data_is_replaced_and_survives_a_crash_in_between() {

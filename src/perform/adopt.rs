@@ -1,0 +1,168 @@
+//! Taking over a root that was made elsewhere: its certificate and its key are judged
+//! first; then the key proves itself by the one signature that is needed anyway, that
+//! of the journal key's certificate, on record like every other.
+
+use super::Session;
+use super::own::lint_journal;
+use super::root::journal_label;
+use crate::error::{Error, Result};
+use crate::finding::{Finding, Outcome};
+use crate::intake::check_key;
+use crate::journal::{Bytes, Event, Head, KeyRole, RootAdoption};
+use crate::text::{hex, unhex};
+use crate::token::rules::{judge_key, judge_token, name};
+use crate::token::{KeyDescription, TokenFlags};
+use crate::verify::judge_adopted;
+use crate::x509::{Issuer, KeyAlgorithm, Time};
+
+/// A key of which a copy may exist, or that needs no PIN, can still be a root's where
+/// there is no other; one that cannot sign, or is not the certificate's, cannot.
+const ACCEPTABLE: [&str; 3] = ["token.key.extractable", "token.key.sensitive", "token.key.private"];
+
+/// What is to be taken over, and all that was found of it.
+#[derive(Debug)]
+pub struct Takeover {
+    /// For the record.
+    pub adoption: RootAdoption,
+    /// The root as an issuer.
+    pub root: Issuer,
+    /// Everything that does not pass, for the review.
+    pub findings: Vec<Finding>,
+}
+
+impl Takeover {
+    /// Judges certificate, key and token. What refuses the key is taken only where
+    /// the operator accepts it, on record.
+    pub fn judge(
+        certificate: &[u8],
+        key: &KeyDescription,
+        flags: &TokenFlags,
+        accept_weak_key: bool,
+        now: Time,
+    ) -> Result<Self> {
+        let (root, mut findings) = judge_certificate(certificate, now)?;
+        check_pair(key, &root)?;
+
+        let of_key = [judge_key(key, Some(&root.public_key)), judge_token(flags)].concat();
+        let refusals = || of_key.iter().filter(|f| f.refuses());
+        let accepted = |f: &Finding| accept_weak_key && ACCEPTABLE.contains(&f.rule);
+        if refusals().any(|f| !accepted(f)) {
+            return Err(weak(refusals().collect()));
+        }
+        let accepted = refusals().map(|f| f.rule.to_string()).collect();
+        findings.extend(of_key);
+        findings.retain(|f| f.outcome != Outcome::Pass);
+        let warned = findings.iter().filter(|f| !f.refuses()).map(|f| f.rule.to_string()).collect();
+        let adoption = RootAdoption {
+            certificate: Bytes(certificate.to_vec()),
+            label: key.label.clone(),
+            id: hex(&key.id),
+            warned,
+            accepted,
+        };
+        Ok(Self { adoption, root, findings })
+    }
+
+    /// Whether an adoption on record, which a crash interrupted, is this one.
+    pub fn agrees(&self, recorded: &RootAdoption) -> bool {
+        (&self.adoption.certificate, &self.adoption.id) == (&recorded.certificate, &recorded.id)
+    }
+
+    /// The label that the journal's key gets where none is asked for.
+    pub fn journal_label(&self) -> String {
+        journal_label(if self.adoption.label.trim().is_empty() { "anchorite" } else { &self.adoption.label })
+    }
+}
+
+/// Judges the certificate alone, for which no token is needed.
+pub fn judge_certificate(der: &[u8], now: Time) -> Result<(Issuer, Vec<Finding>)> {
+    let mut findings = judge_adopted(der, now);
+    refuse_unfit(&findings)?;
+    let root = Issuer::from_der(der)?;
+    // What a request's key is refused for spoils a root's as well.
+    findings.extend(check_key(&root.public_key));
+    refuse_unfit(&findings)?;
+    lint_journal(&root, now)?;
+    Ok((root, findings))
+}
+
+fn refuse_unfit(findings: &[Finding]) -> Result<()> {
+    let refused: Vec<&Finding> = findings.iter().filter(|f| f.refuses()).collect();
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let next = if refused.iter().any(|f| f.rule == "adopt.version") {
+        "a version 1 root cannot be taken over: with the software that made it, issue a version 3 certificate for \
+         the same key and name, and adopt that; or make a new root with `anchorite root create`"
+    } else {
+        "with the software that made it, issue a certificate for the same key and name that is fit, and adopt that; \
+         or make a new root with `anchorite root create`"
+    };
+    Err(Error::refused("adopt.unfit", format!("the root certificate is not fit: {}", said(&refused)))
+        .next(next))
+}
+
+/// The private key's own word and every public key beside it are the certificate's.
+/// That the private key is, too, its first signature shows.
+fn check_pair(key: &KeyDescription, root: &Issuer) -> Result<()> {
+    if key.id.is_empty() {
+        return Err(Error::usage("adopt.key-id", format!("{}: has no CKA_ID to find it by", name(key)))
+            .next("give key and public key the same CKA_ID with the token's own tool"));
+    }
+    if key.attributes.always_authenticate == Some(true) {
+        let message =
+            "CKA_ALWAYS_AUTHENTICATE keys, which want the PIN for each signature, are not supported yet";
+        return Err(Error::token("token.always-authenticate", message).at(name(key)));
+    }
+    match key.public_keys.iter().find(|public| **public != root.public_key) {
+        None => Ok(()),
+        Some(other) => Err(Error::refused(
+            "adopt.key-mismatch",
+            format!(
+                "{}: its public key is {} {}, the certificate's is {} {}: they do not belong together",
+                name(key),
+                other.algorithm(),
+                other.digest(),
+                root.public_key.algorithm(),
+                root.public_key.digest()
+            ),
+        )
+        .next("name the key of this certificate; `anchorite token list --login` shows what is there")),
+    }
+}
+
+fn weak(refused: Vec<&Finding>) -> Error {
+    let error = Error::refused("adopt.weak-key", format!("the key is not fit: {}", said(&refused)));
+    if refused.iter().all(|f| ACCEPTABLE.contains(&f.rule)) {
+        return error.next("make a new root; or, where this one must live on, --accept-weak-key takes it as it is, on record");
+    }
+    error.next("`anchorite token check` shows every rule; make a new root with `anchorite root create`")
+}
+
+fn said(refused: &[&Finding]) -> String {
+    refused.iter().map(|f| format!("{} ({})", f.message, f.rule)).collect::<Vec<_>>().join("; ")
+}
+
+impl Session<'_> {
+    /// Takes a root over, or takes up where a crash left it.
+    pub fn adopt_root(&mut self, takeover: Takeover, journal_label: &str) -> Result<(Issuer, Head)> {
+        let Takeover { adoption, root, .. } = takeover;
+        let id = unhex(&adoption.id).unwrap_or_default();
+        let root_key = self.found_key(&id, &adoption.label, Some(&root.public_key))?;
+        if self.ledger().root_adoption().is_none() {
+            self.append(Event::RootAdopted(adoption))?;
+        }
+        self.home.file_issued(&root.serial, &root.der)?;
+        self.home.write_certificate("root.pem", &root.der)?;
+        let journal_key = self.make_key(KeyRole::Journal, KeyAlgorithm::P256, journal_label)?;
+        self.certify_journal(&root, &root_key, &journal_key).map_err(|e| match e.id {
+            "token.wrong-signature" => e.next(
+                "the private key is not the certificate's, whatever lies beside it, or the token is broken: nothing \
+                 was taken over; begin anew in another home with the right key",
+            ),
+            _ => e,
+        })?;
+        let head = self.close(&journal_key)?;
+        Ok((root, head))
+    }
+}

@@ -1,0 +1,105 @@
+//! Several signatures at a time: each lane is a session of the token's, on a thread
+//! of its own. What leaves a lane was verified under the key's public key.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use crate::error::{Error, Result};
+use crate::journal::{Bytes, Event, Permit};
+use crate::token::{Key, Signer};
+use crate::verify::verify_signature;
+
+/// What came of a group of permits.
+pub(super) struct Signed {
+    /// What goes on record, in the order of the intents: signatures, and rejected ones.
+    pub events: Vec<Event>,
+    /// What was certainly not signed.
+    pub unused: Vec<Permit>,
+    /// What ended it early.
+    pub result: Result<()>,
+}
+
+/// Signs a group, in as many lanes as there are, and does something else meanwhile.
+/// The first failure, or the operator's wish to stop, ends it: what other lanes have
+/// in hand is finished.
+pub(super) fn sign<T>(
+    lanes: &mut [Box<dyn Signer + '_>],
+    key: &Key,
+    permits: Vec<Permit>,
+    stop: &(dyn Fn() -> bool + Sync),
+    meanwhile: impl FnOnce() -> T,
+) -> (Signed, T) {
+    let queue = Mutex::new(permits.into_iter());
+    let halt = AtomicBool::new(false);
+    let next = || match queue.lock() {
+        Ok(mut queue) if !halt.load(Ordering::Relaxed) => queue.next(),
+        _ => None,
+    };
+    let work = |lane: &mut Box<dyn Signer + '_>| {
+        let (mut events, mut result) = (Vec::new(), Ok(()));
+        while result.is_ok() {
+            if stop() {
+                result = Err(Error::interrupted());
+                break;
+            }
+            let Some(permit) = next() else { break };
+            result = sign_one(lane.as_mut(), key, permit).and_then(|(event, verdict)| {
+                events.push(event);
+                verdict
+            });
+        }
+        if result.is_err() {
+            halt.store(true, Ordering::Relaxed);
+        }
+        (events, result)
+    };
+    let (done, other): (Vec<_>, T) = match lanes {
+        [one] => {
+            let other = meanwhile();
+            (vec![work(one)], other)
+        }
+        several => thread::scope(|scope| {
+            let running: Vec<_> = several.iter_mut().map(|lane| scope.spawn(|| work(lane))).collect();
+            let other = meanwhile();
+            (running.into_iter().filter_map(|lane| lane.join().ok()).collect(), other)
+        }),
+    };
+    let mut signed = Signed { events: Vec::new(), unused: Vec::new(), result: Ok(()) };
+    for (events, result) in done {
+        signed.events.extend(events);
+        signed.result = signed.result.and(result);
+    }
+    signed.events.sort_by_key(intent_of);
+    signed.unused = queue.into_inner().map(Iterator::collect).unwrap_or_default();
+    (signed, other)
+}
+
+/// One signature against one permit, verified before it may go on record as one: else
+/// the event says that it was rejected, and the verdict is an error.
+pub(super) fn sign_one(
+    signer: &mut (impl Signer + ?Sized),
+    key: &Key,
+    permit: Permit,
+) -> Result<(Event, Result<()>)> {
+    let intent = permit.intent();
+    let (algorithm, message) = (permit.algorithm(), permit.message().to_vec());
+    let signature = signer.sign(key, permit)?;
+    if verify_signature(&key.public_key, algorithm, &message, &signature).is_ok() {
+        return Ok((Event::Signed { intent, signature: Bytes(signature) }, Ok(())));
+    }
+    let reason = "does not verify under the key's public key".to_string();
+    let wrong = Error::integrity(
+        "token.wrong-signature",
+        "returned a signature that does not verify; it is on record as rejected",
+    )
+    .next("stop the ceremony: the token is broken, or it is not the token it claims to be");
+    Ok((Event::Rejected { intent, signature: Bytes(signature), reason }, Err(wrong)))
+}
+
+fn intent_of(event: &Event) -> Option<u64> {
+    match event {
+        Event::Signed { intent, .. } | Event::Rejected { intent, .. } => Some(*intent),
+        _ => None,
+    }
+}

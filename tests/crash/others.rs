@@ -1,0 +1,176 @@
+//! The other verbs that write, cut off and failing at every call: what they leave is
+//! whole or known for what it is, and the same command again goes on.
+
+use std::path::Path;
+
+use super::*;
+use crate::support;
+
+/// Tries everything on these arguments; `again` runs them once more, and checks.
+fn tried(of: &Appliance, args: Args, again: impl Fn(&Appliance, &str) + Sync) {
+    kill_everywhere(of, args, |context, a| again(a, context));
+    fail_everywhere(of, 1, args, |Failure { call, words, ran, context, .. }, a| {
+        let told = &ran.stderr;
+        if ran.code != 0 || call.what != What::Remove {
+            assert!(matches!(ran.code, 2 | 4), "{context}: {} {told}", ran.code);
+            let place = a.path(&call.path[..3]);
+            for wanted in ["error: ", place.to_str().unwrap(), words, "next: "] {
+                assert!(told.contains(wanted), "{context}: wanted {wanted} in {told}");
+            }
+        }
+        again(a, context);
+    });
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = entries.collect();
+    names.sort();
+    names
+}
+
+fn init(a: &Appliance) -> Vec<String> {
+    let mut args = words(a, "init --token pkcs11:token=ceremony --unattended", &[]);
+    args.extend(["--module".into(), spy_module(), a.path("home").to_str().unwrap().into()]);
+    args
+}
+
+#[test]
+fn init_is_run_again() {
+    tried(&Appliance::bare(), init, |a, context| {
+        let again = run(a, &init(a));
+        if again.code != 0 {
+            again.fails(2, "home.not-empty");
+        }
+        settled(a, context);
+        run(a, &["policy", "check"]).code(0);
+    });
+}
+
+fn request(a: &Appliance) -> Vec<String> {
+    words(a, "request --cluster east --profile istio", &["--key", "home/east.key", "--to", "out"])
+}
+
+#[test]
+fn request_is_run_again_with_the_same_key() {
+    let of = Appliance::bare();
+    std::fs::create_dir(of.path("home")).unwrap();
+    tried(&of, request, |a, context| {
+        let again = run(a, &request(a));
+        if again.code != 0 {
+            again.fails(2, "request.exists");
+        }
+        let public = |args: &str, file: &str| {
+            let args: Vec<_> = args.split(' ').chain(["-in", file]).collect();
+            support::run(a.dir.path(), "openssl", &args).stdout
+        };
+        let key = public("pkey -pubout", "home/east.key");
+        assert_eq!(public("req -noout -pubkey", "out/east.csr"), key, "{context}");
+    });
+}
+
+fn assemble(a: &Appliance) -> Vec<String> {
+    let mut args =
+        words(a, "assemble", &["--bundle", "bundle", "--key", "keys/east.key", "--out", "out/cacerts"]);
+    args.extend(["--root-sha256".into(), a.root_sha256.clone()]);
+    args
+}
+
+#[test]
+fn assemble_makes_a_whole_folder_or_none() {
+    let of = watched_with_requests();
+    run(&of, &sign(&of)).code(0);
+    std::fs::rename(of.release().join("east"), of.path("bundle")).unwrap();
+    std::fs::remove_dir_all(of.release()).unwrap();
+    tried(&of, assemble, |a, context| {
+        let whole = a.path("out/cacerts").exists();
+        let again = run(a, &assemble(a));
+        assert_eq!(again.code, if whole { 2 } else { 0 }, "{context}: {}", again.stderr);
+        let files = ["ca-cert.pem", "ca-key.pem", "cacerts.yaml", "cert-chain.pem", "root-cert.pem"];
+        assert_eq!(names(&a.path("out/cacerts")), files, "{context}");
+        assert!(
+            names(&a.path("out/cacerts")).iter().all(|name| a
+                .path("out/cacerts")
+                .join(name)
+                .metadata()
+                .unwrap()
+                .len()
+                > 0)
+        );
+        assert!(whole || names(&a.path("out")) == ["cacerts"], "{context}: {:?}", names(&a.path("out")));
+    });
+}
+
+fn export(a: &Appliance) -> Vec<String> {
+    words(a, "audit export", &["--to", "out"])
+}
+
+#[test]
+fn an_export_is_a_whole_folder_or_none() {
+    let of = watched_with_requests();
+    let whole = copy(&of);
+    run(&whole, &export(&whole)).code(0);
+    let mut whole = tree(&whole);
+    whole.retain(|path, _| path.starts_with("out/"));
+    tried(&of, export, move |a, context| {
+        let exported = names(&a.path("out")).iter().any(|name| name.starts_with("anchorite-export"));
+        let again = run(a, &export(a));
+        assert_eq!(again.code, if exported { 2 } else { 0 }, "{context}: {}", again.stderr);
+        let mut found = tree(a);
+        found.retain(|path, _| path.starts_with("out/"));
+        assert_eq!(found.keys().collect::<Vec<_>>(), whole.keys().collect::<Vec<_>>(), "{context}");
+        assert!(found == whole, "{context}: a file is not whole");
+    });
+}
+
+fn restore(a: &Appliance) -> Vec<String> {
+    let mut args = words(a, "audit restore", &["--from", "archive/journal"]);
+    args.extend(["--root-sha256".into(), a.root_sha256.clone()]);
+    args
+}
+
+#[test]
+fn a_restore_is_run_again() {
+    let of = watched_with_requests();
+    run(&of, &export(&of)).code(0);
+    std::fs::rename(of.release(), of.path("archive")).unwrap();
+    std::fs::remove_dir_all(of.path("home")).unwrap();
+    run(&of, &init(&of)).code(0);
+    tried(&of, restore, |a, context| {
+        let again = run(a, &restore(a));
+        if again.code != 0 {
+            // It came to its end: its own line lies beyond the copy.
+            again.fails(4, "journal.behind");
+        }
+        run(a, &pin(a)).code(0);
+        settled(a, context);
+        run(a, &sign(a)).code(0);
+        accounted_for(a, context);
+    });
+}
+
+fn take_up(a: &Appliance) -> Vec<String> {
+    let plan = &names(&a.path("home/plans"))[0];
+    perform(a, plan.trim_end_matches(".json"), "out")
+}
+
+#[test]
+fn a_plan_that_is_taken_up_is_taken_up_again() {
+    let of = watched_with_requests();
+    let calls = some_steps(&of, &["out"], 1, sign);
+    let flush = calls.iter().find(|call| call.what == What::FlushAll).unwrap();
+    disturbed_at(&of, flush, "error=EIO", &sign(&of)).0.code(2);
+    let signed = record(&of).serials;
+    let calls: Vec<_> = some_steps(&of, &DISKS, 5, take_up);
+    kill_at_each(&of, &calls, take_up, |context, a| {
+        let again = run(a, &take_up(a));
+        if again.code != 0 {
+            again.fails(1, "plan.spent");
+            run(a, &pin(a)).code(0);
+        }
+        settled(a, context);
+        accounted_for(a, context);
+        assert_eq!(record(a).serials, signed, "{context}: signed again");
+        assert!(releases(a, &a.path("out"), context) >= 1, "{context}: no release");
+    });
+}
