@@ -8,7 +8,7 @@ use anchorite::x509::Issuer;
 use serde_json::Value;
 
 use crate::appliance::{Appliance, PIN, Ran, copy, module};
-use crate::faults::{self, DURABLE, each_step, settled, sound};
+use crate::faults::{self, kill_everywhere, settled, sound};
 
 /// An OpenSSL configuration that says of a root what `extensions` says.
 fn config(dn: &str, extensions: &str) -> String {
@@ -413,10 +413,10 @@ fn renew_args(a: &Appliance) -> Vec<String> {
 }
 
 #[test]
-fn root_adopt_survives_a_kill_at_every_step() {
+fn root_adopt_survives_a_crash_at_every_step() {
     let of = faults::watched();
     of.make_old_root();
-    let kills = each_step(&of, (&DURABLE, "signal=SIGKILL"), 1, adopt_args, |context, a, _| {
+    let kills = kill_everywhere(&of, adopt_args, |context, a| {
         sound(a, context);
         let again = faults::run(a, &adopt_args(a));
         if again.code != 0 {
@@ -433,10 +433,10 @@ fn root_adopt_survives_a_kill_at_every_step() {
 }
 
 #[test]
-fn root_renew_survives_a_kill_at_every_step() {
+fn root_renew_survives_a_crash_at_every_step() {
     let of = faults::watched();
     faults::run(&of, &faults::root_create(&of)).code(0);
-    let kills = each_step(&of, (&DURABLE, "signal=SIGKILL"), 1, renew_args, |context, a, _| {
+    let kills = kill_everywhere(&of, renew_args, |context, a| {
         sound(a, context);
         if context.len() % 2 == 0 {
             // Another session in between neither minds nor spoils it.

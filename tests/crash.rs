@@ -133,6 +133,31 @@ fn a_long_journals_index_survives_a_crash_at_every_step() {
 }
 
 #[test]
+fn a_batch_in_several_groups_and_lanes_survives_crashes() {
+    let of = watched_with_requests();
+    // Beyond 32 there is another group, and beyond 16 another lane.
+    (0..32).for_each(|n| of.request(&format!("c{n}")));
+    let calls = some_steps(&of, &["home"], 1, sign);
+    let (journal, others): (Vec<_>, Vec<_>) = calls.into_iter().partition(|c| c.path.ends_with(".jsonl"));
+    let (few, fewer) = if all() { (1, 1) } else { (3, 40) };
+    let calls: Vec<_> = journal.into_iter().step_by(few).chain(others.into_iter().step_by(fewer)).collect();
+    assert!(calls.len() > 6, "only {} steps", calls.len());
+    kill_at_each(&of, &calls, sign, |context, a| {
+        sound(a, context);
+        let again = run(a, &sign(a));
+        if let Some(plan) = plan_to_take_up(&sound(a, context)) {
+            again.code(1);
+            run(a, &perform(a, &plan, "out")).code(0);
+        } else if again.code != 0 {
+            run(a, &pin(a)).code(0);
+        }
+        settled(a, context);
+        accounted_for(a, context);
+        assert!(releases(a, &a.path("out"), context) >= 1, "{context}: no release");
+    });
+}
+
+#[test]
 fn what_the_token_half_wrote_is_made_anew() {
     // SoftHSM writes a pair's two objects one attribute after the other, and the head in a third.
     for (of, args, taken_up, step) in [

@@ -17,9 +17,8 @@ fn well_told(failure: &Failure<'_>, a: &Appliance) {
     let (id, place) = match (journal, stick) {
         (true, _) => ("[journal.write]", "home/journal/journal.jsonl"),
         (_, true) => ("[output.", "out"),
-        _ if call.path.starts_with("home/quarantine") && call.name == "unlink" => {
-            ("[home.quarantine]", "home")
-        }
+        // Moved on from there: the message names where to.
+        _ if call.path.starts_with("home/quarantine") => ("[file.unwritable]", "home"),
         _ => ("[file.unwritable]", call.path.rsplit_once('/').map_or("home", |(folder, _)| folder)),
     };
     let place = a.path(place);
@@ -78,6 +77,6 @@ fn a_journal_that_a_flush_failed_on_is_written_again() {
         // The kernel has the lines and the disk does not, whatever later flushes say.
         calls.extend(more);
         restore(&a, &Disk::after(&of, &calls).left(Loss::All));
-        settled(&a, &format!("the power went after EIO at {flush}"));
+        sound(&a, &format!("the power went after EIO at {flush}"));
     });
 }

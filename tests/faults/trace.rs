@@ -131,6 +131,11 @@ fn met(calls: &[Call], wanted: &Call) -> usize {
 
 const FAST: [&str; 2] = ["-f", "--seccomp-bpf"];
 
+/// Runs the binary with the `when`th call of this name disturbed, wherever that is.
+pub fn run_with(a: &Appliance, name: &str, how: &str, when: usize, args: &[String]) -> Ran {
+    strace(a, &[], &[], &format!("inject={name}:{how}:when={when}"), args).0
+}
+
 fn inject(call: &Call, how: &str) -> String {
     format!("inject={}:{how}:when={}", call.name, call.nth)
 }
