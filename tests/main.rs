@@ -10,6 +10,7 @@ mod errors;
 mod faults;
 mod foreign_cms;
 mod foreign_path;
+mod fuzz;
 mod generators;
 mod main_path;
 mod pki;
