@@ -12,6 +12,7 @@ mod errors;
 mod faults;
 mod foreign_cms;
 mod foreign_path;
+mod fuzz;
 mod generators;
 mod long_journal;
 mod main_path;

@@ -100,7 +100,8 @@ fn take(step: Step, name: &str, script: &mut Script, expected: &mut Expected) {
             let Some((intent, plan)) = last else { return };
             script.add(Event::Withdrawn { intents: vec![intent] });
             expected.open.pop();
-            // It was certainly not signed: its plan may ask again.
+            // It was certainly not signed: its plan may ask again, and nobody knows of it.
+            expected.certificates -= 1;
             expected.plans.iter_mut().filter(|(p, _)| *p == plan).for_each(|(_, left)| *left += 1);
         }
         Step::Settle => {

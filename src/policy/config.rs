@@ -116,7 +116,8 @@ fn one() -> u8 {
 fn token_uri<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<String, D::Error> {
     let uri = String::deserialize(d)?;
     // The URI itself is not repeated here: it may hold the PIN.
-    if ["pin-value", "pin-source"].iter().any(|pin| uri.contains(pin)) {
+    let mut names = uri.split([':', ';', '?', '&']).map(|attribute| attribute.split('=').next());
+    if names.any(|name| matches!(name, Some("pin-value" | "pin-source"))) {
         return Err(D::Error::custom("found a PIN in the URI, want a URI without one; set pin-env instead"));
     }
     worded_text(&uri, "a token's URI: pkcs11:… (RFC 7512) or piv:9c?serial=N", |uri| {
@@ -214,10 +215,20 @@ mod tests {
     }
 
     #[test]
+    fn a_token_may_have_a_name_that_speaks_of_pins() {
+        let uri = "pkcs11:token=pin-source;object=old%20pin-value";
+        let config = Config::parse("a", &render_default(uri, None, false, false)).unwrap();
+        assert_eq!(config.token.uri, uri);
+    }
+
+    #[test]
     fn a_pin_in_the_document_is_refused_and_not_repeated() {
-        for text in
-            ["uri = \"pkcs11:token=x?pin-value=4711\"", "uri = \"piv:9c?serial=1\"\npin-env = \"4711\""]
-        {
+        for text in [
+            "uri = \"pkcs11:token=x?pin-value=4711\"",
+            "uri = \"pkcs11:pin-source=4711\"",
+            "uri = \"pkcs11:a&pin-value=4711\"",
+            "uri = \"piv:9c?serial=1\"\npin-env = \"4711\"",
+        ] {
             let e = Config::parse("a", &format!("[token]\n{text}")).unwrap_err();
             assert!(e.id == "config.value" && !e.to_string().contains("4711"), "{e}");
         }

@@ -1,0 +1,148 @@
+//! The journal: as it is, and with its hashes and signatures made anew.
+
+use anchorite::audit::{Expectation, State, audit, open_matters, unreleased_plans};
+use anchorite::journal::{
+    Bytes, Entry, Event, Head, KeyRole, Ledger, Purpose, Replay, Standing, replay, seal_message,
+};
+use anchorite::verify::validate_path;
+use anchorite::x509::{Digest, Time};
+
+use super::world::{self, JOURNAL_KEY, root};
+use super::{fit, good};
+
+pub fn journal(data: &[u8]) {
+    if let Some(head) = good(Head::from_json("state/head", data)) {
+        assert_eq!(Head::from_json("state/head", &head.to_json()), Ok(head));
+    }
+    if let Some(replayed) = judge(data, false) {
+        // Nobody without the keys wrote what is sealed under this root.
+        let lines = replayed.ledger.seal().map_or(0, |seal| seal.count);
+        let sealed: Vec<_> = data.split_inclusive(|b| *b == b'\n').take(lines as usize).collect();
+        assert!(world::JOURNAL.starts_with(&sealed.concat()), "a journal was forged");
+    }
+    judge(&mended(data), true);
+}
+
+/// What is demanded of every journal; gives back one that the audit of this root does not
+/// find broken.
+fn judge(data: &[u8], signed: bool) -> Option<Replay> {
+    let mut lines = 0;
+    let replayed = replay(data, |_, ledger| {
+        assert_eq!(ledger.count(), lines, "each is shown before it is taken in, and the first fault ends it");
+        lines += 1;
+        Ok(())
+    });
+    let (report, audited, _) = audit(data, &Expectation::default());
+    assert_eq!(replayed.is_ok(), audited.is_some());
+    let expect = Expectation { root_sha256: Some(root().fingerprint()), ..Expectation::default() };
+    let (known, audited, certificates) = audit(data, &expect);
+    for report in [&report, &known] {
+        report.errors.iter().for_each(|fault| fit(&fault.message));
+        report.open.iter().for_each(|line| fit(line));
+        assert_eq!(report.errors.is_empty(), report.state != State::Broken);
+        assert!(report.state != State::Ok || report.open.is_empty());
+    }
+    if known.state == State::Broken {
+        good(replayed).iter().for_each(|replayed| adds_up(data, replayed));
+        return None;
+    }
+    let audited = audited.unwrap();
+    adds_up(data, &audited);
+    assert!(known.state == State::Open || (audited.torn.is_empty() && audited.ledger.unsealed().is_empty()));
+    for (_, der) in certificates.iter().filter(|_| signed) {
+        let path: &[&[u8]] = if *der == root().der { &[] } else { &[der] };
+        let at = audited.ledger.last_time().unwrap();
+        good(validate_path(path, &root().der, at));
+    }
+    Some(audited)
+}
+
+/// Lines, hashes and heads agree, and everything that is said of them can be read.
+fn adds_up(data: &[u8], replayed: &Replay) {
+    let ledger = &replayed.ledger;
+    let whole = &data[..replayed.whole as usize];
+    assert_eq!([whole, &replayed.torn].concat(), data);
+    assert_eq!(whole.iter().filter(|b| **b == b'\n').count() as u64, ledger.count());
+    for (line, number) in whole.split_inclusive(|b| *b == b'\n').zip(1..) {
+        let line = &line[..line.len() - 1];
+        assert_eq!(replayed.hash_at(number), Some(Digest::of(line)));
+        assert_eq!(Entry::from_line(0, line).unwrap().to_line().unwrap().as_bytes(), line);
+    }
+    let head = Head { count: ledger.count(), hash: ledger.head() };
+    assert_eq!(head.compare("itself", ledger.count(), replayed.hash_at(head.count)), Ok(Standing::Same));
+    open_matters(ledger).iter().chain(&unreleased_plans(ledger)).for_each(|line| fit(line));
+    let settled = ledger.settled();
+    assert_eq!(
+        (settled.count(), settled.certificates().len()),
+        (ledger.count(), ledger.certificates().len())
+    );
+    for issued in ledger.certificates() {
+        let same = |all: Vec<anchorite::x509::Issued>| all.iter().all(|other| other.key == issued.key);
+        assert!(same(ledger.by_key(&issued.key)));
+        fit(&issued.subject.to_string());
+    }
+}
+
+/// A journal as it grows.
+pub(super) struct Scribe {
+    ledger: Ledger,
+    bytes: Vec<u8>,
+    now: Time,
+}
+
+impl Scribe {
+    pub fn new() -> Self {
+        Self { ledger: Ledger::default(), bytes: Vec::new(), now: world::now() }
+    }
+
+    /// Goes on after these lines.
+    pub fn resumed(bytes: &[u8]) -> Self {
+        let ledger = replay(bytes, |_, _| Ok(())).unwrap().ledger;
+        Self { now: ledger.last_time().unwrap(), ledger, bytes: bytes.to_vec() }
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Appends, and gives the line's number. A line that the ledger refuses stands all
+    /// the same; nothing may follow it.
+    pub fn add(&mut self, event: Event) -> anchorite::Result<u64> {
+        self.add_at(self.now, event)
+    }
+
+    fn add_at(&mut self, time: Time, event: Event) -> anchorite::Result<u64> {
+        let entry = Entry { seq: self.ledger.count(), time, prev: self.ledger.head(), event };
+        let line = entry.to_line()?;
+        self.bytes.extend(line.bytes().chain([b'\n']));
+        self.ledger.apply(&entry, line.as_bytes())?;
+        Ok(entry.seq)
+    }
+}
+
+/// The lines with their numbers, hashes, seals and signatures made anew, up to the first
+/// that is no line. An empty signature is left empty.
+fn mended(data: &[u8]) -> Vec<u8> {
+    let mut scribe = Scribe::new();
+    for line in data.split(|b| *b == b'\n') {
+        let Ok(mut entry) = serde_json::from_slice::<Entry>(line) else { break };
+        match &mut entry.event {
+            Event::Intent { purpose: Purpose::Seal, message, .. } => {
+                *message = Bytes(seal_message(scribe.ledger.count(), scribe.ledger.head(), entry.time));
+            }
+            Event::Signed { intent, signature } if !signature.0.is_empty() => {
+                if let Some(record) = scribe.ledger.intent_at(*intent) {
+                    signature.0 = match record.role {
+                        KeyRole::Root => world::sign_as_root(&record.message),
+                        KeyRole::Journal => JOURNAL_KEY.sign(&record.message),
+                    };
+                }
+            }
+            _ => {}
+        }
+        if scribe.add_at(entry.time, entry.event).is_err() {
+            break;
+        }
+    }
+    scribe.bytes
+}

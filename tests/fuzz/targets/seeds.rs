@@ -1,0 +1,72 @@
+//! What each target begins with: good input, made with the world's keys.
+
+use anchorite::journal::Head;
+use anchorite::policy::SHIPPED;
+use anchorite::x509::{Digest, pem};
+
+use super::files;
+use super::policy::ask;
+use super::world::{self, root};
+
+/// Target, name and bytes of each.
+pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
+    let mut seeds = vec![
+        ("release", "world".into(), world::RELEASE.to_vec()),
+        ("journal", "world".into(), world::JOURNAL.to_vec()),
+        ("journal", "sealed".into(), world::sealed().to_vec()),
+        ("journal", "head".into(), Head { count: 3, hash: Digest::of(b"x") }.to_json()),
+        ("plan", "world".into(), world::PLAN.to_vec()),
+        ("certificate", "root".into(), root().der.clone()),
+        ("certificate", "journal".into(), world::journal_certificate().to_vec()),
+    ];
+    let all = files::unpack(world::RELEASE);
+    let east = all.iter().filter_map(|(name, bytes)| Some((name.strip_prefix(b"east/")?, *bytes)));
+    seeds.push(("release", "east".into(), files::pack(east)));
+    for (name, bytes) in all {
+        let name = String::from_utf8_lossy(name).replace('/', "-");
+        match name.as_str() {
+            "SHA256SUMS.p7s" => seeds.push(("cms", name, bytes.to_vec())),
+            _ if name.ends_with(".pem") => seeds.push(("pem", name, bytes.to_vec())),
+            _ => {}
+        }
+    }
+    let named = |name: &str| name.replace('/', "-");
+    seeds.extend(SHIPPED.iter().map(|(name, text)| ("policy", named(name), text.as_bytes().to_vec())));
+    seeds.extend(requests());
+    seeds.extend(
+        ARGUMENTS.iter().zip(1..).map(|(text, n)| ("arguments", format!("{n}"), text.as_bytes().to_vec())),
+    );
+    seeds
+}
+
+fn requests() -> Vec<(&'static str, String, Vec<u8>)> {
+    let plain = ask("O=Istio,L=east,CN=root", 3, false);
+    let full = ask("O=Istio,L=west,CN=root", 4, true);
+    let text = pem::encode("CERTIFICATE REQUEST", &plain).into_bytes();
+    let stick: [(&[u8], &[u8]); 8] = [
+        (b"a.csr", &plain),
+        (b"deep/er/b.pem", &text),
+        (b"full.der", &full),
+        (b"link.csr@", b"a.csr"),
+        (b"fifo|", b""),
+        (b"sparse%", b""),
+        (b"twin&", b""),
+        (b"note\x1b[31m\xff\n.txt", b"hello"),
+    ];
+    vec![
+        ("stick", "world".into(), files::pack(stick)),
+        ("pem", "plain".into(), text),
+        ("csr", "plain".into(), plain),
+        ("csr", "full".into(), full),
+    ]
+}
+
+const ARGUMENTS: [&str; 7] = [
+    "pkcs11:token=Root%20CA;object=g1;type=private;id=%00%ff?module-path=/usr/lib/x.so",
+    "O=Example\\, Inc.,L=east,CN=Example Root G1",
+    "2030-01-01T00:00:00Z",
+    "1440h",
+    "00:0a:ff",
+    "rsa3072",
+    "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+];
