@@ -15,6 +15,7 @@ use crate::journal::{
 };
 use crate::lint::CertificateKind;
 use crate::verify::{self, signed_digest, verify_signature};
+use crate::x509::certificate::Facts;
 use crate::x509::{Digest, Issuer, Serial, Tbs, Time};
 
 /// What the auditor knows beforehand.
@@ -158,9 +159,9 @@ impl Auditor<'_> {
     /// and the replay goes on, so that all of them are seen.
     fn entry(&mut self, entry: &Entry, ledger: &Ledger) -> Result<()> {
         let verdict = match &entry.event {
-            Event::Signed { intent, signature } => ledger
-                .intent_at(*intent)
-                .map_or(Ok(()), |record| self.signed(record, &signature.0, entry, ledger)),
+            Event::Signed { intent, signature } => {
+                ledger.intent_at(*intent).map_or(Ok(()), |record| self.signed(record, &signature.0, ledger))
+            }
             Event::Rejected { intent, signature, .. } => {
                 ledger.intent_at(*intent).map_or(Ok(()), |record| rejected(record, &signature.0, ledger))
             }
@@ -189,7 +190,6 @@ impl Auditor<'_> {
     /// What an index brings along stands for lines that are not there: the home's own
     /// certificates are verified as if they had been read.
     fn stand_on(&mut self, ledger: &Ledger) -> Result<()> {
-        let at = ledger.last_time().unwrap_or_else(|| Time::from_unix(0));
         let adopted = ledger.root_adoption().map(|adoption| &adoption.certificate.0);
         if let Some(der) = adopted {
             self.adopted(der, Issuer::from_der(der)?.not_before)?;
@@ -201,7 +201,7 @@ impl Auditor<'_> {
             let here = usize::from(kind == CertificateKind::Root && adopted.is_some());
             for own in ledger.own_certificates(purpose).skip(here) {
                 let signature = own.signature.as_deref().unwrap_or_default();
-                self.certificate(kind, Tbs::recorded(own.message.clone(), own.algorithm), signature, at)?;
+                self.certificate(kind, Tbs::recorded(own.message.clone(), own.algorithm), signature)?;
             }
         }
         Ok(())
@@ -218,13 +218,7 @@ impl Auditor<'_> {
         ))
     }
 
-    fn signed(
-        &mut self,
-        intent: &IntentRecord,
-        signature: &[u8],
-        entry: &Entry,
-        ledger: &Ledger,
-    ) -> Result<()> {
+    fn signed(&mut self, intent: &IntentRecord, signature: &[u8], ledger: &Ledger) -> Result<()> {
         if !verifies(intent, signature, ledger) {
             return Err(Error::integrity(
                 "audit.signature",
@@ -246,16 +240,19 @@ impl Auditor<'_> {
             }
         };
         let tbs = Tbs::recorded(intent.message.clone(), intent.algorithm);
-        self.certificate(kind, tbs, signature, entry.time)
+        self.certificate(kind, tbs, signature)
     }
 
-    fn certificate(&mut self, kind: CertificateKind, tbs: Tbs, signature: &[u8], at: Time) -> Result<()> {
+    /// As of its own first second: a clock that jumped before a signature was recorded
+    /// makes no signature false.
+    fn certificate(&mut self, kind: CertificateKind, tbs: Tbs, signature: &[u8]) -> Result<()> {
         let der = tbs.assemble(signature)?;
         // A renewal is verified by the root certificate before it: same key, same name.
         let renewed = (kind == CertificateKind::Root).then(|| Issuer::from_der(&der)).transpose()?;
         let root = self.root.as_ref().or(renewed.as_ref()).ok_or_else(|| {
             Error::integrity("audit.no-root", "a certificate was signed before the root's own was accepted")
         })?;
+        let at = Facts::from_tbs(tbs.as_der())?.not_before;
         let certificate = verify::verify(&tbs, &der, kind, root, at)?;
         (self.found)(&certificate.get().serial, &der);
         if let Some(root) = renewed {

@@ -202,6 +202,7 @@ impl Appliance {
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .env("SOFTHSM2_CONF", self.path("hsm/softhsm2.conf"))
             .env("ANCHORITE_HOME", self.path("home"))
+            .env("MISBEHAVING", self.path("hsm"))
             .env_remove("NO_COLOR")
             .stdin(Stdio::null());
         command

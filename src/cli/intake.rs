@@ -35,6 +35,8 @@ pub fn look(paths: &[PathBuf], config: &Config) -> Result<Incoming> {
         .filter_map(|file| find_private_key(&file.bytes).map(|kind| private_key(&file.path, kind)))
         .collect();
     let mut incoming = sort(stick);
+    // "Left alone" is no word for such a file.
+    incoming.media.retain(|m| m.refused || !keys.iter().any(|key| key.file == m.file));
     incoming.media.extend(keys);
     Ok(incoming)
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anchorite::home::Home;
 use anchorite::journal::Ledger;
 use anchorite::media::durable;
+use anchorite::media::read::MediaFinding;
 use anchorite::plan::{self, Frame, Plan, review};
 use anchorite::policy::{Context, Decision};
 use anchorite::token::Token;
@@ -39,7 +40,8 @@ pub fn make(
     let paths = [PathBuf::from(wishes.from)];
     let incoming = intake::read(&paths, &home.config)?;
     if incoming.requests.is_empty() && incoming.unusable.is_empty() {
-        return Err(intake::nothing_found(&paths));
+        // A stick that was pulled looks empty as well; what cannot be read says why.
+        return Err(refused_media(&incoming.media).unwrap_or_else(|| intake::nothing_found(&paths)));
     }
     let root = home.root()?;
     let context = Context {
@@ -68,13 +70,20 @@ pub fn make(
             finding.rule
         ));
     }
-    if let Some(finding) = incoming.media.iter().find(|m| m.refused) {
+    if let Some(refused) = refused_media(&incoming.media) {
         output::note(&review);
-        return Err(Error::refused(finding.rule, format!("{}: {}", finding.file, finding.message)).next(
-            "nothing was signed; have the stick looked at, or copy what belongs on it to a clean one",
-        ));
+        return Err(refused);
     }
     Ok(Planned { plan, review })
+}
+
+/// What on the stick, beside the requests, ends the session.
+fn refused_media(media: &[MediaFinding]) -> Option<Error> {
+    let finding = media.iter().find(|m| m.refused)?;
+    let error = Error::refused(finding.rule, format!("{}: {}", finding.file, finding.message));
+    Some(
+        error.next("nothing was signed; have the stick looked at, or copy what belongs on it to a clean one"),
+    )
 }
 
 /// What stands between a plan and its performance: refusals without `--partial`, and nothing to sign.

@@ -28,10 +28,7 @@ impl Terminal {
 
     /// Shows text.
     pub fn show(&mut self, text: &str) -> Result<()> {
-        self.0.write_all(text.as_bytes()).and_then(|()| self.0.flush()).map_err(|e| {
-            Error::usage("terminal.closed", format!("the terminal cannot be written to ({e})"))
-                .next("run it again in a terminal")
-        })
+        self.0.write_all(text.as_bytes()).and_then(|()| self.0.flush()).map_err(|_| closed())
     }
 
     /// Asks for the exact word `yes`.
@@ -50,14 +47,16 @@ impl Terminal {
         self.show(prompt)?;
         let line = self.line();
         drop(silent);
-        self.show("\n")?;
-        line
+        let shown = self.show("\n");
+        // Why there is no line weighs more than a newline that nobody sees.
+        let line = line?;
+        shown?;
+        Ok(line)
     }
 
     /// One line without its newline. Watches for signals while it waits.
     fn line(&mut self) -> Result<Zeroizing<Vec<u8>>> {
         let mut line = Zeroizing::new(Vec::with_capacity(ANSWER_MAXIMUM));
-        let closed = || Error::interrupted().at("the terminal was closed");
         loop {
             if process::interrupted() {
                 let _ = self.show("\n");
@@ -83,6 +82,11 @@ impl Terminal {
             }
         }
     }
+}
+
+/// Whoever closes the terminal interrupts.
+fn closed() -> Error {
+    Error::interrupted().at("the terminal was closed")
 }
 
 fn no_silence(e: impl std::fmt::Display) -> Error {

@@ -5,7 +5,7 @@ use base64ct::{Base64Unpadded, Encoding as _};
 use super::sniff;
 
 /// What the ends of PEM labels stand for; the first that fits counts.
-const LABELS: [(&str, &str); 9] = [
+const LABELS: [(&str, &str); 10] = [
     ("SSH2 ENCRYPTED PRIVATE KEY", "an SSH2 private key"),
     ("ENCRYPTED PRIVATE KEY", "an encrypted private key in PEM"),
     ("RSA PRIVATE KEY", "an RSA private key in PEM"),
@@ -15,12 +15,14 @@ const LABELS: [(&str, &str); 9] = [
     ("PGP PRIVATE KEY BLOCK", "an OpenPGP private key"),
     ("TSS2 PRIVATE KEY", "a TPM's wrapped private key in PEM"),
     ("PRIVATE KEY", "a private key in PEM"),
+    ("PKCS12", "a PKCS#12 file, which can hold a private key"),
 ];
 
 /// Marks that are whole in themselves.
-const MARKS: [(&[u8], &str); 3] = [
+const MARKS: [(&[u8], &str); 4] = [
     (b"PuTTY-User-Key-File-", "a PuTTY private key"),
     (b"openssh-key-v1\0", "an OpenSSH private key"),
+    (b"b3BlbnNzaC1rZXktdjEA", "an OpenSSH private key"), // the same in base64
     (b"AGE-SECRET-KEY-", "an age secret key"),
 ];
 
@@ -32,11 +34,15 @@ const MAGIC: [(&[u8], &str); 2] = [
 
 /// "-----BEGIN " in base64, as Kubernetes Secrets and kubeconfigs hold PEM.
 const BASE64_OF_BEGIN: &[u8] = b"LS0tLS1CRUdJTi";
+/// As many characters of base64 DER as it takes to see what it is: a DSA key's parameters come first.
+const LONGEST_HEAD: usize = 1024;
+/// No tool breaks lines of base64 shorter.
+const SHORTEST_LINE: usize = 16;
 /// Longer than any label; what follows a BEGIN further off is not its label.
 const LONGEST_LABEL: usize = 64;
 
 /// Says what private key these bytes hold, if any: in PEM wherever it stands (within
-/// JSON or YAML, in base64, in UTF-16), in DER, in a key store.
+/// JSON or YAML, in base64, in UTF-16), in DER, in DER's base64 alone, in a key store.
 /// Public keys, certificates and requests are none.
 pub fn find_private_key(bytes: &[u8]) -> Option<&'static str> {
     if let Some((_, what)) = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)) {
@@ -55,13 +61,20 @@ pub fn find_private_key(bytes: &[u8]) -> Option<&'static str> {
 
 fn in_text(bytes: &[u8]) -> Option<&'static str> {
     let marked = MARKS.iter().find(|(mark, _)| positions(bytes, mark).next().is_some());
-    marked.map(|(_, what)| *what).or_else(|| {
+    marked.map(|(_, what)| *what).or_else(|| json_web_key(bytes)).or_else(|| {
         positions(bytes, b"BEGIN ").find_map(|at| {
             let (before, after) = bytes.split_at_checked(at)?;
             let dashed = before.ends_with(b"----") || before.ends_with(b"---- ");
             if dashed { of_label(after.strip_prefix(b"BEGIN ")?) } else { None }
         })
     })
+}
+
+/// RFC 7518 §6.2.2, §6.3.2: the member "d" is the private key.
+fn json_web_key(bytes: &[u8]) -> Option<&'static str> {
+    positions(bytes, b"\"kty\"").next()?;
+    let member = |at: usize| bytes.get(at + 3..).is_some_and(|b| b.trim_ascii_start().starts_with(b":"));
+    positions(bytes, b"\"d\"").any(member).then_some("a JSON Web Key with its private part")
 }
 
 /// What a label that begins here stands for, up to its dashes.
@@ -85,16 +98,44 @@ fn in_base64(bytes: &[u8]) -> Option<&'static str> {
         }
         rest = after;
     }
-    None
+    bare(bytes)
+}
+
+/// DER in base64 without armour, at the beginning of any word.
+fn bare(bytes: &[u8]) -> Option<&'static str> {
+    let begins = |at: &usize| {
+        let word = bytes.get(*at..*at + SHORTEST_LINE);
+        let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+        // A SEQUENCE's tag is an M.
+        word.is_some_and(|w| w.starts_with(b"M") && w.iter().all(|b| is_base64(*b)))
+            && !before.is_some_and(u8::is_ascii_alphanumeric)
+    };
+    (0..bytes.len()).filter(begins).find_map(|at| {
+        let head = bytes.get(at..)?.iter().filter(|b| !b.is_ascii_whitespace());
+        let head: Vec<u8> = head.copied().take_while(|b| is_base64(*b)).take(LONGEST_HEAD).collect();
+        let kind = sniff::kind(&decode(head.get(..SHORTEST_LINE)?));
+        let kind = if kind == sniff::Kind::Unknown { sniff::kind(&decode(&head)) } else { kind };
+        kind.is_private().then(|| kind.describe())
+    })
+}
+
+/// A digit of either alphabet (RFC 4648 §4, §5), in the first.
+fn digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'-' => Some(b'+'),
+        b'_' => Some(b'/'),
+        b'+' | b'/' => Some(byte),
+        _ => byte.is_ascii_alphanumeric().then_some(byte),
+    }
 }
 
 fn is_base64(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')
+    digit(byte).is_some()
 }
 
 /// As much as decodes: what follows the base64 (the next word of a YAML file) is no reason to give up.
 fn decode(run: &[u8]) -> Vec<u8> {
-    let digits: Vec<u8> = run.iter().copied().filter(|b| is_base64(*b)).collect();
+    let digits: Vec<u8> = run.iter().copied().filter_map(digit).collect();
     digits
         .chunks_exact(4)
         .filter_map(|quad| Base64Unpadded::decode_vec(str::from_utf8(quad).ok()?).ok())
@@ -155,19 +196,46 @@ mod tests {
 
     #[test]
     fn other_formats_are_named() {
-        let cases: [(&[u8], &str); 6] = [
+        let cases: [(&[u8], &str); 7] = [
             (b"PuTTY-User-Key-File-3: ssh-ed25519\r\n", "a PuTTY private key"),
             (b"openssh-key-v1\0\0\0\0\x04none", "an OpenSSH private key"),
             (b"# created: 2026\nAGE-SECRET-KEY-1QQQ\n", "an age secret key"),
             (b"\xfe\xed\xfe\xed\0\0\0\x02", "a Java keystore (JKS), which can hold a private key"),
             (b"\xce\xce\xce\xce\0\0\0\x02", "a Java keystore (JCEKS), which can hold a private key"),
             (b"\x30\x80\x02\x01\x03\x30\x80", "a PKCS#12 file, which can hold a private key"),
+            (b"{\"kty\": \"EC\", \"d\" : \"AA\"}", "a JSON Web Key with its private part"),
         ];
         for (bytes, what) in cases {
             assert_eq!(find_private_key(bytes), Some(what));
         }
         let pkcs8 = unhex("302e020100300506032b657004220420").unwrap();
         assert_eq!(find_private_key(&pkcs8), Some("a PKCS#8 private key in DER"));
+    }
+
+    #[test]
+    fn base64_without_armour_is_no_hiding_place() {
+        let pkcs8 = unhex("302e020100300506032b657004220420").unwrap();
+        let text = Base64Unpadded::encode_string(&[&pkcs8[..], &[0xfb; 32]].concat());
+        let url = text.replace('+', "-").replace('/', "_");
+        for dress in [
+            text.clone(),
+            format!("ca.key={text}"),
+            format!("- {text}"),
+            format!("some words\r\n{}\r\n{}", &text[..20], &text[20..]),
+            format!("{{\"key\":\"{url}\"}}"),
+        ] {
+            assert_eq!(find_private_key(dress.as_bytes()), Some("a PKCS#8 private key in DER"), "{dress}");
+        }
+        // A key whose head is long: DSA's parameters come before it.
+        let parameters = sample::tlv(0x30, &[&sample::tlv(2, &[&[0x55; 256]]), &[2, 1, 5]]);
+        let dsa = sample::algorithm("1.2.840.10040.4.1", &parameters);
+        let dsa = sample::tlv(0x30, &[&[2, 1, 0], &dsa, &sample::tlv(4, &[&[7; 20]])]);
+        assert!(find_private_key(Base64Unpadded::encode_string(&dsa).as_bytes()).is_some());
+        for public in [sample::ed25519(&[]), sample::p256(), sample::ed25519_spki(&[7; 32])] {
+            assert_eq!(find_private_key(Base64Unpadded::encode_string(&public).as_bytes()), None);
+        }
+        assert_eq!(find_private_key("MMMM ".repeat(5000).as_bytes()), None);
+        assert_eq!(find_private_key(b"{\"kty\":\"EC\",\"x\":\"d\"}"), None);
     }
 
     #[test]

@@ -9,6 +9,8 @@ pub enum Kind {
     Certificate,
     /// A CRL (RFC 5280 §5.1)
     Crl,
+    /// CertReqMessages (RFC 4211)
+    Crmf,
     /// PKCS#7 or CMS (RFC 5652)
     Cms,
     /// SubjectPublicKeyInfo (RFC 5280 §4.1.2.7)
@@ -34,6 +36,7 @@ impl Kind {
             Self::Request => "a certification request",
             Self::Certificate => "a certificate",
             Self::Crl => "a certificate revocation list",
+            Self::Crmf => "a CRMF request",
             Self::Cms => "a PKCS#7 or CMS message",
             Self::PublicKey => "a bare public key",
             Self::Pkcs8 => "a PKCS#8 private key in DER",
@@ -113,7 +116,12 @@ fn kind_after_sequence(first: &Seen<'_>) -> Option<Kind> {
             OCTET_STRING if inner.content.starts_with(PKCS) => Some(Kind::EncryptedPkcs8),
             _ => None,
         },
-        SEQUENCE => Some(Kind::Crl),
+        // A list of messages, each with a number; or a CRL of version 1, which begins with an algorithm.
+        SEQUENCE => match see(inner.content)?.tag {
+            OID => Some(Kind::Crl),
+            INTEGER => Some(Kind::Crmf),
+            _ => None,
+        },
         INTEGER => kind_after_version(&inner),
         _ => None,
     }
@@ -174,6 +182,7 @@ mod tests {
             ("3013 3011 020105 3002 0600 3000 3006 1700 1700", Kind::Certificate),
             ("300f 300d 020101 3002 0600 3000 170230 30", Kind::Crl),
             ("3006 3004 3002 0600", Kind::Crl),
+            ("300b 3009 3007 020100 3002 a500", Kind::Crmf),
             ("300d 0609 2a864886f70d010702 a000", Kind::Cms),
             ("302a 3005 0603 2b6570 0321 00", Kind::PublicKey),
             ("3009 0202 00ff 0203 010001", Kind::Unknown),

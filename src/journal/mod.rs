@@ -13,6 +13,8 @@ mod index;
 mod ledger;
 mod past;
 mod permit;
+#[cfg(test)]
+mod properties;
 mod read;
 #[cfg(test)]
 pub(crate) mod sample;

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::journal::{Bytes, Event, Permit};
 use crate::token::{Key, Signer};
 use crate::verify::verify_signature;
@@ -68,11 +68,20 @@ pub(super) fn sign<T>(
     let mut signed = Signed { events: Vec::new(), unused: Vec::new(), result: Ok(()) };
     for (events, result) in done {
         signed.events.extend(events);
-        signed.result = signed.result.and(result);
+        signed.result = graver(signed.result, result);
     }
     signed.events.sort_by_key(intent_of);
     signed.unused = queue.into_inner().map(Iterator::collect).unwrap_or_default();
     (signed, other)
+}
+
+/// Of two failures the one that the operator must hear of: that a signature was wrong
+/// weighs more than an interrupt, or than a token that is gone.
+fn graver(one: Result<()>, other: Result<()>) -> Result<()> {
+    match (&one, &other) {
+        (Err(first), Err(second)) if first.kind != Kind::Integrity && second.kind == Kind::Integrity => other,
+        _ => one.and(other),
+    }
 }
 
 /// One signature against one permit, verified before it may go on record as one: else
@@ -101,5 +110,22 @@ fn intent_of(event: &Event) -> Option<u64> {
     match event {
         Event::Signed { intent, .. } | Event::Rejected { intent, .. } => Some(*intent),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_signature_is_told_of_whatever_else_ended_it() {
+        let wrong = || Err(Error::integrity("token.wrong-signature", "wrong"));
+        let gone = || Err(Error::token("token.removed", "gone"));
+        for (one, other) in [(wrong(), gone()), (gone(), wrong()), (Err(Error::interrupted()), wrong())] {
+            assert_eq!(graver(one, other).unwrap_err().id, "token.wrong-signature");
+        }
+        assert_eq!(graver(gone(), Err(Error::interrupted())).unwrap_err().id, "token.removed");
+        assert_eq!(graver(Ok(()), gone()).unwrap_err().id, "token.removed");
+        assert_eq!(graver(Ok(()), Ok(())), Ok(()));
     }
 }

@@ -1,6 +1,5 @@
 //! Decisions as a whole.
 
-use proptest::prelude::*;
 use x509_cert::ext::pkix::{KeyUsage, KeyUsages};
 
 use super::sample::{World, dns, p256, request};
@@ -190,49 +189,5 @@ fn shipped_policies_say_what_they_promise() {
         assert_eq!(*profile.key.algorithms, [KeyKind::P256, KeyKind::P384, KeyKind::Rsa]);
         assert_eq!(*profile.key.rsa_minimum, 2048);
         assert!(profile.extensions.extended_key_usage.is_empty());
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    /// Whatever is asked for and however long the root lives, a narrower policy
-    /// never grants more than a wider one.
-    #[test]
-    fn a_narrower_policy_never_grants_more(
-        default in 2_u64..400, more_default in 0_u64..100,
-        spare in 0_u64..400, more_spare in 0_u64..100,
-        path_length in 0_u8..4, more_path in 0_u8..4,
-        asked in proptest::option::of(0_u64..1200), root in 0_u64..1200,
-        root_path in proptest::option::of(0_u8..6), mode in 0_usize..3,
-    ) {
-        let decide = |default: u64, maximum: u64, path_length: u8| {
-            let mut world = World::new();
-            world.set("validity.minimum", "\"1d\"");
-            world.set("validity.default", &format!("\"{default}d\""));
-            world.set("validity.maximum", &format!("\"{maximum}d\""));
-            world.set("path-length", &path_length.to_string());
-            world.set("claims.validity", ["\"tolerate\"", "\"narrow\"", "\"refuse\""][mode]);
-            world.claims().not_after = asked.map(|d| world.now + days(d));
-            world.issuer.not_after = world.now + days(root);
-            world.issuer.path_len = root_path;
-            let grant = world.decide().grant;
-            if let Some(grant) = &grant {
-                prop_assert!(grant.not_after() <= world.issuer.not_after);
-                prop_assert!(grant.not_after() <= world.now + days(maximum));
-                prop_assert!(grant.not_after() > world.now && grant.not_before() >= world.issuer.not_before);
-                prop_assert!(world.issuer.path_len.is_none_or(|bound| grant.path_len() < bound));
-            }
-            Ok(grant)
-        };
-        let (wide_default, maximum) = (default + more_default, default + more_default + spare);
-        let narrow = decide(default, maximum, path_length)?;
-        let wide = decide(wide_default, maximum + more_spare, path_length + more_path)?;
-        if let (Some(narrow), Some(wide)) = (&narrow, &wide) {
-            prop_assert!(narrow.not_after() <= wide.not_after());
-            prop_assert!(narrow.path_len() <= wide.path_len());
-        }
-        let same_path = decide(wide_default, maximum + more_spare, path_length)?;
-        prop_assert!(narrow.is_none() || same_path.is_some(), "only the wider policy refused");
     }
 }

@@ -40,4 +40,6 @@ mod decision_tests;
 #[cfg(test)]
 mod keys_tests;
 #[cfg(test)]
+mod narrower_tests;
+#[cfg(test)]
 mod profile_tests;

@@ -53,15 +53,22 @@ impl World {
 
     /// Sets a key of the istio policy, e.g. `validity.maximum`, to a TOML value.
     pub fn set(&mut self, key: &str, value: &str) {
+        self.set_all([(key, value)]);
+    }
+
+    /// Sets several.
+    pub fn set_all<'a>(&mut self, settings: impl IntoIterator<Item = (&'a str, &'a str)>) {
         let text = &mut self.policies[0].1;
         let mut table: toml::Table = text.parse().unwrap();
-        let value: toml::Table = format!("v = {value}").parse().unwrap();
-        let (last, parents) =
-            key.split('.').collect::<Vec<_>>().split_last().map(|(l, p)| (*l, p.to_vec())).unwrap();
-        let inner = parents.iter().fold(&mut table, |t, name| {
-            t.entry(*name).or_insert_with(|| toml::Table::new().into()).as_table_mut().unwrap()
-        });
-        inner.insert(last.into(), value["v"].clone());
+        for (key, value) in settings {
+            let value: toml::Table = format!("v = {value}").parse().unwrap();
+            let (last, parents) =
+                key.split('.').collect::<Vec<_>>().split_last().map(|(l, p)| (*l, p.to_vec())).unwrap();
+            let inner = parents.iter().fold(&mut table, |t, name| {
+                t.entry(*name).or_insert_with(|| toml::Table::new().into()).as_table_mut().unwrap()
+            });
+            inner.insert(last.into(), value["v"].clone());
+        }
         *text = table.to_string();
     }
 

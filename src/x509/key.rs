@@ -197,7 +197,7 @@ fn algorithm_of(spki: &SubjectPublicKeyInfoOwned, bits: &[u8]) -> Result<KeyAlgo
     match spki.algorithm.oid {
         rfc5912::RSA_ENCRYPTION => {
             if !parameters.is_some_and(der::asn1::Any::is_null) {
-                return Err(malformed("rsaEncryption needs NULL parameters (RFC 3279 §2.3.1)".into()));
+                return Err(malformed("rsaEncryption needs NULL parameters (RFC 3279 section 2.3.1)".into()));
             }
             let key = RsaPublicKey::from_der(bits)
                 .map_err(|e| malformed(format!("not a DER RSAPublicKey ({e})")))?;
@@ -207,9 +207,9 @@ fn algorithm_of(spki: &SubjectPublicKeyInfoOwned, bits: &[u8]) -> Result<KeyAlgo
             Ok(KeyAlgorithm::Rsa(length.saturating_sub(leading)))
         }
         rfc5912::ID_EC_PUBLIC_KEY => {
-            let curve: ObjectIdentifier = parameters
-                .and_then(|p| p.decode_as().ok())
-                .ok_or_else(|| malformed("EC parameters must name a curve (RFC 5480 §2.1.1)".into()))?;
+            let curve: ObjectIdentifier = parameters.and_then(|p| p.decode_as().ok()).ok_or_else(|| {
+                malformed("EC parameters must name a curve (RFC 5480 section 2.1.1)".into())
+            })?;
             match curve {
                 rfc5912::SECP_256_R_1 => Ok(KeyAlgorithm::P256),
                 rfc5912::SECP_384_R_1 => Ok(KeyAlgorithm::P384),
@@ -218,7 +218,7 @@ fn algorithm_of(spki: &SubjectPublicKeyInfoOwned, bits: &[u8]) -> Result<KeyAlgo
             }
         }
         rfc8410::ID_ED_25519 if parameters.is_some() => {
-            Err(malformed("Ed25519 takes no parameters (RFC 8410 §3)".into()))
+            Err(malformed("Ed25519 takes no parameters (RFC 8410 section 3)".into()))
         }
         rfc8410::ID_ED_25519 if bits.len() != 32 => {
             Err(malformed(format!("an Ed25519 key has 32 bytes, found {}", bits.len())))

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use x509_cert::attr::AttributeTypeAndValue;
 
 use crate::error::{Error, Result};
-use crate::text::{shown, shown_bytes};
+use crate::text::shown;
 
 /// PKCS#9 emailAddress, which RFC 4519 does not list.
 const EMAIL: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1");
@@ -183,12 +183,16 @@ pub fn oid_by_name(name: &str) -> Option<ObjectIdentifier> {
 
 fn string_value(value: &Any) -> Option<String> {
     match value.tag() {
-        Tag::Utf8String | Tag::PrintableString | Tag::Ia5String => {
-            String::from_utf8(value.value().to_vec()).ok()
+        Tag::Utf8String => String::from_utf8(value.value().to_vec()).ok(),
+        Tag::PrintableString => {
+            PrintableStringRef::new(value.value()).ok().map(|text| text.as_str().to_owned())
         }
-        // Latin-1 in practice; only its ASCII part is certain.
-        Tag::TeletexString => value.value().is_ascii().then(|| shown_bytes(value.value())),
-        Tag::BmpString => {
+        // The second is Latin-1 in practice; only its ASCII part is certain.
+        Tag::Ia5String | Tag::TeletexString => {
+            let text = String::from_utf8(value.value().to_vec()).ok();
+            text.filter(|text| text.is_ascii())
+        }
+        Tag::BmpString if value.value().len().is_multiple_of(2) => {
             let units: Vec<u16> = value
                 .value()
                 .chunks(2)
@@ -271,6 +275,37 @@ mod tests {
             Name::from_der(&[0x30, 12, 0x31, 10, 0x30, 8, 6, 3, 0x55, 4, 3, 0x13, 1, b'X']).unwrap();
         assert_ne!(utf8.as_der(), printable.as_der());
         assert_eq!(utf8.canonical(), printable.canonical());
+    }
+
+    /// A value that steers a terminal must be seen as it is, not escaped, by whoever judges it.
+    #[test]
+    fn strings_are_read_by_the_rules_of_their_type() {
+        let value = |tag: u8, value: &[u8]| {
+            let length = value.len() as u8;
+            let header =
+                [0x30, length + 11, 0x31, length + 9, 0x30, length + 7, 6, 3, 0x55, 4, 3, tag, length];
+            let name = Name::from_der(&[&header, value].concat()).unwrap();
+            name.attributes()[0].value.clone()
+        };
+        let (printable, teletex, ia5, bmp) = (19, 20, 22, 30);
+        for (tag, bytes, text) in [
+            (printable, &b"Mesh (1)"[..], "Mesh (1)"),
+            (teletex, b"a\x1b[2J\\b", "a\x1b[2J\\b"),
+            (ia5, b"a@b", "a@b"),
+            (bmp, b"\x00a\x20\x2e", "a\u{202e}"),
+        ] {
+            assert_eq!(value(tag, bytes).as_deref(), Some(text), "{tag}");
+        }
+        for (tag, bytes) in [
+            (printable, &b"a@b"[..]),
+            (printable, "\u{e9}".as_bytes()),
+            (teletex, b"caf\xe9"),
+            (ia5, "\u{e9}".as_bytes()),
+            (bmp, b"\x00a\x00"),
+            (bmp, b"\xd8\x00"),
+        ] {
+            assert_eq!(value(tag, bytes), None, "{tag} {bytes:x?}");
+        }
     }
 
     #[test]

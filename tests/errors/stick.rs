@@ -76,12 +76,17 @@ fn a_release_never_overwrites_anything() {
     refused_without_trace(&a, || a.sign(&SIGN), (2, "output.exists", &[&folder]));
 }
 
+/// Words before a command that may mount: as root, or in a user namespace of one's
+/// own, or where those are forbidden with sudo.
+pub fn namespace(a: &Appliance) -> &'static [&'static str] {
+    let own = a.command("unshare").args(["-rm", "true"]).output().is_ok_and(|o| o.status.success());
+    if own { &["unshare", "-rm"] } else { &["sudo", "-En", "unshare", "-m"] }
+}
+
 /// Runs `sign` where a tmpfs with these options is mounted on `out`.
 fn sign_on(a: &Appliance, options: &str) -> Ran {
     let script = r#"mount -t tmpfs -o "$1" tmpfs "$2" || exit 99; shift 2; exec "$@""#;
-    // As root, or in a user namespace of one's own, or where those are forbidden with sudo.
-    let own = a.command("unshare").args(["-rm", "true"]).output().is_ok_and(|o| o.status.success());
-    let unshare: &[&str] = if own { &["unshare", "-rm"] } else { &["sudo", "-En", "unshare", "-m"] };
+    let unshare = namespace(a);
     let (from, out, pin) = (a.arg("in"), a.arg("out"), a.arg("pin"));
     let mut command = a.command(unshare[0]);
     command.args(&unshare[1..]).args([

@@ -40,8 +40,8 @@ os.waitpid(pid, 0)
 sys.stdout.write(out.decode("utf-8", "replace").replace("\r", "") + "\ntyped=" + ",".join(shown) + "\n")
 "#;
 
-const QUESTION: &str = "anything else to stop: ";
-const ASKS_PIN: &str = "PIN of ceremony: ";
+pub(super) const QUESTION: &str = "anything else to stop: ";
+pub(super) const ASKS_PIN: &str = "PIN of ceremony: ";
 
 /// What a run at the terminal gave.
 struct Session {
@@ -75,7 +75,7 @@ fn at_terminal(a: &Appliance, steps: &[(&str, &str)], args: &[&str]) -> Session 
 }
 
 /// A home where only a person at the terminal can answer, with its root.
-fn attended() -> Appliance {
+pub(super) fn attended() -> Appliance {
     let a = Appliance::bare();
     let home = a.arg("home");
     a.run(&["init", &home, "--token", "pkcs11:token=ceremony", "--module", &module()]).code(0);
@@ -86,7 +86,7 @@ fn attended() -> Appliance {
     a
 }
 
-fn sign_args(a: &Appliance) -> Vec<String> {
+pub(super) fn sign_args(a: &Appliance) -> Vec<String> {
     ["sign", "--from", &a.arg("in"), "--to", &a.arg("out"), "--policy", "istio"].map(String::from).into()
 }
 

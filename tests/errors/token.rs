@@ -19,7 +19,7 @@ fn sign_with(a: &Appliance, more: &[&str]) -> Ran {
 }
 
 /// `pkcs11-tool`, logged in.
-fn token_tool(a: &Appliance, args: &[&str]) {
+pub fn token_tool(a: &Appliance, args: &[&str]) {
     let out = a
         .command("pkcs11-tool")
         .args(["--module", &module(), "--token-label", "ceremony", "--login", "--pin", PIN])
@@ -30,7 +30,7 @@ fn token_tool(a: &Appliance, args: &[&str]) {
 }
 
 /// CKA_ID of the key with this label.
-fn id_of(a: &Appliance, label: &str) -> String {
+pub fn id_of(a: &Appliance, label: &str) -> String {
     let listed = a.run(&["token", "list", "--json"]).code(0).json();
     let objects = listed["tokens"][0]["objects"].as_array().unwrap().clone();
     let key = objects.iter().find(|o| o["label"] == label).expect("a key with this label");

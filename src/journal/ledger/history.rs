@@ -97,6 +97,14 @@ impl Ledger {
         self.past = Some(past);
     }
 
+    /// Every certificate above the index, by serial.
+    #[cfg(test)]
+    pub(in crate::journal) fn certificates(&self) -> Vec<Issued> {
+        let mut all: Vec<Issued> = self.recent.certificates.values().cloned().collect();
+        all.sort_by(|a, b| a.serial.cmp(&b.serial));
+        all
+    }
+
     fn group(&self, key: Digest) -> Result<Vec<Issued>> {
         let mut serials: Vec<Serial> = self.recall(key)?.unwrap_or_default();
         serials.extend(self.recent.groups.get(&key).into_iter().flatten().cloned());

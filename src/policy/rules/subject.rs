@@ -124,12 +124,20 @@ fn fixed(case: &Case<'_>, profile: &Profile) -> Finding {
 
 pub(super) const LENGTH: RuleInfo = RuleInfo::new(
     "subject.length",
-    "no value of the subject is longer than its bound",
+    "no value of the subject is longer than its bound, and it has few of them",
     "RFC 5280 appendix A.1",
     Check::Policy(length),
 );
 
+/// Far more than any CA's name has, and few enough to be read.
+const MOST_ATTRIBUTES: usize = 16;
+
 fn length(case: &Case<'_>, profile: &Profile) -> Finding {
+    let count = case.request.subject.attributes().len();
+    if count > MOST_ATTRIBUTES {
+        let wanted = format!("at most {MOST_ATTRIBUTES}");
+        return LENGTH.finding(Outcome::Refused, format!("{count} attributes"), wanted);
+    }
     let bound = |a: &Attribute| {
         let set = profile.subject.max_length.get(&AttributeType(a.oid));
         set.map_or_else(|| upper_bound(a.oid), |length| **length)
@@ -151,8 +159,16 @@ fn length(case: &Case<'_>, profile: &Profile) -> Finding {
     }
 }
 
+/// Each type once: a thousand units are one fault.
 fn offending(case: &Case<'_>, bad: impl Fn(&Attribute) -> bool) -> Vec<String> {
-    case.request.subject.attributes().iter().filter(|a| bad(a)).map(|a| short_name(a.oid)).collect()
+    let mut named: Vec<String> = Vec::new();
+    for attribute in case.request.subject.attributes().iter().filter(|a| bad(a)) {
+        let name = short_name(attribute.oid);
+        if !named.contains(&name) {
+            named.push(name);
+        }
+    }
+    named
 }
 
 /// Control and format characters (bidirectional overrides, zero-width joiners,

@@ -128,6 +128,12 @@ const CASES: &[(&str, Change, Change, Outcome)] = &[
         |w| subject(w, &format!("O=Istio,L=east,CN={}", "x".repeat(65))),
         Outcome::Refused,
     ),
+    (
+        "subject.length",
+        |w| subject(w, &format!("O=Istio,L=east{}", ",CN=x".repeat(14))),
+        |w| subject(w, &format!("O=Istio,L=east{}", ",CN=x".repeat(15))),
+        Outcome::Refused,
+    ),
     ("key.algorithm", nothing, |w| w.request().key = p521(), Outcome::Refused),
     ("key.rsa-size", |w| w.request().key = rsa(2048), |w| w.request().key = rsa(2040), Outcome::Refused),
     ("key.rsa-size", |w| w.request().key = rsa(4096), |w| w.request().key = rsa(4104), Outcome::Refused),

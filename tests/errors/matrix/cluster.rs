@@ -1,0 +1,130 @@
+//! `request` and `assemble`: the cluster's side.
+
+use super::Scene::{Bare, Released, Root};
+use super::{Row, Run, here};
+use crate::appliance::Appliance;
+
+fn request(a: &Appliance, cluster: &str, key: &str) -> Run {
+    let (key, to) = (a.arg(key), a.arg("in"));
+    Run::of(&["request", "--cluster", cluster, "--profile", "istio", "--key", &key, "--to", &to])
+}
+
+fn assemble(a: &Appliance, key: &str) -> Run {
+    let bundle = a.release().join("east");
+    let (key, out) = (a.arg(key), a.arg("cacerts"));
+    Run::of(&["assemble", "--bundle", bundle.to_str().unwrap(), "--key", &key, "--out", &out])
+        .and(&["--root-sha256", &a.root_sha256])
+}
+
+/// A key by OpenSSL.
+fn key(a: &Appliance, more: &[&str]) {
+    a.openssl(&[&["genpkey", "-out", "some.key"], more].concat());
+}
+
+const P256: [&str; 4] = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
+
+pub fn rows() -> Vec<Row> {
+    vec![
+        here(
+            "a cluster that is no DNS label",
+            Bare,
+            |a| request(a, "East_1", "new.key"),
+            2,
+            "release.cluster",
+            "DNS label",
+        ),
+        here(
+            "a cluster that steers",
+            Bare,
+            |a| request(a, "\u{1b}[2J", "new.key"),
+            2,
+            "release.cluster",
+            "\\u{1b}[2J",
+        ),
+        here(
+            "a key on the stick",
+            Bare,
+            |a| request(a, "east", "in/east.key"),
+            1,
+            "request.key-on-stick",
+            "lies on the stick",
+        )
+        .told("a key never goes on the stick", "`--key` with a path on the cluster's own disk"),
+        here(
+            "a request over a request",
+            Released,
+            |a| request(a, "west", "keys/west.key"),
+            2,
+            "request.exists",
+            "west.csr",
+        ),
+        here(
+            "an encrypted key",
+            Released,
+            |a| {
+                key(a, &[&P256[..], &["-aes256", "-pass", "pass:secret"]].concat());
+                assemble(a, "some.key")
+            },
+            2,
+            "key.encrypted",
+            "some.key",
+        ),
+        here("no key", Released, |a| assemble(a, "home/root.pem"), 2, "key.none", "root.pem"),
+        here(
+            "another cluster's key",
+            Released,
+            |a| assemble(a, "keys/west.key"),
+            1,
+            "assemble.key-mismatch",
+            "the certificate in ca-cert.pem",
+        )
+        .told("key and certificate do not belong together", "the key that the request was made with"),
+        here(
+            "a folder that is taken",
+            Released,
+            |a| {
+                let run = assemble(a, "keys/east.key");
+                run.once(a, &[]).code(0);
+                run
+            },
+            2,
+            "assemble.exists",
+            "cacerts",
+        ),
+        here(
+            "a revocation list that is not there",
+            Released,
+            |a| assemble(a, "keys/east.key").and(&["--crl"]),
+            1,
+            "assemble.no-crl",
+            "ca-crl.pem",
+        ),
+        here(
+            "a bundle for another consumer",
+            Root,
+            |a| {
+                std::fs::remove_file(a.path("in/east.csr")).unwrap();
+                a.request_for("zoo", "issuing-ca");
+                a.sign(&["--policy", "issuing-ca"]).code(0);
+                let (bundle, key, out) = (a.release().join("zoo"), a.arg("keys/zoo.key"), a.arg("cacerts"));
+                Run::of(&["assemble", "--bundle", bundle.to_str().unwrap(), "--key", &key, "--out", &out])
+                    .and(&["--root-sha256", &a.root_sha256])
+            },
+            1,
+            "assemble.consumer",
+            "not one for Istio",
+        ),
+        here(
+            "an edited bundle",
+            Released,
+            |a| {
+                let file = a.release().join("east/cert-chain.pem");
+                std::fs::copy(a.release().join("east/ca-cert.pem"), file).unwrap();
+                assemble(a, "keys/east.key")
+            },
+            4,
+            "release.chain",
+            "cert-chain.pem",
+        ),
+    ]
+}

@@ -1,0 +1,204 @@
+//! Plans that were altered, spent, too old, or made elsewhere.
+
+use super::Scene::{Released, Root};
+use super::Seen::{Id, Words};
+use super::{Row, Run, by, here, perform};
+use crate::appliance::Appliance;
+
+/// A plan made in this home just now.
+fn planned(a: &Appliance) -> Run {
+    let (from, out) = (a.arg("in"), a.arg("plan.json"));
+    a.run(&["plan", "--from", &from, "--out", &out, "--policy", "istio"]).code(0);
+    perform(a, "plan.json")
+}
+
+fn altered(a: &Appliance, from: &str, to: &str) -> Run {
+    let run = planned(a);
+    a.edit("plan.json", from, to);
+    run
+}
+
+const ANEW: &str = "make the plan anew: `anchorite plan`";
+
+pub fn rows() -> Vec<Row> {
+    vec![
+        here(
+            "a plan performed twice",
+            Released,
+            |a| perform(a, "plan.json"),
+            1,
+            "plan.spent",
+            "performed and released before",
+        )
+        .told(
+            "the plan is performed and released",
+            "nothing: its certificates are in `issued/` and in the release",
+        ),
+        here(
+            "a plan whose request is answered",
+            Released,
+            |a| perform(a, "other.json"),
+            1,
+            "plan.differs",
+            "refused today",
+        )
+        .told("today's policy, register or journal decide otherwise than the plan says", ANEW),
+        here(
+            "a policy that changed since",
+            Root,
+            |a| {
+                let run = planned(a);
+                a.edit("home/policies/istio.toml", "default = \"60d\"", "default = \"50d\"");
+                a.run(&["policy", "pin", "--yes", "--pin-file", &a.arg("pin")]).code(0);
+                run
+            },
+            1,
+            "plan.differs",
+            "other bytes",
+        ),
+        here(
+            "a plan for another cluster",
+            Root,
+            |a| altered(a, "\"cluster\": \"east\"", "\"cluster\": \"west\""),
+            1,
+            "plan.differs",
+            "east.csr",
+        ),
+        here(
+            "a plan of ten weeks ago",
+            Root,
+            |a| planned(a).through(&["faketime", "70 days"]),
+            1,
+            "plan.stale",
+            "ago",
+        )
+        .told("the plan is too old, lies ahead of the clock, or is a dry run's", ANEW),
+        here(
+            "a dry run's plan",
+            Root,
+            |a| altered(a, "\"dry_run\": false", "\"dry_run\": true"),
+            1,
+            "plan.stale",
+            "dry run",
+        ),
+        here(
+            "another home's plan",
+            Root,
+            |a| {
+                let run = planned(a);
+                let text = std::fs::read_to_string(a.path("plan.json")).unwrap();
+                let root = a.root_sha256.clone();
+                let other = format!("{}{}", if root.starts_with('0') { '1' } else { '0' }, &root[1..]);
+                assert!(text.contains(&root));
+                a.write("plan.json", text.replace(&root, &other));
+                run
+            },
+            1,
+            "plan.home",
+            "another CA home",
+        ),
+        here(
+            "a rehearsal's plan",
+            Root,
+            |a| altered(a, "\"mark\": \"\"", "\"mark\": \"REHEARSAL\""),
+            1,
+            "plan.home",
+            "rehearsal",
+        ),
+        here("no plan", Root, |a| perform(a, "pin"), 2, "plan.unreadable", "not a plan file"),
+        here(
+            "a plan formatted anew",
+            Root,
+            |a| altered(a, ": ", ":  "),
+            2,
+            "plan.unreadable",
+            "changed after it was written",
+        ),
+        here(
+            "a plan of another format",
+            Root,
+            |a| altered(a, "\"format\": \"", "\"format\": \"x"),
+            2,
+            "plan.unreadable",
+            "format 'x",
+        ),
+        here(
+            "a plan that steers",
+            Root,
+            |a| altered(a, "\"east.csr\"", "\"\\u001b[2J\""),
+            4,
+            "plan.unescaped",
+            "not escaped",
+        )
+        .also(&["plan.request", "plan.serial-twice"])
+        .told("somebody altered the plan by hand", "stop; find out who"),
+        here(
+            "a plan whose request is noise",
+            Root,
+            |a| {
+                let run = planned(a);
+                let text = std::fs::read_to_string(a.path("plan.json")).unwrap();
+                let request =
+                    text.split("\"request\": \"").nth(1).unwrap().split('"').next().unwrap().to_string();
+                a.write("plan.json", text.replace(&request, "AAAA"));
+                run
+            },
+            4,
+            "plan.request",
+            "cannot be read",
+        ),
+        here(
+            "a plan that gives a serial twice",
+            Root,
+            |a| {
+                a.request("west");
+                let run = planned(a);
+                let text = std::fs::read_to_string(a.path("plan.json")).unwrap();
+                let serials: Vec<&str> = text
+                    .split("\"serial\": \"")
+                    .skip(1)
+                    .map(|rest| rest.split('"').next().unwrap())
+                    .collect();
+                a.write("plan.json", text.replace(serials[1], serials[0]));
+                run
+            },
+            4,
+            "plan.serial-twice",
+            "one serial number to two",
+        ),
+        here("a plan that is not there", Root, |a| perform(a, "none.json"), 2, "file.missing", "none.json"),
+        here("a folder for a plan", Root, |a| perform(a, "in"), 2, "file.not-regular", "/in"),
+        here(
+            "a plan over a plan",
+            Released,
+            |a| Run::of(&["plan", "--from", &a.arg("in"), "--out", &a.arg("plan.json"), "--policy", "istio"]),
+            2,
+            "file.exists",
+            "plan.json",
+        ),
+        here(
+            "a plan to nowhere",
+            Root,
+            |a| Run::of(&["plan", "--from", &a.arg("in"), "--policy", "istio", "--out", "/"]),
+            2,
+            "plan.out",
+            "is not a file's path",
+        ),
+        by(
+            "errors/plan.rs::a_plan_from_a_newer_record_shows_that_this_one_is_old",
+            "a plan from a newer journal",
+            4,
+            Id("journal.behind"),
+        ),
+        by(
+            "crash.rs::sign_survives_a_kill_at_every_step",
+            "a release that did not come out",
+            1,
+            Words("plan … is not released"),
+        )
+        .told(
+            "signed, but the release did not get out",
+            "`anchorite perform plans/DIGEST.json --to DIR`: nothing is signed twice",
+        ),
+    ]
+}

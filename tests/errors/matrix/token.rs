@@ -1,0 +1,221 @@
+//! Modules, tokens, PINs and keys.
+
+use super::super::token::{id_of, token_tool};
+use super::Scene::{Bare, Root};
+use super::Seen::Id;
+use super::{Row, Run, by, here, sign};
+use crate::appliance::{Appliance, module};
+
+fn init(a: &Appliance, token: &str, module: &str) -> Run {
+    Run::of(&["init", &a.arg("new"), "--token", token, "--module", module, "--unattended"])
+}
+
+/// `sign` with another PIN file.
+fn pin(a: &Appliance, text: &str) -> Run {
+    a.write("other", text);
+    let (from, to, pin) = (a.arg("in"), a.arg("out"), a.arg("other"));
+    Run::of(&["sign", "--policy", "istio", "--from", &from, "--to", &to, "--yes", "--pin-file", &pin])
+}
+
+/// No token at all.
+fn without(a: &Appliance) {
+    std::fs::remove_dir_all(a.path("hsm/tokens")).unwrap();
+    std::fs::create_dir(a.path("hsm/tokens")).unwrap();
+}
+
+const SHOWS: &str = "`anchorite token list --module PATH` shows what is there";
+
+pub fn rows() -> Vec<Row> {
+    vec![
+        here(
+            "no token",
+            Root,
+            |a| {
+                without(a);
+                sign(a)
+            },
+            3,
+            "token.absent",
+            "no initialised tokens",
+        )
+        .told("the token is not plugged in, not initialised, or has another label", SHOWS),
+        here(
+            "another token",
+            Root,
+            |a| {
+                without(a);
+                a.init_token("other");
+                sign(a)
+            },
+            3,
+            "token.absent",
+            "token=other",
+        ),
+        here(
+            "two tokens of one label",
+            Root,
+            |a| {
+                a.init_token("ceremony");
+                sign(a)
+            },
+            3,
+            "token.ambiguous",
+            "several tokens match",
+        ),
+        here(
+            "the token initialised anew",
+            Root,
+            |a| {
+                without(a);
+                a.init_token("ceremony");
+                sign(a)
+            },
+            3,
+            "token.no-such-key",
+            "anchorite root",
+        )
+        .told("this token does not hold the root's key", "the right one; a restored backup must keep CKA_ID"),
+        by(
+            "errors/token.rs::a_key_that_is_gone_or_another_stops_before_anything_is_on_record",
+            "another key in the root's place",
+            4,
+            Id("token.key-mismatch"),
+        )
+        .told(
+            "the token's key is not the one of the root certificate",
+            "stop; find out what was done to the token",
+        ),
+        here(
+            "two keys of one label and ID",
+            Root,
+            |a| {
+                let id = id_of(a, "anchorite root");
+                let generate =
+                    ["--keypairgen", "--key-type", "EC:prime256v1", "--id", &id, "--label", "anchorite root"];
+                token_tool(a, &generate);
+                sign(a)
+            },
+            3,
+            "token.key-ambiguous",
+            "CKA_ID",
+        )
+        .told(
+            "several keys have the root's CKA_ID",
+            "find out which is ours (`token list`); remove or renumber the other",
+        ),
+        here(
+            "no module",
+            Bare,
+            |a| init(a, "pkcs11:token=ceremony", "/none.so"),
+            3,
+            "token.module-missing",
+            "/none.so",
+        )
+        .also(&["token.module-invalid"])
+        .told(
+            "the PKCS#11 module is not there, or is no module",
+            "the vendor's `.so`, of this machine's kind",
+        ),
+        here(
+            "a module that is none",
+            Bare,
+            |a| init(a, "pkcs11:token=ceremony", &a.arg("pin")),
+            3,
+            "token.module-invalid",
+            "cannot be loaded",
+        ),
+        here(
+            "no module named",
+            Bare,
+            |a| Run::of(&["init", &a.arg("new"), "--token", "pkcs11:token=x"]),
+            2,
+            "token.no-module",
+            "--module",
+        ),
+        here("no URI", Bare, |a| init(a, "ceremony", &module()), 2, "token.uri", "pkcs11:"),
+        here(
+            "a PIN in the URI",
+            Bare,
+            |a| init(a, "pkcs11:token=x?pin-value=1", &module()),
+            2,
+            "token.pin-in-uri",
+            "PIN",
+        ),
+        here(
+            "a YubiKey's URI",
+            Bare,
+            |a| init(a, "piv:9c?serial=1", &module()),
+            2,
+            "token.piv",
+            "not supported yet",
+        ),
+        here("a wrong PIN", Root, |a| pin(a, "1357-wrong\n"), 3, "token.pin-incorrect", "wrong PIN")
+            .told("wrong PIN; the message says what the token tells of tries left", "do not guess"),
+        here("no PIN", Root, |a| pin(a, "\n"), 3, "token.pin-unfit", "it is empty"),
+        by(
+            "errors/misbehaving/pins.rs::a_failed_login_is_named_and_leaves_no_trace",
+            "a PIN locked by the token",
+            3,
+            Id("token.pin-locked"),
+        )
+        .told(
+            "the token locked the PIN after too many tries",
+            "its security officer unlocks it, by the vendor's tool",
+        ),
+        by(
+            "errors/misbehaving/removed.rs::a_token_that_is_taken_out_in_the_middle_of_a_hundred",
+            "a token pulled out",
+            3,
+            Id("token.removed"),
+        )
+        .told(
+            "the token went away; what was begun is on record",
+            "plug it in; run it again, it shows what is open",
+        ),
+        by(
+            "errors/misbehaving/signatures.rs::a_wrong_signature_at_the_first_the_middle_and_the_last_of_a_batch",
+            "a token that signs something else",
+            4,
+            Id("token.wrong-signature"),
+        )
+        .told("the token signed something else", "stop; the signature is on record as rejected"),
+        here(
+            "a PIN file that is not there",
+            Root,
+            |a| {
+                let run = pin(a, "");
+                std::fs::remove_file(a.path("other")).unwrap();
+                run
+            },
+            2,
+            "file.missing",
+            "/other",
+        ),
+        here(
+            "a PIN in a variable that is not set",
+            Root,
+            |a| {
+                a.edit("home/anchorite.toml", "[token]", "[token]\npin-env = \"CA_PIN\"");
+                a.run(&["policy", "pin", "--yes", "--pin-file", &a.arg("pin")]).code(0);
+                let (from, to) = (a.arg("in"), a.arg("out"));
+                Run::of(&["sign", "--policy", "istio", "--from", &from, "--to", &to, "--yes"])
+            },
+            2,
+            "pin.variable",
+            "CA_PIN",
+        ),
+        here(
+            "a PIN from a descriptor that is closed",
+            Root,
+            |a| {
+                let (from, to) = (a.arg("in"), a.arg("out"));
+                Run::of(&[
+                    "sign", "--policy", "istio", "--from", &from, "--to", &to, "--yes", "--pin-fd", "9",
+                ])
+            },
+            2,
+            "pin.descriptor",
+            "9",
+        ),
+    ]
+}

@@ -1,0 +1,105 @@
+//! A journal too long to be read whole each time: the index stands for it, releases
+//! carry its last part, and the audit reads it all.
+
+use anchorite::cluster::{PrivateKey, make_key, make_request};
+use anchorite::journal::READ_WHOLE;
+use anchorite::x509::KeyAlgorithm;
+use secrecy::ExposeSecret as _;
+use serde_json::Value;
+
+use crate::appliance::Appliance;
+
+/// A home on whose record a fleet was signed twice: the index was made, and built upon.
+fn long() -> Appliance {
+    let a = Appliance::with_root("p256");
+    for round in ["a", "b"] {
+        std::fs::remove_dir_all(a.path("in")).unwrap();
+        std::fs::create_dir(a.path("in")).unwrap();
+        for n in 0..85 {
+            let pem = make_key(KeyAlgorithm::P256).unwrap();
+            let key = PrivateKey::from_pem(pem.expose_secret().as_bytes()).unwrap();
+            let cluster = format!("{round}{n}");
+            a.write(&format!("in/{cluster}.csr"), make_request(&key, &cluster, "istio", None).unwrap());
+        }
+        a.sign(&["--policy", "istio"]).code(0);
+    }
+    assert!(a.journal().len() as u64 > READ_WHOLE);
+    assert!(a.path("home/state/index.json").exists());
+    std::fs::remove_dir_all(a.path("in")).unwrap();
+    std::fs::create_dir(a.path("in")).unwrap();
+    a
+}
+
+#[test]
+fn a_long_journal_is_signed_on_released_and_audited() {
+    let a = long();
+    // A cluster of long ago asks with the key of long ago: the index knows it.
+    a.request("new");
+    a.sign(&["--policy", "istio"]).code(0);
+    let again = a.path("in/new.csr");
+    let refused = a.run(&["inspect", "--policy", "istio", "--json", again.to_str().unwrap()]).code(1).json();
+    let rules: Vec<&str> = refused["requests"][0]["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|f| f["outcome"] == "refused")
+        .filter_map(|f| f["rule"].as_str())
+        .collect();
+    assert!(rules.contains(&"renewal.same-key"), "{rules:?}");
+
+    let audit = a.audit(&["--root-sha256", &a.root_sha256]).code(0).json();
+    assert_eq!(
+        (&audit["state"], a.journal().lines().count() as u64),
+        (&Value::from("ok"), audit["entries"].as_u64().unwrap())
+    );
+
+    // The release carries the lines since the session before, and verifies by itself.
+    let release = a.release();
+    let part = std::fs::read_to_string(release.join("journal/journal.jsonl")).unwrap();
+    assert!(part.len() < a.journal().len() / 4 && a.journal().contains(&part));
+    let verify = |path: &std::path::Path| {
+        a.run(&["verify", path.to_str().unwrap(), "--root-sha256", &a.root_sha256, "--json"])
+    };
+    verify(&release).code(0);
+    let journal = release.join("journal");
+    let own = a.run(&["audit", "verify", "--json", "--journal", journal.to_str().unwrap()]).code(0).json();
+    assert_eq!(own["state"], "ok");
+    // Its index is covered like everything else.
+    let index = std::fs::read_to_string(journal.join("index.json")).unwrap();
+    std::fs::write(journal.join("index.json"), index.replacen("\"entries\":", "\"entries\":1", 1)).unwrap();
+    verify(&release).fails(4, "release.sums");
+    a.run(&["audit", "verify", "--journal", journal.to_str().unwrap()]).code(4);
+    // A part brings no journal back.
+    let from = ["audit", "restore", "--from", journal.to_str().unwrap(), "--root-sha256", &a.root_sha256];
+    a.run(&from).fails(1, "restore.part");
+}
+
+#[test]
+fn what_lies_beneath_the_index_shows_in_the_audit() {
+    let a = long();
+    a.request("new");
+    let journal = a.journal();
+    // A line of long ago is not read by every verb; the audit, which every ceremony runs, reads it.
+    let altered = journal.replacen("\"cluster\":\"a7\"", "\"cluster\":\"a8\"", 1);
+    assert_ne!(altered, journal);
+    a.write("home/journal/journal.jsonl", &altered);
+    a.run(&["inspect", "--policy", "istio", a.path("in").to_str().unwrap()]).code(0);
+    assert_eq!(a.audit(&[]).code(4).json()["errors"][0]["id"], "journal.chain");
+    a.write("home/journal/journal.jsonl", &journal);
+
+    // A bucket of the index is compared where it is read, and by the audit.
+    let buckets: Vec<_> =
+        std::fs::read_dir(a.path("home/state/index")).unwrap().map(|e| e.unwrap().path()).collect();
+    let kept: Vec<Vec<u8>> = buckets.iter().map(|path| std::fs::read(path).unwrap()).collect();
+    buckets.iter().for_each(|path| std::fs::write(path, "").unwrap());
+    a.sign(&["--policy", "istio"]).fails(4, "journal.index");
+    assert_eq!(a.audit(&[]).code(4).json()["errors"][0]["id"], "journal.index");
+    buckets.iter().zip(kept).for_each(|(path, bytes)| std::fs::write(path, bytes).unwrap());
+    assert_eq!(a.audit(&[]).code(0).json()["state"], "ok");
+
+    // Without an index the journal is read whole, and the next session makes one.
+    std::fs::remove_file(a.path("home/state/index.json")).unwrap();
+    a.sign(&["--policy", "istio"]).code(0);
+    assert!(a.path("home/state/index.json").exists());
+    assert_eq!(a.audit(&[]).code(0).json()["state"], "ok");
+}

@@ -1,0 +1,152 @@
+//! Orders, a line each: a function, which of its calls in this process, what to do.
+//!
+//! ```text
+//! C_Sign 3 flip            the third call
+//! C_Sign 3- fail 0x30      the third and all that follow
+//! C_Login * slow 500       every call
+//! ```
+//!
+//! Before the real call: `wait` (until the file `go` is there), `slow MS`, `noise` (on
+//! stdout and stderr), `abort` (the process dies), `fail CKR`, `gone` (the device is taken
+//! out: this call and all that follow fail). After it: `lose CKR` (it was done, and says
+//! that it failed), `lose-abort`, `lose-gone`. What else there is spoils one function's
+//! answer and is described where that is done.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write as _;
+use std::process::abort;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use cryptoki_sys::{CK_RV, CKR_DEVICE_REMOVED, CKR_OK};
+
+use crate::folder;
+
+/// What to do, with its numbers.
+pub struct Deed {
+    pub word: String,
+    pub numbers: Vec<u64>,
+}
+
+impl Deed {
+    pub fn number(&self, index: usize) -> u64 {
+        *self.numbers.get(index).unwrap_or_else(|| panic!("order: {} lacks a number", self.word))
+    }
+}
+
+/// Whether the device was taken out.
+static GONE: AtomicBool = AtomicBool::new(false);
+
+/// Makes the call, with what was ordered for it before and after. `spoil` does what
+/// this function alone can do, and gives the code that the caller is told.
+pub fn obey(function: &'static str, real: impl FnOnce() -> CK_RV, spoil: impl Fn(&Deed) -> CK_RV) -> CK_RV {
+    let nth = count(function);
+    note(&format!("begin {function} {nth}"));
+    let code = obeyed(function, nth, real, spoil);
+    note(&format!("end {function} {nth} 0x{code:x}"));
+    code
+}
+
+fn obeyed(
+    function: &'static str,
+    nth: u64,
+    real: impl FnOnce() -> CK_RV,
+    spoil: impl Fn(&Deed) -> CK_RV,
+) -> CK_RV {
+    let mut after = Vec::new();
+    for deed in ordered(function, nth) {
+        match deed.word.as_str() {
+            "wait" => wait(),
+            "slow" => std::thread::sleep(Duration::from_millis(deed.number(0))),
+            "noise" => noise(),
+            "abort" => abort(),
+            "fail" => return deed.number(0),
+            "gone" => GONE.store(true, Ordering::SeqCst),
+            _ => after.push(deed),
+        }
+    }
+    if GONE.load(Ordering::SeqCst) {
+        return CKR_DEVICE_REMOVED;
+    }
+    let mut code = real();
+    if code != CKR_OK {
+        return code;
+    }
+    note(&format!("made {function} {nth}"));
+    for deed in after {
+        code = match deed.word.as_str() {
+            "lose" => deed.number(0),
+            "lose-abort" => abort(),
+            "lose-gone" => {
+                GONE.store(true, Ordering::SeqCst);
+                CKR_DEVICE_REMOVED
+            }
+            _ => spoil(&deed),
+        };
+    }
+    code
+}
+
+/// For functions that have nothing of their own to spoil.
+pub fn unknown(deed: &Deed) -> CK_RV {
+    panic!("order: nothing is known of `{}` here", deed.word)
+}
+
+/// Counts a function's calls in this process, from 1.
+fn count(function: &'static str) -> u64 {
+    static CALLS: Mutex<BTreeMap<&str, u64>> = Mutex::new(BTreeMap::new());
+    let mut calls = CALLS.lock().unwrap_or_else(PoisonError::into_inner);
+    let count = calls.entry(function).or_default();
+    *count += 1;
+    *count
+}
+
+fn ordered(function: &str, nth: u64) -> Vec<Deed> {
+    let orders = std::fs::read_to_string(folder().join("orders")).unwrap_or_default();
+    orders.lines().filter_map(|line| meant(line, function, nth)).collect()
+}
+
+fn meant(line: &str, function: &str, nth: u64) -> Option<Deed> {
+    let mut words = line.split_whitespace();
+    if words.next()? != function {
+        return None;
+    }
+    let which = words.next()?;
+    let from = |text: &str| text.parse::<u64>().unwrap_or_else(|_| panic!("order: which call is `{text}`?"));
+    let this = match which.strip_suffix('-') {
+        _ if which == "*" => true,
+        Some(first) => nth >= from(first),
+        None => nth == from(which),
+    };
+    let word = words.next()?.to_string();
+    this.then(|| Deed { word, numbers: words.map(number).collect() })
+}
+
+fn number(text: &str) -> u64 {
+    let parsed = match text.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16),
+        None => text.parse(),
+    };
+    parsed.unwrap_or_else(|_| panic!("order: `{text}` is no number"))
+}
+
+fn wait() {
+    while !folder().join("go").exists() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// What some vendors' modules do, and worse.
+fn noise() {
+    const NOISE: &[u8] = b"\x1b[2J\x1b]0;hsm\x07DEBUG: \xff\xfe\x00 slot 0 OK\n{\"release\": \"/\"}\n";
+    let _ = std::io::stdout().write_all(NOISE);
+    let _ = std::io::stderr().write_all(NOISE);
+}
+
+/// One line, whole, whoever else writes.
+fn note(line: &str) {
+    let file = File::options().create(true).append(true).open(folder().join("calls"));
+    file.and_then(|mut file| file.write_all(format!("{line}\n").as_bytes())).expect("`calls` can be written");
+}
