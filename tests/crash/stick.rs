@@ -26,8 +26,8 @@ fn a_stick_that_fails_at_the_release_costs_nothing() {
     let of = watched_with_requests();
     let calls = some_steps(&of, &["out"], 1, sign);
     // The first folder is the probe's, which finds a bad stick before anything is signed.
-    let folders = calls.iter().enumerate().filter(|(_, call)| call.what == What::Folder);
-    let (first, _) = folders.skip(1).next().unwrap();
+    let mut folders = calls.iter().enumerate().filter(|(_, call)| call.what == What::Folder);
+    let (first, _) = folders.nth(1).unwrap();
     let calls: Vec<_> = calls[first..].iter().step_by(if all() { 1 } else { 9 }).collect();
     assert!(calls.len() > 5, "only {} steps", calls.len());
     each(&calls, |n, call| {
