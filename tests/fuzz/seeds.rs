@@ -60,7 +60,7 @@ impl Session {
     }
 
     fn seal(&mut self) {
-        let message = seal_message(self.ledger.count(), self.ledger.head(), self.now);
+        let message = seal_message(self.ledger.count(), self.ledger.head(), self.now, None);
         self.sign(by_journal(Purpose::Seal, None, message));
     }
 
@@ -113,7 +113,7 @@ fn make_world() {
         history: &history,
         now: session.now,
     };
-    let decisions = decide(&context, &requests);
+    let decisions = decide(&context, &requests).unwrap();
     let frame = Frame {
         home: "0011".into(),
         head: Head { count: session.ledger.count(), hash: session.ledger.head() },

@@ -84,7 +84,7 @@ pub(super) fn decide_by(policies: &PolicySet, policy: &str, requests: &[Request]
         history: &ledger,
         now: world::now(),
     };
-    let decisions = plan::decide(&context, requests);
+    let decisions = plan::decide(&context, requests).unwrap();
     assert_eq!(decisions.len(), requests.len());
     for (request, decision) in requests.iter().zip(&decisions) {
         decision.findings.iter().for_each(fit_finding);
