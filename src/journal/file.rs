@@ -83,7 +83,7 @@ impl Journal {
             None => {
                 let mut unsealed = Unsealed::default();
                 let lines = BufReader::new(durable::open(&path)?);
-                let replayed = replay_lines(lines, |entry, ledger| Ok(unsealed.note(entry, ledger)))?;
+                let replayed = replay_lines(lines, |entry, ledger| unsealed.note(entry, ledger))?;
                 (replayed, unsealed, None)
             }
         };
@@ -107,7 +107,7 @@ impl Journal {
         let Some(lines) = lines_after(path, &start)? else { return Ok(None) };
         start.stand_on(store.clone());
         let mut unsealed = Unsealed::default();
-        let each = |entry: &Entry, ledger: &Ledger| Ok(unsealed.note(entry, ledger));
+        let each = |entry: &Entry, ledger: &Ledger| unsealed.note(entry, ledger);
         match replay_after(&store.index, start, lines, each) {
             Ok(replayed) => Ok(Some((replayed, unsealed, store))),
             Err(_) => Ok(None),
@@ -376,7 +376,7 @@ impl Journal {
 struct Unsealed(Vec<(IntentRecord, Vec<u8>)>);
 
 impl Unsealed {
-    fn note(&mut self, entry: &Entry, ledger: &Ledger) {
+    fn note(&mut self, entry: &Entry, ledger: &Ledger) -> Result<()> {
         if let Event::Signed { intent, signature } = &entry.event
             && let Some(record) = ledger.intent_at(*intent)
         {
@@ -385,6 +385,7 @@ impl Unsealed {
             }
             self.0.push((record.clone(), signature.0.clone()));
         }
+        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@
 //! session by session or was made at once: an audit makes it again and compares.
 
 use std::borrow::Cow;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
@@ -107,10 +108,10 @@ pub fn update(
     let mut entries = below.map_or(0, |index| index.content.entries);
     for (key, change) in changes(ledger)? {
         let number = number(&key, old_depth);
-        if !touched.contains_key(&number) {
-            touched.insert(number, read(number)?);
-        }
-        let bucket = touched.entry(number).or_default();
+        let bucket = match touched.entry(number) {
+            Entry::Occupied(there) => there.into_mut(),
+            Entry::Vacant(free) => free.insert(read(number)?),
+        };
         let value = change.applied(bucket.get(&key))?;
         entries += u64::from(bucket.insert(key, value).is_none());
     }
@@ -120,8 +121,8 @@ pub fn update(
     if depth != old_depth || old.is_empty() {
         stale.extend_from_slice(old);
         for number in 0..old.len() {
-            if !touched.contains_key(&number) {
-                touched.insert(number, read(number)?);
+            if let Entry::Vacant(free) = touched.entry(number) {
+                free.insert(read(number)?);
             }
         }
         touched = spread(touched, depth);

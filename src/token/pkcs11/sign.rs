@@ -26,6 +26,9 @@ struct EcdsaSigValue {
     s: Uint,
 }
 
+/// C_SignInit and C_Sign with one key in one session.
+type CSign<'s> = dyn Fn(&Mechanism, &[u8]) -> Result<Vec<u8>> + 's;
+
 /// What signing needs to know of a token, whichever of its sessions signs.
 #[derive(Clone, Copy)]
 pub(super) struct Found<'t> {
@@ -81,12 +84,7 @@ impl Found<'_> {
         self.signature(&sign, key.public_key.algorithm(), permit).map_err(|e| at_token(self.info, e))
     }
 
-    fn signature(
-        &self,
-        sign: &dyn Fn(&Mechanism, &[u8]) -> Result<Vec<u8>>,
-        key: KeyAlgorithm,
-        permit: &Permit,
-    ) -> Result<Vec<u8>> {
+    fn signature(&self, sign: &CSign<'_>, key: KeyAlgorithm, permit: &Permit) -> Result<Vec<u8>> {
         let (message, algorithm) = (permit.message(), permit.algorithm());
         match key {
             KeyAlgorithm::Rsa(bits) => {
