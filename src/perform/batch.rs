@@ -120,7 +120,10 @@ impl Session<'_> {
                 self.release(plan, digest, &root, finished, &journal_key, output)
                     .map(|folder| (folder, released))
             });
-        let (folder, released) = released.map_err(|e| take_up_again(e, &kept))?;
+        let (folder, released) = released.map_err(|e| match self.home.journal.ledger().plan(&digest) {
+            Ok(Some(PlanState::Finished)) => already_out(e),
+            _ => take_up_again(e, &kept),
+        })?;
         Ok(Outcome { folder, released, burnt: remaining.burnt })
     }
 
@@ -195,6 +198,13 @@ fn take_up_again(error: Error, plan: &Path) -> Error {
         crate::text::shown(&plan.display().to_string())
     );
     let next = if error.next.is_empty() { again } else { format!("{}; {again}", error.next) };
+    error.next(next)
+}
+
+/// What fails after the release spoils nothing of it.
+fn already_out(error: Error) -> Error {
+    let out = "the release is written and on record; the next session seals the journal";
+    let next = if error.next.is_empty() { out.into() } else { format!("{}; {out}", error.next) };
     error.next(next)
 }
 

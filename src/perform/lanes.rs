@@ -1,9 +1,10 @@
 //! Several signatures at a time: each lane is a session of the token's, on a thread
 //! of its own. What leaves a lane was verified under the key's public key.
 
+use std::panic::resume_unwind;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use crate::error::{Error, Kind, Result};
 use crate::journal::{Bytes, Event, Permit};
@@ -62,7 +63,10 @@ pub(super) fn sign<T>(
         several => thread::scope(|scope| {
             let running: Vec<_> = several.iter_mut().map(|lane| scope.spawn(|| work(lane))).collect();
             let other = meanwhile();
-            (running.into_iter().filter_map(|lane| lane.join().ok()).collect(), other)
+            // A lane that fell over is not one that had nothing to do.
+            let ended =
+                |lane: ScopedJoinHandle<'_, _>| lane.join().unwrap_or_else(|fall| resume_unwind(fall));
+            (running.into_iter().map(ended).collect(), other)
         }),
     };
     let mut signed = Signed { events: Vec::new(), unused: Vec::new(), result: Ok(()) };
