@@ -340,6 +340,7 @@ fn no_test_file_is_forgotten() {
     for path in fuzzers.lines().filter_map(|line| line.strip_prefix("path = \"")?.strip_suffix('"')) {
         declared.extend(reachable(&tests.join("fuzz").join(path)));
     }
+    declared.extend(reachable(&tests.join("bench/main.rs")));
     let forgotten: Vec<_> = rust_files(&tests).into_iter().filter(|f| !declared.contains(f)).collect();
     assert!(forgotten.is_empty(), "tests/main.rs does not lead to {forgotten:?}");
     assert!(declared.len() > 8, "only {declared:?}");

@@ -33,6 +33,11 @@ pub struct Rig {
 impl Rig {
     /// A new one, instead of what an earlier run may have left there.
     pub fn new(dir: &Path, root: &Root) -> Self {
+        Self::with_sessions(dir, root, None)
+    }
+
+    /// A new one that signs in so many sessions of the token, or in its usual number.
+    pub fn with_sessions(dir: &Path, root: &Root, sessions: Option<usize>) -> Self {
         remove(dir);
         let rig = Self { dir: dir.to_path_buf() };
         for folder in ["in", "out"] {
@@ -43,6 +48,13 @@ impl Rig {
         run(rig
             .anchorite(&["init", "--unattended", "--token", &token, "--module", &module()])
             .arg(rig.path("home")));
+        if let Some(sessions) = sessions {
+            let file = rig.path("home/anchorite.toml");
+            let text = std::fs::read_to_string(&file).unwrap();
+            let edited = text.replacen("[token]\n", &format!("[token]\nsessions = {sessions}\n"), 1);
+            std::fs::write(file, edited).unwrap();
+            run(&mut rig.anchorite(&["policy", "pin", "--yes"]));
+        }
         let subject = "O=Example,CN=Example Root G1";
         let made =
             ["root", "create", "--subject", subject, "--key", root.key, "--ttl", "20y", "--label", "root"];

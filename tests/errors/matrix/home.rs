@@ -101,12 +101,12 @@ pub fn rows() -> Vec<Row> {
         here("an option that is none", Root, |a| sign(a).and(&["--nonsense"]), 2, "command-line.usage", "--nonsense"),
         here("an escape sequence for an option", Root, |a| sign(a).and(&["--a\u{1b}[2J"]), 2, "command-line.usage", "--a"),
         by("errors/output.rs::a_reader_that_goes_away_is_no_error", "nowhere to print to", 2, Id("output.stdout")),
-        by("crash.rs::a_disk_that_fails_is_told_of_and_gone_on_from", "a home's disk that is full, fails, or is read-only", 4, Id("journal.write"))
+        by("crash/failing.rs::sign_tells_of_every_call_that_fails", "a home's disk that is full, fails, or is read-only", 4, Id("journal.write"))
             .told(
                 "the journal could not be written; nothing was signed that is not on record",
                 "make room or mount it writable; run it again, it shows what is open",
             ),
-        by("crash.rs::sign_survives_a_kill_at_every_step", "a crash", 1, Words("an earlier run left this open"))
+        by("crash.rs::sign_survives_a_crash_at_every_step", "a crash", 1, Words("an earlier run left this open"))
             .told(
                 "a crash or a pulled plug",
                 "read the list; `yes` settles it on record: an intent without an outcome counts as issued, its serial is burnt",

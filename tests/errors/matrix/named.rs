@@ -158,10 +158,10 @@ const PEERS: &[Case] = &[
         "root key generated, then a lint fails",
         "errors/root.rs::what_cannot_be_a_root_is_refused_before_its_key_is_made",
     ),
-    ("root key orphaned, the rerun blocked", "crash.rs::root_create_survives_a_kill_at_every_step"),
+    ("root key orphaned, the rerun blocked", "crash.rs::root_create_survives_a_crash_at_every_step"),
     (
         "disk full: signature spent, empty file left, rerun refused",
-        "crash.rs::a_disk_that_fails_is_told_of_and_gone_on_from",
+        "crash/failing.rs::sign_tells_of_every_call_that_fails",
     ),
     (
         "output directory missing found only after signing",

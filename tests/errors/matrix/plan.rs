@@ -191,7 +191,7 @@ pub fn rows() -> Vec<Row> {
             Id("journal.behind"),
         ),
         by(
-            "crash.rs::sign_survives_a_kill_at_every_step",
+            "crash.rs::sign_survives_a_crash_at_every_step",
             "a release that did not come out",
             1,
             Words("plan … is not released"),

@@ -227,13 +227,13 @@ pub fn rows() -> Vec<Row> {
             .also(&["output.not-writable"])
             .told("the release does not fit, or cannot be written; nothing was signed", "another stick"),
         by("errors/stick.rs::a_release_never_overwrites_anything", "a release of that name lies there", 2, Id("output.exists")),
-        by("crash.rs::a_stick_that_fails_at_the_release_costs_nothing", "a stick that fails, or is pulled, while it is written", 2, Id("output.failed"))
+        by("crash/stick.rs::a_stick_that_fails_at_the_release_costs_nothing", "a stick that fails, or is pulled, while it is written", 2, Id("output.failed"))
             .also(&["output.read-back"])
             .told(
                 "the stick failed, or gave back other bytes, after the signing; the release is not on it (exit 4: other bytes came back)",
                 "`anchorite perform plans/DIGEST.json --to` another stick: nothing is signed twice",
             ),
-        by("crash.rs::sign_survives_a_kill_at_every_step", "a release that broke off", 0, Words("a folder `….partial`, or one without `MANIFEST.toml`"))
+        by("crash.rs::sign_survives_a_crash_at_every_step", "a release that broke off", 0, Words("a folder `….partial`, or one without `MANIFEST.toml`"))
             .told("a release that broke off", "it is no release: remove it; the next one has another number"),
     ]
 }
