@@ -15,7 +15,7 @@ fn long() -> Appliance {
     for round in ["a", "b"] {
         std::fs::remove_dir_all(a.path("in")).unwrap();
         std::fs::create_dir(a.path("in")).unwrap();
-        for n in 0..85 {
+        for n in 0..110 {
             let pem = make_key(KeyAlgorithm::P256).unwrap();
             let key = PrivateKey::from_pem(pem.expose_secret().as_bytes()).unwrap();
             let cluster = format!("{round}{n}");

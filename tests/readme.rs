@@ -50,3 +50,18 @@ fn a_rehearsal_shows_what_the_first_screen_promises() {
         assert!(seen.contains(start), "the README shows '{line}', the rehearsal does not:\n{seen}");
     }
 }
+
+/// Each claim of the assurance table names tests that are there.
+#[test]
+fn every_claim_has_its_test() {
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let section = readme.split("\n## Assurance\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let named: Vec<&str> = section.split('`').filter(|word| word.contains(".rs::")).collect();
+    assert!(named.len() > 20, "{named:?}");
+    for test in named {
+        let (file, name) = test.split_once("::").unwrap();
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        let source = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{file}: {e}"));
+        assert!(source.contains(&format!("fn {name}(")), "{file} has no test {name}");
+    }
+}

@@ -109,12 +109,11 @@ impl Output {
         let probe = format!("{partial}/{TEMPORARY}");
         fs::mkdirat(&self.dir, &partial, Mode::from_raw_mode(0o755))?;
         let written = file::write_new(&self.dir, &probe, b"probe", 0o644);
-        let removed = fs::unlinkat(&self.dir, &probe, AtFlags::empty()).and(fs::unlinkat(
-            &self.dir,
-            &partial,
-            AtFlags::REMOVEDIR,
-        ));
-        written.and(Ok(removed?))
+        let file = fs::unlinkat(&self.dir, &probe, AtFlags::empty());
+        let folder = fs::unlinkat(&self.dir, &partial, AtFlags::REMOVEDIR);
+        // What failed first is told: without the file there is none to remove.
+        written?;
+        Ok(file.and(folder)?)
     }
 
     /// Demands room for so many bytes.

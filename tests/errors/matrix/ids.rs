@@ -20,7 +20,7 @@ const NEVER: &[(&str, &str)] = &[
     ("root.certificate", BEFORE),
     ("root.name", BEFORE),
     ("certificate.split", BEFORE),
-    ("adopt.key-id", BEFORE),
+    ("adopt.key-id", "no tool here makes a private key without a CKA_ID"),
     ("verify.cms.algorithm", "the signature does not verify first, whichever algorithm OpenSSL can be made to name"),
     // What the operating system does not do on a test's machine.
     ("process.entropy", "getrandom fails on no kernel since 5.6"),

@@ -227,7 +227,7 @@ pub fn rows() -> Vec<Row> {
             .also(&["output.not-writable"])
             .told("the release does not fit, or cannot be written; nothing was signed", "another stick"),
         by("errors/stick.rs::a_release_never_overwrites_anything", "a release of that name lies there", 2, Id("output.exists")),
-        by("crash/stick.rs::a_stick_that_fails_at_the_release_costs_nothing", "a stick that fails, or is pulled, while it is written", 2, Id("output.failed"))
+        by("errors/misbehaving/mounts.rs::a_stick_that_goes_bad_after_it_was_checked_costs_no_signature", "a stick that fails, or is pulled, while it is written", 2, Id("output.failed"))
             .also(&["output.read-back"])
             .told(
                 "the stick failed, or gave back other bytes, after the signing; the release is not on it (exit 4: other bytes came back)",
