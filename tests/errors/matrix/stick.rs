@@ -228,11 +228,12 @@ pub fn rows() -> Vec<Row> {
             .told("the release does not fit, or cannot be written; nothing was signed", "another stick"),
         by("errors/stick.rs::a_release_never_overwrites_anything", "a release of that name lies there", 2, Id("output.exists")),
         by("errors/misbehaving/mounts.rs::a_stick_that_goes_bad_after_it_was_checked_costs_no_signature", "a stick that fails, or is pulled, while it is written", 2, Id("output.failed"))
-            .also(&["output.read-back"])
             .told(
-                "the stick failed, or gave back other bytes, after the signing; the release is not on it (exit 4: other bytes came back)",
+                "the stick failed after the signing; the release is not on it",
                 "`anchorite perform plans/DIGEST.json --to` another stick: nothing is signed twice",
             ),
+        by("crash/stick.rs::a_release_is_read_back_past_the_kernels_copy_and_compared", "a stick that gives back other bytes than were written", 4, Id("output.read-back"))
+            .told("the stick did not keep what was written", "as above, and never use that stick again"),
         by("crash.rs::sign_survives_a_crash_at_every_step", "a release that broke off", 0, Words("a folder `….partial`, or one without `MANIFEST.toml`"))
             .told("a release that broke off", "it is no release: remove it; the next one has another number"),
     ]
