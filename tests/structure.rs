@@ -59,7 +59,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ("signal_hook", &["cli/process.rs"], "signals are the process's"),
     ("clap", &["cli/args.rs", "cli/mod.rs", "cli/generate.rs"], "the command line"),
     ("anstream", &["cli/output.rs"], "the one place that prints"),
-    ("rayon", &["plan/make.rs", "plan/review.rs", "perform/batch.rs", "release/check.rs", "release/layout.rs", "cli/intake.rs"],
+    ("rayon", &["plan/make.rs", "plan/review.rs", "perform/batch.rs", "release/check.rs", "release/layout.rs", "cli/intake.rs", "audit.rs"],
         "what is done to each of a batch, on every core"),
     ("indicatif", &["cli/unlock.rs"], "progress is shown on the command line"),
     ("toml", &["policy/", "release/documents.rs"], "documents that people write, and the manifest"),

@@ -137,8 +137,8 @@ pub struct Key {
     pub id: Vec<u8>,
     /// Its public key.
     pub public_key: PublicKey,
-    /// Its protection.
-    pub attributes: KeyAttributes,
+    /// CKA_ALWAYS_AUTHENTICATE: it wants the PIN for each signature.
+    pub always_authenticate: bool,
 }
 
 /// A way to sign with a token, each signature against a permit of the journal.

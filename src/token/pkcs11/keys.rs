@@ -74,7 +74,7 @@ impl Pkcs11 {
             handle: number(handle),
             label: shown_bytes(&label),
             id: id.to_vec(),
-            attributes: attributes::protection(&self.session, handle)?,
+            always_authenticate: attributes::always_authenticate(&self.session, handle)?,
             public_key: public_key.clone(),
         };
         if handle_of(&self.keys, &key).is_none() {

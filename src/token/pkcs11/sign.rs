@@ -73,7 +73,7 @@ impl Found<'_> {
         let handle = handle_of(self.keys, key).ok_or_else(|| {
             Error::integrity("token.key-unknown", "the key to sign with was not found in this session")
         })?;
-        if key.attributes.always_authenticate == Some(true) {
+        if key.always_authenticate {
             let message =
                 "CKA_ALWAYS_AUTHENTICATE keys, which want the PIN for each signature, are not supported yet";
             return Err(at_token(self.info, Error::token("token.always-authenticate", message))

@@ -116,7 +116,8 @@ pub(super) fn a_key_that_is_not_fit_is_told_as_it_is() {
     let mut token = logged_in("twins");
     let open_key = [Attribute::Extractable(true), Attribute::Sensitive(false), Attribute::Derive(true)];
     key_pair(&mut token, &P256, b"open", b"open", &open_key);
-    let key = token.find_key(b"open").unwrap().unwrap().attributes;
+    let open = Pkcs11Uri { id: Some(b"open".to_vec()), ..Pkcs11Uri::default() };
+    let key = token.describe_keys(&open).unwrap()[0].attributes.clone();
     assert_eq!((key.extractable, key.sensitive, key.derive), (Some(true), Some(false), Some(true)));
     assert_eq!((key.never_extractable, key.always_sensitive), (Some(false), Some(false)));
 
