@@ -12,6 +12,7 @@ mod module;
 mod objects;
 mod public_key;
 mod sign;
+mod single;
 mod slots;
 
 #[cfg(test)]
@@ -28,6 +29,7 @@ use secrecy::SecretString;
 
 use self::errors::explained;
 use self::module::Module;
+use self::single::SinglePart;
 use super::uri::Pkcs11Uri;
 use super::{Key, ObjectInfo, Signer, Token, TokenFlags, TokenInfo};
 use crate::error::{Error, Result};
@@ -48,6 +50,10 @@ pub struct Pkcs11 {
     mechanisms: Vec<MechanismType>,
     /// What [`Key::handle`] may refer to, and the key that belongs to it.
     keys: Vec<(ObjectHandle, PublicKey)>,
+    /// Where one of these keys wants the PIN for each signature.
+    single: Option<SinglePart>,
+    /// The PIN that logged in, for that; none where it is typed at the token.
+    pin: Option<SecretString>,
     module: Module,
 }
 
@@ -74,6 +80,8 @@ impl Pkcs11 {
             mechanisms: cryptoki.get_mechanism_list(slot).map_err(explained)?,
             raw,
             keys: Vec::new(),
+            single: None,
+            pin: None,
             module,
         })
     }
