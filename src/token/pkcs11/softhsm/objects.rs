@@ -6,6 +6,7 @@ use cryptoki::object::{CertificateType, KeyType, ObjectClass};
 use super::*;
 use crate::finding::Outcome;
 use crate::token::rules;
+use crate::token::uri::TokenUri;
 use crate::x509::SignatureAlgorithm;
 
 const P256: [u8; 10] = [6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
@@ -139,7 +140,7 @@ pub(super) fn a_key_is_judged_by_what_its_token_says() {
     token.generate(fit).unwrap();
     let judged = |token: &Pkcs11, label: &str| {
         let uri = Pkcs11Uri { object: Some(label.into()), ..Pkcs11Uri::default() };
-        let found = token.describe_keys(&uri).unwrap();
+        let found = token.described_keys(&Wanted::Uri(&TokenUri::Pkcs11(uri))).unwrap();
         let [key] = found.as_slice() else { panic!("{label}: {found:?}") };
         let all = rules::judge_key(key, None);
         all.iter().filter(|f| f.outcome != Outcome::Pass).map(|f| f.rule).collect::<Vec<_>>()
@@ -217,7 +218,7 @@ pub(super) fn a_key_is_judged_by_what_its_token_says() {
 /// A wrong PIN leaves its mark until the next login; it is read before that.
 pub(super) fn a_token_is_judged_by_its_flags() {
     let amiss = |token: &Pkcs11| {
-        let all = rules::judge_token(&token.flags());
+        let all = rules::judge_token(&token.flags().unwrap());
         all.iter().filter(|f| f.outcome != Outcome::Pass).map(|f| f.rule).collect::<Vec<_>>()
     };
     assert_eq!(amiss(&open("pkcs11:token=judged").unwrap()), [""; 0]);
