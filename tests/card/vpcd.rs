@@ -20,28 +20,30 @@ const POWER_ON: u8 = 1;
 const RESET: u8 = 2;
 const GET_ATR: u8 = 4;
 
-/// Plugs the card in, until it is taken out or the reader goes.
-pub fn plug(port: u16, mut card: Card) {
-    let mut reader = connect(port);
-    while let Some(message) = receive(&mut reader) {
-        match message[..] {
-            [POWER_OFF | POWER_ON | RESET] => card.reset(),
-            [GET_ATR] => send(&mut reader, ATR),
-            _ => send(&mut reader, &card.answer(&message)),
+/// Plugs the card in until it is taken out, whatever becomes of the reader.
+pub fn plug(port: u16, mut card: Card) -> ! {
+    loop {
+        let mut reader = connect(port);
+        card.reset();
+        while let Some(message) = receive(&mut reader) {
+            match message[..] {
+                [POWER_OFF | POWER_ON | RESET] => card.reset(),
+                [GET_ATR] => send(&mut reader, ATR),
+                _ => send(&mut reader, &card.answer(&message)),
+            }
         }
     }
 }
 
-/// The reader may still be starting.
+/// The reader may still be starting, or start again.
 fn connect(port: u16) -> TcpStream {
-    for _ in 0..2000 {
+    loop {
         if let Ok(reader) = TcpStream::connect(("127.0.0.1", port)) {
             reader.set_nodelay(true).expect("a TCP socket");
             return reader;
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    panic!("no reader listens on port {port}");
 }
 
 fn receive(reader: &mut TcpStream) -> Option<Vec<u8>> {
