@@ -33,26 +33,29 @@ type Authority = Issuer<'static, KeyPair>;
 
 /// Gives a new card its attestation key and certificate.
 pub fn install(state: &mut State, folder: &Path) {
-    let old = state.version < [5, 7, 4];
-    let (issuer, above) = if old { old_chain() } else { new_chain() };
+    let (issuer, above) = chain(state.version);
     let write = |name: &str, pem: &str| {
         std::fs::write(folder.join(name), pem).expect("the card's folder can be written");
     };
     write("root.pem", &above[0]);
-    if !old {
+    if above.len() > 1 {
         write("issuers.pem", &above[1..].concat());
     }
-    let algorithm = if old { Algorithm::Rsa2048 } else { Algorithm::P384 };
-    let (key, certificate) = attestation_key(algorithm, state.version, &issuer);
+    let (key, certificate) = attestation_key(state.version, &issuer);
     state.keys.insert(SLOT, key);
     state.objects.insert(CERTIFICATE.into(), certificate);
 }
 
+/// The same under a root of the same name, with another key.
+pub fn forged(version: Version) -> (Key, Vec<u8>) {
+    attestation_key(version, &chain(version).0)
+}
+
 /// A key for slot F9, and what lies in its object.
-pub fn attestation_key(algorithm: Algorithm, version: Version, issuer: &Authority) -> (Key, Vec<u8>) {
+fn attestation_key(version: Version, issuer: &Authority) -> (Key, Vec<u8>) {
+    let algorithm = if old(version) { Algorithm::Rsa2048 } else { Algorithm::P384 };
     let pkcs8 = keys::generate(algorithm);
     let mut params = params(NAME, Some(0));
-    params.key_usages.clear();
     params.custom_extensions.push(extension(3, version.to_vec()));
     let made = params.signed_by(&keys::pair(algorithm, &pkcs8), issuer).expect("a certificate");
     let object = [tlv(0x70, made.der()), tlv(0x71, &[0]), tlv(0xfe, &[])].concat();
@@ -60,11 +63,8 @@ pub fn attestation_key(algorithm: Algorithm, version: Version, issuer: &Authorit
 }
 
 /// The certificate that says where a key was made.
-pub fn attest(state: &State, statement: &Statement) -> Option<Vec<u8>> {
-    let attesting = state.keys.get(&SLOT)?;
-    let algorithm = Algorithm::known(attesting.algorithm, state.version)?;
-    let pair = keys::pair(algorithm, &attesting.pkcs8);
-    let issuer = Issuer::new(params(NAME, Some(0)), pair);
+pub fn attest(by: &Key, statement: &Statement) -> Vec<u8> {
+    let issuer = Issuer::new(params(NAME, Some(0)), pair(by));
     let Statement { slot, key, serial, version } = statement;
     let mut params = params(&format!("YubiKey PIV Attestation {slot:02x}"), None);
     params.custom_extensions = vec![
@@ -73,29 +73,38 @@ pub fn attest(state: &State, statement: &Statement) -> Option<Vec<u8>> {
         extension(8, vec![key.pin_policy, key.touch_policy]),
         extension(9, vec![USB_C]),
     ];
-    let algorithm = Algorithm::known(key.algorithm, state.version)?;
-    let attested = keys::pair(algorithm, &key.pkcs8);
-    Some(params.signed_by(&attested, &issuer).expect("a certificate").der().to_vec())
+    params.signed_by(&pair(key), &issuer).expect("a certificate").der().to_vec()
 }
+
+fn pair(key: &Key) -> KeyPair {
+    let algorithm = Algorithm::known(key.algorithm, NEWEST).expect("a key that we made");
+    keys::pair(algorithm, &key.pkcs8)
+}
+
+const NEWEST: Version = [0xff; 3];
 
 /// The form factor: a keychain with USB C.
 pub const USB_C: u8 = 3;
 
-/// Up to firmware 5.7.3: the root signs the certificate of slot F9.
-fn old_chain() -> (Authority, Vec<String>) {
-    let (root, pem) = root("Test PIV Root CA Serial 1", 1);
-    (root, vec![pem])
+/// Up to firmware 5.7.3.
+fn old(version: Version) -> bool {
+    version < [5, 7, 4]
 }
 
-/// From 5.7.4 on: the root, an intermediate, the issuer for PIV.
-fn new_chain() -> (Authority, Vec<String>) {
+/// Who signs the certificate of slot F9, and what is above: the root alone, or from 5.7.4
+/// on the root, an intermediate, and the issuer for PIV.
+fn chain(version: Version) -> (Authority, Vec<String>) {
+    if old(version) {
+        let (root, pem) = root("Test PIV Root CA Serial 1", 1);
+        return (root, vec![pem]);
+    }
     let (root, first) = root("Test Attestation Root 1", 3);
     let (intermediate, second) = below(&root, "Test Attestation Intermediate A 1", 2);
     let (issuer, third) = below(&intermediate, "Test PIV Attestation A 1", 1);
     (issuer, vec![first, second, third])
 }
 
-pub fn root(name: &str, path_length: u8) -> (Authority, String) {
+fn root(name: &str, path_length: u8) -> (Authority, String) {
     let (params, pair) = (params(name, Some(path_length)), rsa());
     let pem = params.self_signed(&pair).expect("a root").pem();
     (Issuer::new(params, pair), pem)

@@ -29,7 +29,7 @@ impl Card {
 
     /// Power on and off, and between.
     pub fn reset(&mut self) {
-        self.piv.leave();
+        self.piv.power();
         self.exchange = Exchange::default();
         self.selected = Application::Nothing;
     }
@@ -61,9 +61,7 @@ fn select(piv: &mut Piv, selected: &mut Application, command: &Command) -> Answe
         MANAGEMENT => Application::Management,
         _ => return Err(status::NOT_FOUND),
     };
-    if *selected != application {
-        piv.leave();
-    }
+    piv.leave();
     *selected = application;
     match application {
         Application::Otp => Ok(otp_status(piv)),

@@ -4,13 +4,14 @@ use aws_lc_rs::digest::{Digest, SHA256, SHA384};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
 };
-use der::Decode as _;
+use const_oid::db::rfc5912;
+use der::{Decode as _, Encode as _};
 use num_bigint::BigUint;
 use rcgen::{KeyPair, PublicKeyData as _, RsaKeySize};
 
 use crate::apdu::{Answer, status};
 use crate::state::Version;
-use crate::tlv::tlv;
+use crate::tlv::{get, tlv};
 
 /// Algorithms by their identifiers in SP 800-78-4, and Yubico's for what is not there.
 #[derive(Clone, Copy, PartialEq)]
@@ -65,6 +66,51 @@ pub fn generate(algorithm: Algorithm) -> Vec<u8> {
         P256 | P384 | Ed25519 => KeyPair::generate_for(algorithm.signs_as()),
     };
     pair.expect("a key pair").serialize_der()
+}
+
+/// A key pair from outside, as IMPORT has it: RSA's primes and what goes with them in tags
+/// 1 to 5, a scalar in 6, an Ed25519 seed in 7.
+pub fn import(algorithm: Algorithm, data: &[u8]) -> Option<Vec<u8>> {
+    match algorithm {
+        Rsa2048 | Rsa3072 | Rsa4096 => import_rsa(data),
+        P256 => import_scalar(&ECDSA_P256_SHA256_ASN1_SIGNING, &rfc5912::SECP_256_R_1, get(data, 6)?),
+        P384 => import_scalar(&ECDSA_P384_SHA384_ASN1_SIGNING, &rfc5912::SECP_384_R_1, get(data, 6)?),
+        Ed25519 => {
+            let pair = Ed25519KeyPair::from_seed_unchecked(get(data, 7)?).ok()?;
+            Some(pair.to_pkcs8v1().ok()?.as_ref().to_vec())
+        }
+    }
+}
+
+/// RFC 5915 in RFC 5958, without the public key.
+fn import_scalar(
+    curve: &'static aws_lc_rs::signature::EcdsaSigningAlgorithm,
+    name: &const_oid::ObjectIdentifier,
+    scalar: &[u8],
+) -> Option<Vec<u8>> {
+    let sec1 = tlv(0x30, &[tlv(0x02, &[1]), tlv(0x04, scalar)].concat());
+    let algorithm = tlv(0x30, &[rfc5912::ID_EC_PUBLIC_KEY.to_der().ok()?, name.to_der().ok()?].concat());
+    let pkcs8 = tlv(0x30, &[tlv(0x02, &[0]), algorithm, tlv(0x04, &sec1)].concat());
+    let pair = EcdsaKeyPair::from_private_key_der(curve, &pkcs8).ok()?;
+    Some(pair.to_pkcs8v1().ok()?.as_ref().to_vec())
+}
+
+fn import_rsa(data: &[u8]) -> Option<Vec<u8>> {
+    let number = |tag| Some(BigUint::from_bytes_be(get(data, tag)?));
+    let (p, q, one, e) = (number(1)?, number(2)?, BigUint::from(1u8), BigUint::from(65_537u32));
+    let d = e.modinv(&((&p - &one) * (&q - &one)))?;
+    let (n, version) = (&p * &q, BigUint::from(0u8));
+    let parts = [version, n, e, d, p, q, number(3)?, number(4)?, number(5)?];
+    let parts: Vec<u8> = parts.iter().flat_map(integer).collect();
+    let algorithm = tlv(0x30, &[rfc5912::RSA_ENCRYPTION.to_der().ok()?, tlv(0x05, &[])].concat());
+    let pkcs8 = tlv(0x30, &[tlv(0x02, &[0]), algorithm, tlv(0x04, &tlv(0x30, &parts))].concat());
+    aws_lc_rs::rsa::KeyPair::from_pkcs8(&pkcs8).is_ok().then_some(pkcs8)
+}
+
+/// A DER INTEGER.
+fn integer(number: &BigUint) -> Vec<u8> {
+    let bytes = number.to_bytes_be();
+    der::asn1::UintRef::new(&bytes).and_then(|uint| uint.to_der()).expect("a number")
 }
 
 /// For certificates by and for this key.

@@ -9,8 +9,8 @@
 //!
 //! Before the command: `wait` (until the file `go` is there), `slow MS`, `fail STATUS`,
 //! `gone` (the card is taken out). After it: `lose STATUS` (it was
-//! done, and says that it failed), `lose-gone`, and for all answers `cut N` (bytes at the
-//! end), `empty`, `say N...` (these bytes instead). What else there is, is described
+//! done, and says that it failed), `lose-gone`, and for all answers `flip` (their last
+//! bit), `cut N` (bytes at the end), `empty`, `say N...` (these bytes instead). What else there is, is described
 //! where it is done.
 
 use std::collections::BTreeMap;
@@ -86,6 +86,7 @@ impl Orders {
             match deed.word.as_str() {
                 "lose" => return Err(deed.status()),
                 "lose-gone" => self.gone(),
+                "flip" => answer.last_mut().map(|last| *last ^= 1).unwrap_or_default(),
                 "cut" => answer.truncate(answer.len().saturating_sub(deed.number(0) as usize)),
                 "empty" => answer.clear(),
                 "say" => answer = deed.bytes(),
@@ -113,7 +114,7 @@ impl Orders {
     /// Whether the key is touched within 15 seconds: by the file `touch`, which is then
     /// gone, or by an order: `TOUCH 1 after MS`, `TOUCH 1 refuse`.
     pub fn touched(&mut self) -> bool {
-        let deeds = self.before("TOUCH").unwrap_or_default();
+        let Ok(deeds) = self.before("TOUCH") else { return false };
         for deed in &deeds {
             match deed.word.as_str() {
                 "after" => {

@@ -8,16 +8,20 @@ use std::time::Instant;
 
 use crate::apdu::{Answer, Command, status};
 use crate::management::Waiting;
-use crate::orders::Orders;
-use crate::state::State;
+use crate::orders::{Deed, Orders};
+use crate::state::{Key, State};
 
 pub struct Piv {
     pub state: State,
     pub orders: Orders,
     session: Session,
+    /// When the key was last touched for a signature, since it has power.
+    touched: Option<Instant>,
+    /// An attestation key and certificate that are not the card's own.
+    forged: Option<(Key, Vec<u8>)>,
 }
 
-/// What ends when the card is unplugged, or another application selected.
+/// What ends when the card is unplugged, or an application selected.
 #[derive(Default)]
 struct Session {
     verified: bool,
@@ -25,7 +29,6 @@ struct Session {
     fresh: bool,
     managed: bool,
     waiting: Waiting,
-    touched: Option<Instant>,
 }
 
 pub const AID: &[u8] = &[0xa0, 0, 0, 3, 8];
@@ -35,49 +38,63 @@ const SELECTED: &[u8] = &[0x61, 0x11, 0x4f, 6, 0, 0, 0x10, 0, 1, 0, 0x79, 7, 0x4
 
 impl Piv {
     pub fn new(state: State, orders: Orders) -> Self {
-        Self { state, orders, session: Session::default() }
+        Self { state, orders, session: Session::default(), touched: None, forged: None }
     }
 
     pub fn select(&mut self) -> Answer {
-        self.session.fresh = false;
-        Ok(SELECTED.to_vec())
+        self.named("SELECT", |_, _| Ok(SELECTED.to_vec()))
     }
 
-    /// Another application is selected, or the card is reset.
+    /// An application is selected. Is it this one again, it forgets the PIN too: Yubico's
+    /// own tool builds on that.
     pub fn leave(&mut self) {
         self.session = Session::default();
     }
 
-    pub fn perform(&mut self, command: &Command) -> Answer {
-        let name = name(command).ok_or(status::UNKNOWN_INS)?;
-        let answer = self.ordered(name, command);
-        self.orders.end(name, &answer);
-        answer
+    /// Power went.
+    pub fn power(&mut self) {
+        self.leave();
+        self.touched = None;
     }
 
-    fn ordered(&mut self, name: &'static str, command: &Command) -> Answer {
-        let mut deeds = self.orders.before(name)?;
-        if name != "SIGN" && name != "VERIFY" {
+    pub fn perform(&mut self, command: &Command) -> Answer {
+        let name = name(command).ok_or(status::UNKNOWN_INS)?;
+        if name != "SIGN" {
             self.session.fresh = false;
         }
-        let answer = match name {
-            "VERIFY" => self.verify(command, &mut deeds),
-            "CHANGE" => self.change(command),
-            "UNBLOCK" => self.unblock(command),
-            "RETRIES" => self.set_retries(command),
-            "RESET" => self.reset(),
-            "MANAGE" => self.manage(command),
-            "SET-KEY" => self.set_management_key(command),
-            "SIGN" => self.sign(command, &mut deeds),
-            "GENERATE" => self.generate(command, &mut deeds),
-            "METADATA" => self.metadata(command),
-            "ATTEST" => self.attest(command, &mut deeds),
-            "GET" => self.get(command),
-            "PUT" => self.put(command),
-            "VERSION" => Ok(self.state.version.to_vec()),
-            _ => Ok(self.state.serial.to_be_bytes().to_vec()),
-        };
-        self.orders.after(&deeds, answer?)
+        self.named(name, |this, deeds| match name {
+            "VERIFY" => this.verify(command, deeds),
+            "CHANGE" => this.change(command),
+            "UNBLOCK" => this.unblock(command),
+            "RETRIES" => this.set_retries(command),
+            "RESET" => this.reset(),
+            "MANAGE" => this.manage(command),
+            "SET-KEY" => this.set_management_key(command),
+            "SIGN" => this.sign(command, deeds),
+            "GENERATE" => this.generate(command, deeds),
+            "IMPORT" => this.import(command),
+            "MOVE" => this.move_key(command),
+            "METADATA" => this.metadata(command),
+            "ATTEST" => this.attest(command, deeds),
+            "GET" => this.get(command, deeds),
+            "PUT" => this.put(command),
+            "SERIAL" => this.firmware([5, 0, 0]).map(|()| this.state.serial.to_be_bytes().into()),
+            _ => Ok(this.state.version.into()),
+        })
+    }
+
+    /// Performs a command as it was ordered, and writes it down.
+    fn named(
+        &mut self,
+        name: &'static str,
+        perform: impl FnOnce(&mut Self, &mut Vec<Deed>) -> Answer,
+    ) -> Answer {
+        let answer = self.orders.before(name).and_then(|mut deeds| {
+            let answer = perform(self, &mut deeds)?;
+            self.orders.after(&deeds, answer)
+        });
+        self.orders.end(name, &answer);
+        answer
     }
 
     fn firmware(&self, least: [u8; 3]) -> Result<(), u16> {
@@ -100,12 +117,14 @@ fn name(command: &Command) -> Option<&'static str> {
         0x87 => "SIGN",
         0xcb => "GET",
         0xdb => "PUT",
+        0xf6 => "MOVE",
         0xf7 => "METADATA",
         0xf8 => "SERIAL",
         0xf9 => "ATTEST",
         0xfa => "RETRIES",
         0xfb => "RESET",
         0xfd => "VERSION",
+        0xfe => "IMPORT",
         0xff => "SET-KEY",
         _ => return None,
     })

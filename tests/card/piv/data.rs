@@ -2,6 +2,8 @@
 
 use super::Piv;
 use crate::apdu::{Answer, Command, status};
+use crate::attestation;
+use crate::orders::{Deed, take};
 use crate::tlv::{parse, tlv};
 
 /// The discovery object: the application's identifier, and that its own PIN is in use.
@@ -11,12 +13,16 @@ const DISCOVERY: &[u8] = &[0x4f, 0x0b, 0xa0, 0, 0, 3, 8, 0, 0, 0x10, 0, 1, 0, 0x
 const PRIVATE: [&str; 4] = ["5fc103", "5fc109", "5fc108", "5fc121"];
 
 impl Piv {
-    pub fn get(&mut self, command: &Command) -> Answer {
+    /// Order `other-root`: slot F9's certificate is the forger's, as in ATTEST.
+    pub fn get(&mut self, command: &Command, deeds: &mut Vec<Deed>) -> Answer {
         let objects = parse(&command.data).ok_or(status::BAD_DATA)?;
         let [(0x5c, tag)] = objects[..] else { return Err(status::BAD_DATA) };
         let tag = hex(tag);
         if tag == "7e" {
             return Ok(tlv(0x7e, DISCOVERY));
+        }
+        if take(deeds, "other-root").is_some() && tag == attestation::CERTIFICATE {
+            return Ok(tlv(0x53, &self.forged().1));
         }
         if PRIVATE.contains(&tag.as_str()) && !self.session.verified {
             return Err(status::SECURITY);

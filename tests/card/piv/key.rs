@@ -27,31 +27,48 @@ impl Piv {
         self.managed()?;
         let slot = slot(command.p2)?;
         let template = get(&command.data, 0xac).ok_or(status::BAD_DATA)?;
-        let one = |tag| get(template, tag).and_then(|value| value.first().copied());
-        let algorithm = one(0x80).and_then(|id| self.known(id)).ok_or(status::BAD_DATA)?;
-        let key = Key {
-            algorithm: algorithm as u8,
-            pkcs8: keys::generate(algorithm),
-            pin_policy: one(0xaa).filter(|p| *p != 0).unwrap_or_else(|| usual_pin_policy(slot)),
-            touch_policy: one(0xab).filter(|p| *p != 0).unwrap_or(NEVER),
-            imported: false,
-        };
-        if key.pin_policy > ALWAYS || key.touch_policy > TOUCH_CACHED {
-            return Err(status::BAD_DATA);
-        }
+        let algorithm = first(template, 0x80).and_then(|id| self.known(id)).ok_or(status::BAD_DATA)?;
+        let (pin_policy, touch_policy) = policies(slot, template)?;
+        let pkcs8 = keys::generate(algorithm);
         let told = match take(deeds, "other-key") {
             Some(_) => keys::public(algorithm, &keys::generate(algorithm)),
-            None => keys::public(algorithm, &key.pkcs8),
+            None => keys::public(algorithm, &pkcs8),
         };
+        let key = Key { algorithm: algorithm as u8, pkcs8, pin_policy, touch_policy, imported: false };
         self.state.keys.insert(slot, key);
         self.state.save();
         self.orders.made("GENERATE", &format!("{slot:02x} {}", algorithm.name()));
         Ok(tlv(0x7f49, &told))
     }
 
-    /// GENERAL AUTHENTICATE with a slot's key. Orders: `flip` (one bit of the signature),
-    /// `zero` (all of it), `shorten N` (bytes off its end), `other-key` (a good signature
-    /// by a key made for it), `other-data` (by this key, over other data).
+    /// IMPORT ASYMMETRIC KEY.
+    pub fn import(&mut self, command: &Command) -> Answer {
+        self.managed()?;
+        let slot = slot(command.p2)?;
+        let algorithm = self.known(command.p1).ok_or(status::BAD_DATA)?;
+        let (pin_policy, touch_policy) = policies(slot, &command.data)?;
+        let pkcs8 = keys::import(algorithm, &command.data).ok_or(status::BAD_DATA)?;
+        let key = Key { algorithm: algorithm as u8, pkcs8, pin_policy, touch_policy, imported: true };
+        self.state.keys.insert(slot, key);
+        self.state.save();
+        Ok(Vec::new())
+    }
+
+    /// MOVE KEY, from firmware 5.7 on: to slot FF it is deleted.
+    pub fn move_key(&mut self, command: &Command) -> Answer {
+        self.firmware([5, 7, 0])?;
+        self.managed()?;
+        let key = self.state.keys.remove(&slot(command.p2)?).ok_or(status::NO_KEY)?;
+        if command.p1 != 0xff {
+            self.state.keys.insert(slot(command.p1)?, key);
+        }
+        self.state.save();
+        Ok(Vec::new())
+    }
+
+    /// GENERAL AUTHENTICATE with a slot's key. Orders: `zero` (a signature of
+    /// zeros), `shorten N` (bytes off its end), `other-key` (a good signature by a key made
+    /// for it), `other-data` (by this key, over other data).
     pub fn sign(&mut self, command: &Command, deeds: &mut Vec<Deed>) -> Answer {
         let slot = slot(command.p2)?;
         let key = self.state.keys.get(&slot).ok_or(status::BAD_DATA)?.clone();
@@ -64,10 +81,6 @@ impl Piv {
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, data);
         let digest: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         self.orders.made("SIGN", &format!("{slot:02x} {} {digest}", algorithm.name()));
-        if take(deeds, "flip").is_some() {
-            let middle = made.len() / 2;
-            made[middle] ^= 1;
-        }
         if take(deeds, "zero").is_some() {
             made.fill(0);
         }
@@ -97,13 +110,13 @@ impl Piv {
         if !verified {
             return Err(status::SECURITY);
         }
-        let cached = self.session.touched.is_some_and(|at| at.elapsed() < CACHED);
+        let cached = self.touched.is_some_and(|at| at.elapsed() < CACHED);
         let needed = key.touch_policy == TOUCH_ALWAYS || key.touch_policy == TOUCH_CACHED && !cached;
         if needed {
             if !self.orders.touched() {
                 return Err(status::SECURITY);
             }
-            self.session.touched = Some(Instant::now());
+            self.touched = Some(Instant::now());
         }
         Ok(())
     }
@@ -137,9 +150,12 @@ impl Piv {
         .concat())
     }
 
-    /// ATTEST. Orders: `other-key` (it attests a key that is not the slot's),
-    /// `other-serial N`, `other-version N N N`, `other-root` (the chain is another's).
+    /// ATTEST, from firmware 4.3 on. Orders: `other-key` (it attests a key that is not the
+    /// slot's), `other-serial N`, `other-version N N N`, `other-policies PIN TOUCH`,
+    /// `other-slot N`, `other-root` (it is a forger's, who signs with a chain of his own;
+    /// order it of GET, too, else the certificate of slot F9 does not match).
     pub fn attest(&mut self, command: &Command, deeds: &mut Vec<Deed>) -> Answer {
+        self.firmware([4, 3, 0])?;
         let slot = slot(command.p1)?;
         let key = self.state.keys.get(&slot).filter(|key| !key.imported).ok_or(status::BAD_DATA)?;
         let mut statement =
@@ -154,12 +170,42 @@ impl Piv {
         if let Some(deed) = take(deeds, "other-version") {
             statement.version = deed.bytes().try_into().expect("order: three bytes");
         }
-        attestation::attest(&self.state, &statement).ok_or(status::BAD_DATA)
+        if let Some(deed) = take(deeds, "other-policies") {
+            (statement.key.pin_policy, statement.key.touch_policy) =
+                (deed.number(0) as u8, deed.number(1) as u8);
+        }
+        if let Some(deed) = take(deeds, "other-slot") {
+            statement.slot = deed.number(0) as u8;
+        }
+        let by = match take(deeds, "other-root") {
+            Some(_) => self.forged().0.clone(),
+            None => self.state.keys.get(&attestation::SLOT).ok_or(status::BAD_DATA)?.clone(),
+        };
+        Ok(attestation::attest(&by, &statement))
+    }
+
+    /// The forger's attestation key, made once.
+    pub fn forged(&mut self) -> &(Key, Vec<u8>) {
+        self.forged.get_or_insert_with(|| attestation::forged(self.state.version))
     }
 
     fn known(&self, id: u8) -> Option<Algorithm> {
         Algorithm::known(id, self.state.version)
     }
+}
+
+/// The first byte of this tag's value.
+fn first(template: &[u8], tag: u16) -> Option<u8> {
+    get(template, tag)?.first().copied()
+}
+
+/// PIN and touch policy as demanded, or as usual.
+fn policies(slot: u8, template: &[u8]) -> Result<(u8, u8), u16> {
+    let demanded = |tag| first(template, tag).filter(|policy| *policy != 0);
+    let pin = demanded(0xaa).unwrap_or_else(|| usual_pin_policy(slot));
+    let touch = demanded(0xab).unwrap_or(NEVER);
+    let known = pin <= ALWAYS && touch <= TOUCH_CACHED;
+    known.then_some((pin, touch)).ok_or(status::BAD_DATA)
 }
 
 fn usual_pin_policy(slot: u8) -> u8 {
