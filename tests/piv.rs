@@ -1,4 +1,8 @@
 //! A root in a YubiKey: real PC/SC, a virtual card, every verb that touches the token.
 
+mod attestation;
 mod ceremony;
 mod desk;
+mod misbehaving;
+mod secrets;
+mod slots;

@@ -69,7 +69,7 @@ fn verified(
     })?;
     let Some(evidence) = token.attest(&key)? else { return Ok(None) };
     let config = config.map(|config| &config.token);
-    let attested = check_attestation(&evidence, config, token.info(), &key.public_key, process::now())?;
+    let attested = check_attestation(&evidence, config, token.info(), &key, process::now())?;
     Ok(Some((evidence, attested)))
 }
 

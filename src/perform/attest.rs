@@ -9,7 +9,7 @@ use crate::policy::TokenConfig;
 use crate::token::piv::flaws::flaws;
 use crate::token::{Evidence, Key, TokenInfo};
 use crate::verify::{Attested, Version, Vouchers, verify_attestation};
-use crate::x509::{KeyAlgorithm, PublicKey, Time};
+use crate::x509::{KeyAlgorithm, Time};
 
 const PUBLISHED: &str = "Yubico PIV attestation";
 
@@ -26,7 +26,7 @@ impl Session<'_> {
             return if config.require_attestation { Err(none(self.token.info())) } else { Ok(()) };
         };
         let now = self.now();
-        let verdict = check_attestation(&evidence, Some(&config), self.token.info(), &key.public_key, now);
+        let verdict = check_attestation(&evidence, Some(&config), self.token.info(), key, now);
         let (facts, problem) = match verdict {
             Ok(attested) => (Some(facts(attested)), None),
             // The device says two things at once: nothing is made with it.
@@ -65,7 +65,7 @@ pub fn check_attestation(
     evidence: &Evidence,
     config: Option<&TokenConfig>,
     token: &TokenInfo,
-    key: &PublicKey,
+    key: &Key,
     now: Time,
 ) -> Result<Attested> {
     let vouchers = Vouchers::with(config.map_or(&[], |config| &config.attestation_roots))?;
@@ -75,12 +75,13 @@ pub fn check_attestation(
             "stop: this device says two things at once; it, or something between, is not what it seems",
         ))
     };
-    if attested.public_key != *key {
-        return mismatch(format!(
-            "of the key {}, the slot's is {}",
-            attested.public_key.digest(),
-            key.digest()
-        ));
+    let slots = &key.public_key;
+    if attested.public_key != *slots {
+        let (found, wanted) = (attested.public_key.digest(), slots.digest());
+        return mismatch(format!("of the key {found}, the slot's is {wanted}"));
+    }
+    if attested.pin_policy == "never" && key.attributes.private != Some(false) {
+        return mismatch("of a key that needs no PIN, the slot says otherwise".into());
     }
     if let Some(serial) = attested.serial.filter(|serial| serial.to_string() != token.serial) {
         return mismatch(format!("of the YubiKey {serial}, this one says it is {}", token.serial));

@@ -17,7 +17,11 @@ fn ceremony(firmware: &str, kind: &str) {
     }
     let before = desk.card.made("SIGN");
     desk.sign(&["--policy", "istio"]).code(0);
-    assert_eq!(desk.card.made("SIGN") - before, 3 + 1 + 2, "certificates, the release, a seal before it and one after");
+    assert_eq!(
+        desk.card.made("SIGN") - before,
+        3 + 1 + 2,
+        "certificates, the release, a seal before it and one after"
+    );
     let release = desk.appliance.release();
     desk.run(&["verify", release.to_str().unwrap(), "--root-sha256", &desk.appliance.root_sha256]).code(0);
     let root = home.join("root.pem");
@@ -56,7 +60,8 @@ fn of_an_ed25519_root() {
 fn a_plan_is_performed_later() {
     let desk = Desk::with_root("5.7.4", "p256");
     desk.appliance.request("east");
-    let (from, plan, to) = (desk.appliance.path("in"), desk.appliance.path("plan.json"), desk.appliance.path("out"));
+    let (from, plan, to) =
+        (desk.appliance.path("in"), desk.appliance.path("plan.json"), desk.appliance.path("out"));
     let (from, plan, to) = (from.to_str().unwrap(), plan.to_str().unwrap(), to.to_str().unwrap());
     desk.run(&["plan", "--from", from, "--out", plan, "--policy", "istio"]).code(0);
     desk.verb(&["perform", plan, "--to", to], &[]).code(0);
@@ -83,7 +88,10 @@ fn two_yubikeys_are_told_apart_by_their_serial_numbers() {
     desk.host.plug(&mut other, 1);
     desk.init("any", "piv:9c").fails(3, "token.ambiguous");
     let listed = desk.run(&["token", "list", "--piv"]).code(0).stdout;
-    assert!(listed.contains("piv:?serial=1234567") && listed.contains(&format!("piv:?serial={SERIAL}")), "{listed}");
+    assert!(
+        listed.contains("piv:?serial=1234567") && listed.contains(&format!("piv:?serial={SERIAL}")),
+        "{listed}"
+    );
     desk.create_root("p256", &["--touch-policy", "never"]).code(0);
     assert_eq!((desk.card.made("GENERATE"), other.made("GENERATE")), (2, 0));
     desk.host.unplug(&mut other);

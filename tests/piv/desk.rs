@@ -68,7 +68,16 @@ impl Desk {
     }
 
     pub fn create_root(&self, kind: &str, more: &[&str]) -> Ran {
-        let args = ["root", "create", "--subject", "O=Example,CN=Example Root G1", "--ttl", "20y", "--json", "--key"];
+        let args = [
+            "root",
+            "create",
+            "--subject",
+            "O=Example,CN=Example Root G1",
+            "--ttl",
+            "20y",
+            "--json",
+            "--key",
+        ];
         self.verb(&[&args[..], &[kind]].concat(), more)
     }
 
