@@ -38,9 +38,10 @@ impl Host {
         );
         std::fs::create_dir(dir.path().join("readers")).unwrap();
         std::fs::write(dir.path().join("readers/vpcd"), conf).unwrap();
-        let setup = "ip link set lo up && mkdir -p /run/pcscd && mount -t tmpfs tmpfs /run/pcscd \
+        let setup = "ip link set lo up && mount -t tmpfs tmpfs /run && mkdir /run/pcscd \
                      && touch \"$0/ready\" && exec cat >/dev/null";
         let mut leader = Command::new("unshare")
+            .args(if root() { &[][..] } else { &["--user", "--map-root-user"] })
             .args(["--mount", "--net", "--pid", "--fork", "--kill-child", "sh", "-c", setup])
             .arg(dir.path())
             .stdin(Stdio::piped())
@@ -50,7 +51,7 @@ impl Host {
         wait_until(|| {
             if leader.try_wait().unwrap().is_some() {
                 let log = std::fs::read_to_string(dir.path().join("leader.log")).unwrap();
-                panic!("no namespaces of its own for pcscd, which takes root (CAP_SYS_ADMIN): {log}");
+                panic!("no namespaces for pcscd, which take root or unprivileged user namespaces: {log}");
             }
             dir.path().join("ready").exists()
         });
@@ -129,9 +130,8 @@ impl Host {
 
     /// A program that talks to this host's pcscd.
     pub fn command(&self, program: &str) -> Command {
-        let mut command = Command::new("nsenter");
-        command.args([&format!("--target={}", self.leader.id()), "--mount", "--net", "--", program]);
-        command.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
+        let mut command = self.inside();
+        command.arg("--").arg(program).current_dir(env!("CARGO_MANIFEST_DIR"));
         command
     }
 
@@ -161,10 +161,15 @@ impl Host {
 
     /// A process that ends with the namespaces.
     fn daemon(&self, program: &Path) -> Command {
+        let mut command = self.inside();
+        command.arg(format!("--pid=/proc/{}/ns/pid_for_children", self.leader.id())).arg("--").arg(program);
+        command
+    }
+
+    fn inside(&self) -> Command {
         let mut command = Command::new("nsenter");
-        let leader = self.leader.id();
-        command.arg(format!("--target={leader}")).args(["--mount", "--net"]);
-        command.arg(format!("--pid=/proc/{leader}/ns/pid_for_children")).arg("--").arg(program);
+        command.args([&format!("--target={}", self.leader.id()), "--mount", "--net"]);
+        command.args(if root() { &[][..] } else { &["--user", "--preserve-credentials"] });
         command.stdin(Stdio::null());
         command
     }
@@ -241,6 +246,11 @@ fn card_program() -> PathBuf {
     let newest = sources.map(|path| path.metadata().unwrap().modified().unwrap()).max().unwrap();
     assert!(built.is_ok_and(|at| at >= newest), "{}: run `cargo build --examples`", program.display());
     program
+}
+
+/// Others become root in a namespace of users, where that is allowed.
+fn root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 /// Ends a process that may have ended; and what it started in the namespaces, which

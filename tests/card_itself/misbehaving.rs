@@ -52,8 +52,11 @@ fn it_is_taken_out_before_a_signature_and_after_it() {
 #[test]
 fn a_touch_is_awaited_refused_or_given() {
     let (host, card) = Host::with_card(7_654_321, OLD);
-    let touched = ["-a", "generate", "-s", "9c", "-A", "ECCP256", "--touch-policy", "always"];
-    host.piv_tool(&[&touched[..], &["-o", &host.arg("pub.pem")]].concat()).code(0);
+    let generate = |policy: &str| {
+        let policies = ["-s", "9c", "-A", "ECCP256", "--touch-policy", policy, "-o", &host.arg("pub.pem")];
+        host.piv_tool(&[&["-a", "generate"], &policies[..]].concat()).code(0);
+    };
+    generate("always");
     card.order("TOUCH 1 refuse\nTOUCH 2 after 50");
     assert_ne!(host.sign("9c", "ECCP256").code, 0);
     assert_eq!(card.made("SIGN"), 0);
@@ -62,6 +65,10 @@ fn a_touch_is_awaited_refused_or_given() {
     host.sign("9c", "ECCP256").code(0);
     assert!(host.verifies(&[]));
     assert!(!card.folder.join("touch").exists(), "the touch was felt");
+    generate("cached");
+    card.order("TOUCH * refuse");
+    host.sign("9c", "ECCP256").code(0);
+    assert_eq!(card.made("SIGN"), 3, "the last touch still lasts");
 }
 
 #[test]
