@@ -8,10 +8,10 @@
 //! ```
 //!
 //! Before the command: `wait` (until the file `go` is there), `slow MS`, `fail STATUS`,
-//! `gone` (the card is taken out). After it: `lose STATUS` (it was
-//! done, and says that it failed), `lose-gone`, and for all answers `flip` (their last
-//! bit), `cut N` (bytes at the end), `empty`, `say N...` (these bytes instead). What else there is, is described
-//! where it is done.
+//! `gone` (the card is taken out). After it: `lose STATUS` (it was done, and says that it
+//! failed), `lose-gone`, and for all answers `flip` (their last bit), `cut N` (bytes at
+//! the end), `empty`, `say N...` (these bytes instead). What else there is, is described
+//! where it is done. The commands' names are in `piv`.
 
 use std::collections::BTreeMap;
 use std::fs::File;
