@@ -56,6 +56,7 @@ fn attestation_key(version: Version, issuer: &Authority) -> (Key, Vec<u8>) {
     let algorithm = if old(version) { Algorithm::Rsa2048 } else { Algorithm::P384 };
     let pkcs8 = keys::generate(algorithm);
     let mut params = params(NAME, Some(0));
+    params.key_usages.clear();
     params.custom_extensions.push(extension(3, version.to_vec()));
     let made = params.signed_by(&keys::pair(algorithm, &pkcs8), issuer).expect("a certificate");
     let object = [tlv(0x70, made.der()), tlv(0x71, &[0]), tlv(0xfe, &[])].concat();

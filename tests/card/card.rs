@@ -29,7 +29,7 @@ impl Card {
 
     /// Power on and off, and between.
     pub fn reset(&mut self) {
-        self.piv.power();
+        self.piv.leave();
         self.exchange = Exchange::default();
         self.selected = Application::Nothing;
     }

@@ -19,7 +19,7 @@
 //! touch        made, it touches the key: it is gone as soon as it was felt
 //! ```
 #![allow(missing_docs, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // as in the tests
-#![allow(clippy::disallowed_methods)] // a test's tool: it lives by files, sockets and sleeps
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)] // a test's tool: it lives by files, sockets and sleeps
 
 mod apdu;
 mod attestation;

@@ -8,10 +8,10 @@
 //! ```
 //!
 //! Before the command: `wait` (until the file `go` is there), `slow MS`, `fail STATUS`,
-//! `gone` (the card is taken out). After it: `lose STATUS` (it was
-//! done, and says that it failed), `lose-gone`, and for all answers `flip` (their last
-//! bit), `cut N` (bytes at the end), `empty`, `say N...` (these bytes instead). What else there is, is described
-//! where it is done.
+//! `gone` (the card is taken out). After it: `lose STATUS` (it was done, and says that it
+//! failed), `lose-gone`, and for all answers `flip` (their last bit), `cut N` (bytes at
+//! the end), `empty`, `say N...` (these bytes instead). What else there is, is described
+//! where it is done. The commands' names are in `piv`.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -115,15 +115,14 @@ impl Orders {
     /// gone, or by an order: `TOUCH 1 after MS`, `TOUCH 1 refuse`.
     pub fn touched(&mut self) -> bool {
         let Ok(deeds) = self.before("TOUCH") else { return false };
-        for deed in &deeds {
-            match deed.word.as_str() {
-                "after" => {
-                    std::thread::sleep(Duration::from_millis(deed.number(0)));
-                    return true;
-                }
-                "refuse" => return false,
-                _ => panic!("order: nothing is known of `{}` here", deed.word),
+        match deeds.first() {
+            Some(deed) if deed.word == "after" => {
+                std::thread::sleep(Duration::from_millis(deed.number(0)));
+                return true;
             }
+            Some(deed) if deed.word == "refuse" => return false,
+            Some(deed) => panic!("order: nothing is known of `{}` here", deed.word),
+            None => {}
         }
         let file = self.folder.join("touch");
         for _ in 0..15_000 / 5 {

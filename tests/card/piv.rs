@@ -15,7 +15,7 @@ pub struct Piv {
     pub state: State,
     pub orders: Orders,
     session: Session,
-    /// When the key was last touched for a signature, since it has power.
+    /// When the key was last touched for a signature; a reset does not end that.
     touched: Option<Instant>,
     /// An attestation key and certificate that are not the card's own.
     forged: Option<(Key, Vec<u8>)>,
@@ -49,12 +49,6 @@ impl Piv {
     /// own tool builds on that.
     pub fn leave(&mut self) {
         self.session = Session::default();
-    }
-
-    /// Power went.
-    pub fn power(&mut self) {
-        self.leave();
-        self.touched = None;
     }
 
     pub fn perform(&mut self, command: &Command) -> Answer {

@@ -24,7 +24,7 @@ pub fn parse(mut bytes: &[u8]) -> Option<Vec<(u16, &[u8])>> {
 }
 
 /// The first data object of this tag.
-pub fn get<'a>(bytes: &'a [u8], tag: u16) -> Option<&'a [u8]> {
+pub fn get(bytes: &[u8], tag: u16) -> Option<&[u8]> {
     parse(bytes)?.into_iter().find(|(found, _)| *found == tag).map(|(_, value)| value)
 }
 

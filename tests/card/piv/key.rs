@@ -58,27 +58,32 @@ impl Piv {
     pub fn move_key(&mut self, command: &Command) -> Answer {
         self.firmware([5, 7, 0])?;
         self.managed()?;
+        let to = if command.p1 == 0xff { None } else { Some(slot(command.p1)?) };
         let key = self.state.keys.remove(&slot(command.p2)?).ok_or(status::NO_KEY)?;
-        if command.p1 != 0xff {
-            self.state.keys.insert(slot(command.p1)?, key);
+        if let Some(to) = to {
+            self.state.keys.insert(to, key);
         }
         self.state.save();
         Ok(Vec::new())
     }
 
-    /// GENERAL AUTHENTICATE with a slot's key. Orders: `zero` (a signature of
-    /// zeros), `shorten N` (bytes off its end), `other-key` (a good signature by a key made
-    /// for it), `other-data` (by this key, over other data).
+    /// GENERAL AUTHENTICATE with a slot's key. Each signature is written down with the
+    /// SHA-256 of what it was made over. Orders: `zero` (a signature of zeros), `shorten N`
+    /// (bytes off its end), `other-key` (a good signature by a key made for it),
+    /// `other-data` (by this key, over other data).
     pub fn sign(&mut self, command: &Command, deeds: &mut Vec<Deed>) -> Answer {
         let slot = slot(command.p2)?;
         let key = self.state.keys.get(&slot).ok_or(status::BAD_DATA)?.clone();
         let algorithm =
             self.known(command.p1).filter(|a| *a as u8 == key.algorithm).ok_or(status::BAD_DATA)?;
         let template = get(&command.data, 0x7c).ok_or(status::BAD_DATA)?;
-        let data = get(template, 0x81).ok_or(status::BAD_DATA)?;
+        let mut data = get(template, 0x81).ok_or(status::BAD_DATA)?.to_vec();
         self.allowed(&key)?;
-        let mut made = keys::sign(algorithm, &key.pkcs8, data)?;
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, data);
+        if take(deeds, "other-data").is_some() {
+            *data.last_mut().ok_or(status::BAD_DATA)? ^= 1;
+        }
+        let mut made = keys::sign(algorithm, &key.pkcs8, &data)?;
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &data);
         let digest: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         self.orders.made("SIGN", &format!("{slot:02x} {} {digest}", algorithm.name()));
         if take(deeds, "zero").is_some() {
@@ -88,12 +93,7 @@ impl Piv {
             made.truncate(made.len().saturating_sub(deed.number(0) as usize));
         }
         if take(deeds, "other-key").is_some() {
-            made = keys::sign(algorithm, &keys::generate(algorithm), data)?;
-        }
-        if take(deeds, "other-data").is_some() {
-            let mut other = data.to_vec();
-            *other.last_mut().ok_or(status::BAD_DATA)? ^= 1;
-            made = keys::sign(algorithm, &key.pkcs8, &other)?;
+            made = keys::sign(algorithm, &keys::generate(algorithm), &data)?;
         }
         Ok(tlv(0x7c, &tlv(0x82, &made)))
     }
