@@ -44,7 +44,7 @@ fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
         check_demands(&home.config.token, token.info(), key)?;
     }
     let (decision, resumed) = decide(&home, &spec, token.as_mut())?;
-    let review = render(&decision, resumed)?;
+    let review = render(&decision, resumed, token.as_ref())?;
     let consent = unlock::consent(globals, &args.pin, &home, "root create", &review, "Make this root?")?;
     unlock::login(&home, token.as_mut(), &args.pin)?;
     if !resumed {
@@ -177,7 +177,7 @@ pub fn refuse_label(token: &mut dyn Token, option: &str, label: &str) -> Result<
     .next(format!("give another {option}; existing keys are never touched")))
 }
 
-fn render(decision: &RootDecision, resumed: bool) -> Result<String> {
+fn render(decision: &RootDecision, resumed: bool, token: &dyn Token) -> Result<String> {
     let mut out = String::from(if resumed {
         "ROOT, taken up again after an interruption\n"
     } else {
@@ -188,12 +188,23 @@ fn render(decision: &RootDecision, resumed: bool) -> Result<String> {
     description.extensions.retain(|e| e.name != "subjectKeyIdentifier");
     let key = format!("{}, to be generated in the token", decision.algorithm);
     review::certificate_with_key(&mut out, &description, &key);
-    out.push_str(&format!(
-        "   {:<22} '{}' and '{}'\n",
-        "labels",
-        anchorite::text::shown(&decision.label),
-        anchorite::text::shown(&journal_label(&decision.label))
-    ));
+    let places = [KeyRole::Root, KeyRole::Journal].map(|role| token.key_id(role));
+    out.push_str(&match places {
+        [Some(root), Some(journal)] => {
+            format!(
+                "   {:<22} {} and {}\n",
+                "slots",
+                anchorite::text::hex(&root),
+                anchorite::text::hex(&journal)
+            )
+        }
+        _ => format!(
+            "   {:<22} '{}' and '{}'\n",
+            "labels",
+            anchorite::text::shown(&decision.label),
+            anchorite::text::shown(&journal_label(&decision.label))
+        ),
+    });
     out.push_str("   with a P-256 key beside it that seals the journal and signs releases\n");
     Ok(out)
 }

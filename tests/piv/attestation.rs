@@ -93,7 +93,7 @@ fn a_firmware_with_flaws_is_refused_before_a_key_is_made() {
 
 #[test]
 fn a_key_that_was_brought_in_is_not_attested() {
-    let desk = Desk::new("5.7.4");
+    let desk = Desk::new("5.4.3");
     let key = desk.appliance.path("key.pem");
     let key = key.to_str().unwrap();
     crate::support::run(

@@ -109,6 +109,29 @@ impl Desk {
         events.filter(|event| event["event"] == kind).collect()
     }
 
+    /// Pulls the card, changes what it keeps, and puts it back.
+    pub fn alter(&mut self, change: impl FnOnce(&mut Value)) {
+        self.host.unplug(&mut self.card);
+        let path = self.card.folder.join("card.json");
+        let mut kept: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        change(&mut kept);
+        std::fs::write(path, kept.to_string()).unwrap();
+        self.host.plug(&mut self.card, 0);
+    }
+
+    /// Changes the management key (0x03: 3DES; 0x08, 0x0a, 0x0c: AES) and gives it in a file.
+    pub fn change_management_key(&mut self, cipher: u8, key: &str) -> String {
+        let bytes: Vec<u8> =
+            (0..key.len()).step_by(2).map(|at| u8::from_str_radix(&key[at..at + 2], 16).unwrap()).collect();
+        self.alter(|card| {
+            card["management"]["algorithm"] = cipher.into();
+            card["management"]["key"] = bytes.into();
+        });
+        self.appliance.write("management-key", format!("{key}\n"));
+        self.appliance.path("management-key").to_str().unwrap().to_string()
+    }
+
+    /// Yubico's own tool; what Debian has knows no management keys but 3DES.
     pub fn tool(&self, args: &[&str]) -> Ran {
         self.host.run("yubico-piv-tool", args)
     }

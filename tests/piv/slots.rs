@@ -6,11 +6,11 @@ const UNTOUCHED: [&str; 2] = ["--touch-policy", "never"];
 
 #[test]
 fn a_slot_in_use_is_never_overwritten() {
-    let desk = Desk::new("5.7.4");
+    let desk = Desk::new("5.4.3");
     desk.tool(&["-a", "generate", "-s", "9c", "-A", "ECCP256"]).code(0);
     let refused = desk.create_root("p256", &UNTOUCHED).fails(3, "token.slot-in-use");
     assert!(refused.stderr.contains("slot 9c holds a key already"), "{}", refused.stderr);
-    let free = Desk::named("5.7.4", "piv:9a");
+    let free = Desk::named("5.4.3", "piv:9a");
     // A certificate whose key is gone.
     let certificate = free.appliance.path("certificate.pem");
     std::fs::copy(free.card.folder.join("root.pem"), &certificate).unwrap();
@@ -38,9 +38,13 @@ fn two_homes_have_slots_of_their_own() {
     for slot in ["slot 9c", "slot 9a", "slot 82", "slot 83"] {
         assert_eq!(listed.matches(slot).count(), 2, "key and certificate: {listed}");
     }
-    // Each keeps its own journal's head.
-    desk.verb(&["policy", "pin"], &[]).code(0);
-    desk.verb(&["policy", "pin", "--home", second], &[]).code(0);
+    // Each has an object of its own for its journal's head.
+    for object in ["0x5f619c", "0x5f619a"] {
+        let kept = desk.tool(&["-a", "read-object", "--id", object, "-f", "binary"]).code(0).stdout;
+        assert!(kept.starts_with("anchorite head "), "{kept}");
+    }
+    desk.verb(&["root", "renew", "--ttl", "30y"], &[]).code(0);
+    desk.verb(&["root", "renew", "--ttl", "30y", "--home", second], &[]).code(0);
 }
 
 #[test]

@@ -13,6 +13,8 @@ pub const ROOT_SLOT: Slot = Slot(0x9c);
 /// The first of twenty slots for retired keys, which no other software takes for itself.
 pub const JOURNAL_SLOT: Slot = Slot(0x82);
 
+const SECOND_RETIRED: Slot = Slot(0x83);
+
 /// A slot that can hold a key of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Slot(u8);
@@ -76,7 +78,7 @@ impl PivUri {
         if let Some(query) = query {
             query.split('&').try_for_each(|attribute| uri.attribute(attribute))?;
         }
-        if uri.root_slot() == uri.journal_slot() {
+        if uri.journal == Some(uri.root_slot()) {
             return Err(bad(format!(
                 "slot {} cannot hold the root's and the journal's key",
                 uri.root_slot()
@@ -108,9 +110,11 @@ impl PivUri {
         self.slot.unwrap_or(ROOT_SLOT)
     }
 
-    /// The slot of the journal's key.
+    /// The slot of the journal's key: the first of those for retired keys that is not the
+    /// root's.
     pub fn journal_slot(&self) -> Slot {
-        self.journal.unwrap_or(JOURNAL_SLOT)
+        let usual = if self.root_slot() == JOURNAL_SLOT { SECOND_RETIRED } else { JOURNAL_SLOT };
+        self.journal.unwrap_or(usual)
     }
 }
 
@@ -158,6 +162,7 @@ mod tests {
         }
         let usual = PivUri::parse("PIV:9C").unwrap();
         assert_eq!((usual.root_slot(), usual.journal_slot()), (ROOT_SLOT, JOURNAL_SLOT));
+        assert_eq!(PivUri::parse("piv:82").unwrap().journal_slot(), SECOND_RETIRED);
         assert_eq!(Slot::all().count(), 24);
     }
 
@@ -180,7 +185,7 @@ mod tests {
             ("piv:9c?serial=4294967296", "`serial` wants"),
             ("piv:9c?serial=1&serial=1", "given twice"),
             ("piv:9c?journal=9c", "cannot hold"),
-            ("piv:82", "cannot hold"),
+            ("piv:82?journal=82", "cannot hold"),
             ("piv:9c?label=x", "`label` is not an attribute"),
         ] {
             let error = PivUri::parse(text).unwrap_err();

@@ -15,9 +15,10 @@ mod state;
 use std::fmt;
 
 use secrecy::SecretString;
+use yubikey::piv::{self, ManagementSlotId, SlotId};
 use yubikey::{Version, YubiKey};
 
-use self::guard::{Answer, guarded};
+use self::guard::{Answer, Fault, guarded};
 use super::Options;
 use super::flaws::Firmware;
 use super::uri::PivUri;
@@ -65,9 +66,18 @@ impl Piv {
         Ok(infos)
     }
 
-    /// A call to the card.
+    /// A call to the card. To the crate an answer that did not come is one that says no:
+    /// whether the card is there at all is asked where it makes a difference.
     fn call<T>(&mut self, call: impl FnOnce(&mut YubiKey) -> yubikey::Result<T>) -> Answer<T> {
-        guarded(|| call(&mut self.key))
+        use yubikey::Error as Yubikey;
+        let result = guarded(|| call(&mut self.key));
+        if matches!(result, Err(Fault::Told(Yubikey::GenericError | Yubikey::AuthenticationError)))
+            && let Err(gone @ Fault::Told(Yubikey::PcscError { .. })) =
+                guarded(|| piv::metadata(&mut self.key, SlotId::Management(ManagementSlotId::Pin)))
+        {
+            return Err(gone);
+        }
+        result
     }
 
     fn firmware(&self) -> Firmware {
