@@ -2,7 +2,7 @@
 
 mod attestation;
 mod ceremony;
-mod desk;
+pub mod desk;
 mod misbehaving;
 mod secrets;
 mod slots;

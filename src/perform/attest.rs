@@ -97,7 +97,7 @@ fn check_flaws(Version(major, minor, patch): Version, key: KeyAlgorithm) -> Resu
     let Some(flaw) = flaws((major, minor, patch), key).next() else { return Ok(()) };
     Err(Error::refused(
         "attest.firmware",
-        format!("firmware {major}.{minor}.{patch} with a {key} key has {}: {}", flaw.id, flaw.what),
+        format!("firmware {major}.{minor}.{patch} with a {key} key has {}: {}", flaw.advisory, flaw.what),
     )
     .next("use a YubiKey of newer firmware, or a kind of key that is not touched; require-unaffected-firmware in anchorite.toml asks for it"))
 }

@@ -38,8 +38,11 @@ fn it_is_verified_and_goes_on_record() {
         }
         let told = desk.run(&["token", "attest", "piv:82", "--json"]).code(0).json();
         assert_eq!(told["attested"][0]["slot"], "82", "{told}");
-        let checked = desk.verb(&["token", "check"], &[]).code(0).stdout;
-        assert!(checked.contains("ok      token.piv.attested"), "{checked}");
+        let checked = desk.verb(&["token", "check", "--json"], &[]).code(0).json();
+        let keys = checked["judged"].as_array().unwrap();
+        let attested = keys.iter().flat_map(|key| key["findings"].as_array().unwrap());
+        let attested = attested.filter(|f| f["rule"] == "token.piv.attested" && f["outcome"] == "pass");
+        assert_eq!(attested.count(), 2, "{checked}");
     }
 }
 

@@ -75,7 +75,7 @@ fn the_yubikey_that_is_meant_is_not_there() {
     let other = desk.init("other", "piv:?serial=99").code(0);
     assert!(
         other.stderr.contains("no YubiKey with serial number 99")
-            && other.stderr.contains("piv:?serial=7654321")
+            && other.stderr.contains("piv:?serial=12345678")
     );
     let other = desk.appliance.path("other");
     desk.run(&["token", "list", "--home", other.to_str().unwrap()]).fails(3, "token.absent");

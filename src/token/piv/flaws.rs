@@ -9,8 +9,8 @@ pub type Firmware = (u8, u8, u8);
 /// A flaw, as its maker published it.
 #[derive(Debug, Clone, Copy)]
 pub struct Flaw {
-    /// Its number.
-    pub id: &'static str,
+    /// The advisory's number.
+    pub advisory: &'static str,
     /// What it lets happen.
     pub what: &'static str,
     /// The firmware that has it, first and last.
@@ -22,13 +22,13 @@ pub struct Flaw {
 /// <https://www.yubico.com/support/security-advisories/>
 const FLAWS: &[Flaw] = &[
     Flaw {
-        id: "YSA-2024-03",
+        advisory: "YSA-2024-03",
         what: "EUCLEAK: whoever has it in hand with laboratory equipment can take an ECDSA key out",
         firmware: ((0, 0, 0), (5, 6, u8::MAX)),
         touches: |key| matches!(key, KeyAlgorithm::P256 | KeyAlgorithm::P384 | KeyAlgorithm::P521),
     },
     Flaw {
-        id: "YSA-2017-01",
+        advisory: "YSA-2017-01",
         what: "ROCA: RSA keys generated in it can be computed from their public half",
         firmware: ((4, 2, 6), (4, 3, 4)),
         touches: |key| matches!(key, KeyAlgorithm::Rsa(_)),
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn each_flaw_has_its_firmware_and_its_keys() {
-        let ids = |firmware, key| flaws(firmware, key).map(|flaw| flaw.id).collect::<Vec<_>>();
+        let ids = |firmware, key| flaws(firmware, key).map(|flaw| flaw.advisory).collect::<Vec<_>>();
         assert_eq!(ids((5, 6, 9), KeyAlgorithm::P256), ["YSA-2024-03"]);
         assert_eq!(ids((5, 7, 0), KeyAlgorithm::P384), [""; 0]);
         assert_eq!(ids((5, 4, 3), KeyAlgorithm::Rsa(2048)), [""; 0]);

@@ -155,7 +155,7 @@ fn flawed(key: &SlotKey) -> Finding {
     let (major, minor, patch) = key.firmware;
     let firmware = format!("{major}.{minor}.{patch}");
     let known: Vec<String> =
-        flaws(key.firmware, key.algorithm).map(|flaw| format!("{} ({})", flaw.id, flaw.what)).collect();
+        flaws(key.firmware, key.algorithm).map(|flaw| format!("{} ({})", flaw.advisory, flaw.what)).collect();
     let (outcome, message) = if known.is_empty() {
         (Outcome::Pass, format!("no published flaw of firmware {firmware} touches {} keys", key.algorithm))
     } else {
