@@ -89,7 +89,7 @@ pub fn options(args: &Pin, pin_policy: PinPolicy, touch_policy: TouchPolicy) -> 
         management_key: args.mgm_key_file.as_deref().map(pin::management_key).transpose()?,
         pin_policy,
         touch_policy,
-        tell: Box::new(|what| output::note(what)),
+        tell: Box::new(output::note),
     })
 }
 
@@ -171,6 +171,13 @@ pub fn login_by(config: Option<&Config>, token: &mut dyn Token, args: &Pin) -> R
     if token.pin_at_token() {
         output::note("enter the PIN at the token");
         return token.login(&SecretString::default());
+    }
+    // A YubiKey is shown the PIN anew for each signature: it stays in memory until the end.
+    if !process::lock_memory() && info.uri.starts_with("piv:") {
+        output::note(
+            "note: this memory cannot be locked: where swap is in use, the PIN may end up on the disk; \
+             run it as root, after `ulimit -l unlimited`, or without swap",
+        );
     }
     token.login(&pin::read(args, config, &info.label)?)
 }

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::text::shown;
 
 /// A token or a key on one, by either kind of token.
+#[expect(clippy::large_enum_variant, reason = "there are a handful of them")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenUri {
     /// `pkcs11:…`

@@ -1,5 +1,8 @@
 //! Which YubiKey, which slot, which kind of key, under which policies.
 
+use std::process::Stdio;
+use std::time::Duration;
+
 use super::desk::{Desk, SERIAL};
 
 const UNTOUCHED: [&str; 2] = ["--touch-policy", "never"];
@@ -171,4 +174,39 @@ fn a_list_shows_what_is_there_and_a_check_judges_it() {
     assert!(checked.contains("ok      token.key.pair"), "{checked}");
     desk.verb(&["token", "check", "--strict"], &[]).code(1);
     desk.verb(&["token", "check", "pkcs11:token=x"], &[]).fails(2, "token.no-module");
+}
+
+/// The PIN stays in memory for as long as the session lasts.
+#[test]
+fn memory_is_locked_while_the_pin_is_in_it() {
+    let desk = Desk::new("5.7.4");
+    let mut command = desk.command();
+    let pin = desk.appliance.path("pin");
+    command.args([
+        "root",
+        "create",
+        "--subject",
+        "CN=Root",
+        "--ttl",
+        "20y",
+        "--key",
+        "p256",
+        "--yes",
+        "--pin-file",
+    ]);
+    let mut there = desk.host.enter(command.arg(pin));
+    let mut running = there.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while !desk.card.calls().contains("begin TOUCH") {
+        assert!(running.try_wait().unwrap().is_none(), "ended before it was touched");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let status = std::fs::read_to_string(format!("/proc/{}/status", running.id())).unwrap();
+    let locked = status.lines().find_map(|line| line.strip_prefix("VmLck:")).unwrap();
+    let kilobytes: u64 = locked.trim().trim_end_matches(" kB").parse().unwrap();
+    // Whoever may lock nothing is told so; here the tests' host says whether it may.
+    let root = rustix::process::geteuid().is_root();
+    assert!(kilobytes > 0 || !root, "{locked}");
+    desk.card.order("TOUCH 2- after 1\n");
+    desk.card.touch();
+    assert!(running.wait().unwrap().success());
 }
