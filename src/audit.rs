@@ -5,7 +5,9 @@
 
 use std::collections::HashMap;
 use std::io::BufRead;
+use std::sync::Arc;
 
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -107,14 +109,15 @@ pub fn audit_lines(
     expect: &Expectation<'_>,
     found: &mut dyn FnMut(&Serial, &[u8]),
 ) -> (Report, Option<Replay>) {
-    let (root, roots, sums, faults) = Default::default();
-    let mut auditor = Auditor { expect, found, root, roots, sums, faults };
+    let (root, roots, sums, waiting, faults) = Default::default();
+    let mut auditor = Auditor { expect, found, root, roots, sums, waiting, faults };
     let replayed = match expect.after {
         None => replay_lines(lines, |entry, ledger| auditor.entry(entry, ledger)),
         Some(index) => auditor.stand_on(index.ledger()).and_then(|()| {
             replay_after(index, index.ledger().clone(), lines, |entry, ledger| auditor.entry(entry, ledger))
         }),
     };
+    auditor.verify_waiting();
     match replayed {
         Ok(replayed) => {
             auditor.end(&replayed);
@@ -146,12 +149,25 @@ struct Auditor<'a> {
     expect: &'a Expectation<'a>,
     found: &'a mut dyn FnMut(&Serial, &[u8]),
     /// The newest root certificate that was accepted.
-    root: Option<Issuer>,
+    root: Option<Arc<Issuer>>,
     /// Every one on record (DER), the oldest first.
     roots: Vec<Vec<u8>>,
     /// What the journal's key signed last for each plan that is not released yet.
     sums: HashMap<Digest, Vec<u8>>,
+    /// Clusters' certificates that were read and not verified yet.
+    waiting: Vec<Waiting>,
     faults: Vec<Fault>,
+}
+
+/// How many certificates are verified at a time, on all cores: bounds the memory.
+const TOGETHER: usize = 4096;
+
+/// A cluster's certificate on record, and what it is verified with.
+struct Waiting {
+    line: u64,
+    tbs: Tbs,
+    signature: Vec<u8>,
+    root: Option<Arc<Issuer>>,
 }
 
 impl Auditor<'_> {
@@ -159,9 +175,9 @@ impl Auditor<'_> {
     /// and the replay goes on, so that all of them are seen.
     fn entry(&mut self, entry: &Entry, ledger: &Ledger) -> Result<()> {
         let verdict = match &entry.event {
-            Event::Signed { intent, signature } => {
-                ledger.intent_at(*intent).map_or(Ok(()), |record| self.signed(record, &signature.0, ledger))
-            }
+            Event::Signed { intent, signature } => ledger
+                .intent_at(*intent)
+                .map_or(Ok(()), |record| self.signed(record, &signature.0, entry.seq + 1, ledger)),
             Event::Rejected { intent, signature, .. } => {
                 ledger.intent_at(*intent).map_or(Ok(()), |record| rejected(record, &signature.0, ledger))
             }
@@ -171,9 +187,26 @@ impl Auditor<'_> {
             _ => Ok(()),
         };
         if let Err(error) = verdict {
-            self.fault(error.at(format!("journal line {}", entry.seq + 1)));
+            // Faults are told in the order of their lines.
+            self.verify_waiting();
+            self.fault_at(entry.seq + 1, error);
         }
         Ok(())
+    }
+
+    /// Verifies what was read and waits, on all cores, and tells it in its order.
+    fn verify_waiting(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        let verified: Vec<Result<_>> = waiting
+            .par_iter()
+            .map(|it| certificate(CertificateKind::Intermediate, &it.tbs, &it.signature, it.root.as_deref()))
+            .collect();
+        for (it, verdict) in waiting.iter().zip(verified) {
+            match verdict {
+                Ok((serial, der)) => (self.found)(&serial, &der),
+                Err(error) => self.fault_at(it.line, error),
+            }
+        }
     }
 
     /// An index says no more and no less than the lines it stands for.
@@ -201,7 +234,7 @@ impl Auditor<'_> {
             let here = usize::from(kind == CertificateKind::Root && adopted.is_some());
             for own in ledger.own_certificates(purpose).skip(here) {
                 let signature = own.signature.as_deref().unwrap_or_default();
-                self.certificate(kind, Tbs::recorded(own.message.clone(), own.algorithm), signature)?;
+                self.certificate(kind, &Tbs::recorded(own.message.clone(), own.algorithm), signature)?;
             }
         }
         Ok(())
@@ -218,45 +251,42 @@ impl Auditor<'_> {
         ))
     }
 
-    fn signed(&mut self, intent: &IntentRecord, signature: &[u8], ledger: &Ledger) -> Result<()> {
-        if !verifies(intent, signature, ledger) {
-            return Err(Error::integrity(
-                "audit.signature",
-                format!(
-                    "the signature of the {:?} key does not verify over the bytes on record",
-                    intent.role
-                ),
-            ));
+    fn signed(&mut self, intent: &IntentRecord, signature: &[u8], line: u64, ledger: &Ledger) -> Result<()> {
+        let root_key = ledger.key(KeyRole::Root).and_then(|key| key.public_key.as_ref());
+        let tbs = || Tbs::recorded(intent.message.clone(), intent.algorithm);
+        // What is verified beneath the root's certificate is signed with the root's key.
+        if intent.purpose == Purpose::Intermediate
+            && intent.role == KeyRole::Root
+            && self.root.as_ref().is_some_and(|root| Some(&root.public_key) == root_key)
+        {
+            let (signature, root) = (signature.to_vec(), self.root.clone());
+            self.waiting.push(Waiting { line, tbs: tbs(), signature, root });
+            if self.waiting.len() >= TOGETHER {
+                self.verify_waiting();
+            }
+            return Ok(());
         }
-        let kind = match intent.purpose {
-            Purpose::RootCertificate => CertificateKind::Root,
-            Purpose::JournalCertificate => CertificateKind::Journal,
-            Purpose::Intermediate => CertificateKind::Intermediate,
-            Purpose::Seal => return Ok(()),
+        if !verifies(intent, signature, ledger) {
+            return Err(wrong_signature(intent.role));
+        }
+        match intent.purpose {
+            Purpose::RootCertificate => self.certificate(CertificateKind::Root, &tbs(), signature),
+            Purpose::JournalCertificate => self.certificate(CertificateKind::Journal, &tbs(), signature),
+            Purpose::Intermediate => self.certificate(CertificateKind::Intermediate, &tbs(), signature),
+            Purpose::Seal => Ok(()),
             Purpose::Release => {
                 let sums = signed_digest(&intent.message)?;
                 self.sums.extend(intent.plan.map(|plan| (plan, sums)));
-                return Ok(());
+                Ok(())
             }
-        };
-        let tbs = Tbs::recorded(intent.message.clone(), intent.algorithm);
-        self.certificate(kind, tbs, signature)
+        }
     }
 
-    /// As of its own first second: a clock that jumped before a signature was recorded
-    /// makes no signature false.
-    fn certificate(&mut self, kind: CertificateKind, tbs: Tbs, signature: &[u8]) -> Result<()> {
-        let der = tbs.assemble(signature)?;
-        // A renewal is verified by the root certificate before it: same key, same name.
-        let renewed = (kind == CertificateKind::Root).then(|| Issuer::from_der(&der)).transpose()?;
-        let root = self.root.as_ref().or(renewed.as_ref()).ok_or_else(|| {
-            Error::integrity("audit.no-root", "a certificate was signed before the root's own was accepted")
-        })?;
-        let at = Facts::from_tbs(tbs.as_der())?.not_before;
-        let certificate = verify::verify(&tbs, &der, kind, root, at)?;
-        (self.found)(&certificate.get().serial, &der);
-        if let Some(root) = renewed {
-            self.root = Some(root);
+    fn certificate(&mut self, kind: CertificateKind, tbs: &Tbs, signature: &[u8]) -> Result<()> {
+        let (serial, der) = certificate(kind, tbs, signature, self.root.as_deref())?;
+        (self.found)(&serial, &der);
+        if kind == CertificateKind::Root {
+            self.root = Some(Arc::new(Issuer::from_der(&der)?));
             self.roots.push(der);
         }
         Ok(())
@@ -267,7 +297,7 @@ impl Auditor<'_> {
         verify::check_adopted(der, at)?;
         let root = Issuer::from_der(der)?;
         (self.found)(&root.serial, der);
-        self.root = Some(root);
+        self.root = Some(Arc::new(root));
         self.roots.push(der.to_vec());
         Ok(())
     }
@@ -330,9 +360,43 @@ impl Auditor<'_> {
         open
     }
 
+    fn fault_at(&mut self, line: u64, error: Error) {
+        self.fault(error.at(format!("journal line {line}")));
+    }
+
     fn fault(&mut self, error: Error) {
         self.faults.push(Fault { id: error.id, message: error.message });
     }
+}
+
+/// A certificate on record, verified as of its own first second: a clock that jumped
+/// before a signature was recorded makes no signature false.
+fn certificate(
+    kind: CertificateKind,
+    tbs: &Tbs,
+    signature: &[u8],
+    root: Option<&Issuer>,
+) -> Result<(Serial, Vec<u8>)> {
+    let der = tbs.assemble(signature)?;
+    // A renewal is verified by the root certificate before it: same key, same name.
+    let itself = match root {
+        None if kind == CertificateKind::Root => Some(Issuer::from_der(&der)?),
+        _ => None,
+    };
+    let root = root.or(itself.as_ref()).ok_or_else(|| {
+        Error::integrity("audit.no-root", "a certificate was signed before the root's own was accepted")
+    })?;
+    let at = Facts::from_tbs(tbs.as_der())?.not_before;
+    let verified = verify::verify(tbs, &der, kind, root, at).map_err(|e| match e.id {
+        "verify.signature" => wrong_signature(KeyRole::Root),
+        _ => e,
+    })?;
+    Ok((verified.into_inner().serial, der))
+}
+
+fn wrong_signature(role: KeyRole) -> Error {
+    let message = format!("the signature of the {role:?} key does not verify over the bytes on record");
+    Error::integrity("audit.signature", message)
 }
 
 fn verifies(intent: &IntentRecord, signature: &[u8], ledger: &Ledger) -> bool {

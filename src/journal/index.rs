@@ -21,7 +21,7 @@ use crate::x509::{Digest, Serial};
 const FORMAT: &str = "anchorite-index-v1";
 /// How many entries a bucket holds at most on average. Beyond that there are
 /// sixteen times as many buckets. (In tests a few: so that few make many buckets.)
-const PER_BUCKET: u64 = if cfg!(test) { 4 } else { 512 };
+const PER_BUCKET: u64 = if cfg!(any(test, fuzzing)) { 4 } else { 512 };
 
 /// An index as it was read, with its digest.
 #[derive(Debug)]
@@ -53,13 +53,16 @@ pub struct Update {
 type Entries = BTreeMap<Digest, String>;
 
 impl Index {
-    /// Reads `index.json`.
+    /// Reads `index.json`, in the one form in which it is written.
     pub fn read(bytes: &[u8]) -> Result<Self> {
         let content: Content = serde_json::from_slice(bytes)
             .map_err(|e| malformed(format!("index.json: {}", crate::text::shown(&e.to_string()))))?;
-        let depth = depth(content.buckets.len());
-        if content.format != FORMAT || content.buckets.len() != 1 << (4 * depth) {
+        let buckets = 1 << (4 * depth_for(content.entries));
+        if content.format != FORMAT || content.buckets.len() != buckets || !content.ledger.adds_up() {
             return Err(malformed("index.json: not an index of this format".into()));
+        }
+        if json(&content)?.as_bytes() != bytes {
+            return Err(malformed("index.json: not in canonical form".into()));
         }
         Ok(Self { content, digest: Digest::of(bytes) })
     }
@@ -151,9 +154,9 @@ pub fn empty() -> Digest {
 
 /// Finds an entry's value in a bucket.
 pub fn find(bucket: &[u8], key: &Digest) -> Result<Option<String>> {
-    let wanted = key.to_string();
+    let wanted = format!("{key} ");
     let line = bucket.split(|b| *b == b'\n').find_map(|line| line.strip_prefix(wanted.as_bytes()));
-    line.map(|value| text(value).map(|t| t.trim_start().to_string())).transpose()
+    line.map(|value| text(value).map(|t| t.to_string())).transpose()
 }
 
 /// What becomes of an entry.

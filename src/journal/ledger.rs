@@ -342,7 +342,7 @@ impl Ledger {
     /// may ask for it again.
     fn forget(&mut self, serial: &Serial, plan: Option<Digest>) {
         if let Some(left) = plan.and_then(|plan| self.plans.get_mut(&plan)) {
-            *left += 1;
+            *left = left.saturating_add(1);
         }
         self.recent.remove(serial);
     }

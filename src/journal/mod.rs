@@ -29,8 +29,9 @@ pub use entry::{
 };
 pub use file::{CertificateIntent, FILE as JOURNAL_FILE, Journal, READ_WHOLE};
 pub use head::{Head, Standing};
-pub use index::Index;
+pub use index::{Index, Update, find, update};
 pub use ledger::{IntentRecord, KeyRecord, Ledger, PlanState, Seal};
+pub use past::Past;
 #[cfg(test)]
 pub(crate) use permit::testing;
 pub use permit::{KeyPermit, KeyRole, Permit};

@@ -109,11 +109,6 @@ fn check_pair(key: &KeyDescription, root: &Issuer) -> Result<()> {
         return Err(Error::usage("adopt.key-id", format!("{}: has no CKA_ID to find it by", name(key)))
             .next("give key and public key the same CKA_ID with the token's own tool"));
     }
-    if key.attributes.always_authenticate == Some(true) {
-        let message =
-            "CKA_ALWAYS_AUTHENTICATE keys, which want the PIN for each signature, are not supported yet";
-        return Err(Error::token("token.always-authenticate", message).at(name(key)));
-    }
     match key.public_keys.iter().find(|public| **public != root.public_key) {
         None => Ok(()),
         Some(other) => Err(Error::refused(

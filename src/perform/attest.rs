@@ -80,8 +80,12 @@ pub fn check_attestation(
         let (found, wanted) = (attested.public_key.digest(), slots.digest());
         return mismatch(format!("of the key {found}, the slot's is {wanted}"));
     }
-    if attested.pin_policy == "never" && key.attributes.private != Some(false) {
-        return mismatch("of a key that needs no PIN, the slot says otherwise".into());
+    let (pin, touch) = (&attested.pin_policy, &attested.touch_policy);
+    if (pin, touch) != (&evidence.pin_policy, &evidence.touch_policy) {
+        return mismatch(format!(
+            "of PIN policy {pin} and touch policy {touch}, the slot says {} and {}",
+            evidence.pin_policy, evidence.touch_policy
+        ));
     }
     if let Some(serial) = attested.serial.filter(|serial| serial.to_string() != token.serial) {
         return mismatch(format!("of the YubiKey {serial}, this one says it is {}", token.serial));

@@ -59,6 +59,8 @@ pub struct Session<'a> {
     confirmed: Option<Digest>,
     /// What the token said of the home's keys as they were made.
     attested: Vec<KeyAttested>,
+    /// The keys found so far.
+    keys: Vec<Key>,
 }
 
 impl<'a> Session<'a> {
@@ -71,12 +73,13 @@ impl<'a> Session<'a> {
         consent: Consent,
     ) -> Result<Self> {
         let now = (world.clock)();
-        if !consent.accept_loss {
-            check_token_head(home, token)?;
-        }
         let known = token_head(home, token)?;
+        if !consent.accept_loss {
+            check_head(home, known)?;
+        }
         let lost = known.filter(|head| home.journal.compare("the token", *head).is_err());
-        let mut session = Self { home, token, world, confirmed: consent.plan, attested: Vec::new() };
+        let mut session =
+            Self { home, token, world, confirmed: consent.plan, attested: Vec::new(), keys: Vec::new() };
         session.check_keys()?;
         let home = &mut *session.home;
         home.begin(now, &consent)?;
@@ -152,6 +155,10 @@ impl<'a> Session<'a> {
     }
 
     fn found_key(&mut self, id: &[u8], label: &str, recorded: Option<&PublicKey>) -> Result<Key> {
+        if let Some(key) = self.keys.iter().find(|key| key.id == id) {
+            check_key(key, recorded)?;
+            return Ok(key.clone());
+        }
         let key = self.token.find_key(id)?.ok_or_else(|| {
             Error::token(
                 "token.no-such-key",
@@ -165,6 +172,7 @@ impl<'a> Session<'a> {
             .next("is this the token the root was made in? `anchorite token list` shows what is there")
         })?;
         check_key(&key, recorded)?;
+        self.keys.push(key.clone());
         Ok(key)
     }
 
@@ -235,7 +243,11 @@ pub fn token_head(home: &Home, token: &mut dyn Token) -> Result<Option<Head>> {
 /// Compares the journal with the head that the token keeps: an older copy of the
 /// whole home is noticed here.
 pub fn check_token_head(home: &Home, token: &mut dyn Token) -> Result<()> {
-    let Some(head) = token_head(home, token)? else { return Ok(()) };
+    check_head(home, token_head(home, token)?)
+}
+
+fn check_head(home: &Home, known: Option<Head>) -> Result<()> {
+    let Some(head) = known else { return Ok(()) };
     home.journal.compare("the token", head).map(drop).map_err(|e| {
         let next = format!(
             "{}. Where no newer copy exists any more, --accept-loss goes on from this one, on record",

@@ -19,7 +19,7 @@ use crate::lint::fixtures::{NOW, key, time};
 use crate::media::{Output, check_output};
 use crate::plan::Frame;
 use crate::policy::decide_all;
-use crate::token::{KeyAttributes, KeyDescription, ObjectInfo, Signer, TokenInfo, Wanted};
+use crate::token::{KeyDescription, ObjectInfo, Signer, TokenInfo, Wanted};
 use crate::x509::{KeyAlgorithm, Name, Seconds, Serial};
 
 /// P-256 keys in memory.
@@ -86,7 +86,7 @@ impl Token for Soft {
             label: label.clone(),
             id: id.to_vec(),
             public_key: PublicKey::from_der(&pair.subject_public_key_info()).unwrap(),
-            attributes: KeyAttributes::default(),
+            always_authenticate: false,
         }))
     }
     fn generate(&mut self, permit: KeyPermit) -> Result<Key> {

@@ -141,8 +141,8 @@ pub struct Key {
     pub id: Vec<u8>,
     /// Its public key.
     pub public_key: PublicKey,
-    /// Its protection.
-    pub attributes: KeyAttributes,
+    /// CKA_ALWAYS_AUTHENTICATE: it wants the PIN for each signature.
+    pub always_authenticate: bool,
 }
 
 /// Which keys to describe.
@@ -161,6 +161,10 @@ pub struct Evidence {
     pub certificate: Vec<u8>,
     /// The certificate of the key that signed it, one a token.
     pub device: Vec<u8>,
+    /// When the token says that it asks for the PIN: to be what the certificate says.
+    pub pin_policy: String,
+    /// When it says that it has to be touched: as above.
+    pub touch_policy: String,
 }
 
 /// A way to sign with a token, each signature against a permit of the journal.

@@ -7,7 +7,7 @@ pub fn encode(label: &str, der: &[u8]) -> String {
     let body = Base64::encode_string(der);
     let mut out = format!("-----BEGIN {label}-----\n");
     for line in body.as_bytes().chunks(64) {
-        out.extend(line.iter().map(|b| char::from(*b)));
+        out.push_str(std::str::from_utf8(line).unwrap_or_default());
         out.push('\n');
     }
     out.push_str(&format!("-----END {label}-----\n"));

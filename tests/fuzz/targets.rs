@@ -9,6 +9,8 @@ mod certificate;
 mod cms;
 mod csr;
 pub mod files;
+mod history;
+pub mod index;
 mod journal;
 mod key;
 mod pem;
@@ -27,6 +29,8 @@ pub use self::arguments::arguments;
 pub use self::certificate::certificate;
 pub use self::cms::cms;
 pub use self::csr::{csr, request};
+pub use self::history::history;
+pub use self::index::index;
 pub use self::journal::journal;
 pub use self::key::key;
 pub use self::pem::pem;
@@ -40,11 +44,13 @@ pub use self::stick::stick;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is its folder's in `regressions/`.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("arguments", arguments),
     ("certificate", certificate),
     ("cms", cms),
     ("csr", csr),
+    ("history", history),
+    ("index", index),
     ("journal", journal),
     ("key", key),
     ("pem", pem),

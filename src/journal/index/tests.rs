@@ -187,7 +187,8 @@ fn an_index_that_no_seal_vouches_for_is_passed_over() {
     let wider =
         String::from_utf8(index.clone()).unwrap().replace("\"unattended\":false", "\"unattended\":true");
     assert_ne!(wider.as_bytes(), index);
-    for other in [wider.as_bytes(), b"", b"{}", &index[..index.len() - 1]] {
+    let spaced = [&index[..], b"\n"].concat();
+    for other in [wider.as_bytes(), b"", b"{}", &index[..index.len() - 1], &spaced] {
         put(other);
         let journal = disk.open();
         assert!(!indexed(&journal) && !journal.ledger().unattended());
@@ -232,7 +233,8 @@ fn an_audit_makes_the_index_again() {
 
     // Sealed by the right key, but made of something else.
     let text = String::from_utf8(disk.index()).unwrap();
-    let wrong = text.replace("\"entries\":", "\"entries\":1");
+    let entries = Index::read(text.as_bytes()).unwrap().content.entries;
+    let wrong = text.replace(&format!("\"entries\":{entries}"), &format!("\"entries\":{}", entries + 1));
     let wrong = Index::read(wrong.as_bytes()).unwrap();
     let mut script = Script::with_root();
     script.session("other", &["east"]);
@@ -275,6 +277,32 @@ fn the_part_that_a_release_carries_stands_on_its_own() {
     // Without the index the part is no journal.
     let alone = audit(&files[1].1, &Expectation::default()).0;
     assert_eq!((alone.state, alone.errors[0].id), (State::Broken, "journal.sequence"));
+}
+
+/// Counting on from them would overflow, or the seal that must vouch for it be taken for made.
+#[test]
+fn an_index_whose_numbers_no_lines_add_up_to_is_refused() {
+    let mut disk = Disk::new();
+    disk.session("first", &["east", "west"]);
+    let text = String::from_utf8(disk.index()).unwrap();
+    let fields = ["count", "bytes", "last_line", "releases", "signatures", "entries"];
+    for field in fields.map(|field| format!("\"{field}\":")).iter().chain([&"\"seal\":{\"count\":".into()]) {
+        let at = text.find(field.as_str()).unwrap() + field.len();
+        let end = at + text[at..].find([',', '}']).unwrap();
+        let other = [&text[..at], &u64::MAX.to_string(), &text[end..]].concat();
+        let error = Index::read(other.as_bytes()).unwrap_err();
+        assert_eq!(error.id, "journal.index", "{field}");
+    }
+    assert!(Index::read(text.as_bytes()).is_ok());
+}
+
+#[test]
+fn what_is_found_in_a_bucket_is_an_entry_of_it() {
+    let key = Digest::of(b"x");
+    let found = |line: String| find(line.as_bytes(), &key).unwrap();
+    assert_eq!(found(format!("{key} 1\n")), Some("1".into()));
+    assert_eq!(found(format!("{key}1\n")), None);
+    assert_eq!(found(format!("x{key} 1\n")), None);
 }
 
 #[test]

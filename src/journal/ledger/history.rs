@@ -92,7 +92,7 @@ impl Ledger {
     }
 
     /// Puts an index beneath that holds everything up to now.
-    pub(in crate::journal) fn stand_on(&mut self, past: std::sync::Arc<dyn Past>) {
+    pub fn stand_on(&mut self, past: std::sync::Arc<dyn Past>) {
         self.recent = Recent::default();
         self.past = Some(past);
     }

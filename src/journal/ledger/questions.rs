@@ -13,6 +13,14 @@ impl Ledger {
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
+    /// Whether its numbers are such as lines add up to: then nothing that is counted on
+    /// from them overflows, and no seal lies ahead of them.
+    pub(in crate::journal) fn adds_up(&self) -> bool {
+        let sealed = self.seal.as_ref().map_or(0, |seal| seal.count);
+        let counted = [sealed, self.releases, self.signatures].iter().all(|n| *n <= self.count);
+        let taken = self.count <= self.bytes && self.last_line <= self.bytes && self.bytes < 1 << 60;
+        counted && taken && self.intents.keys().all(|seq| *seq < self.count)
+    }
     /// How many of them are the last line's, its newline included.
     pub(in crate::journal) fn last_line(&self) -> u64 {
         self.last_line

@@ -38,19 +38,36 @@ pub(super) fn key_type(session: &Session, object: ObjectHandle) -> Result<Option
 
 /// An attribute that is a string of bytes.
 pub(super) fn bytes(session: &Session, object: ObjectHandle, kind: AttributeType) -> Result<Option<Vec<u8>>> {
-    Ok(match read(session, object, kind)? {
-        Some(
-            Attribute::Label(bytes)
-            | Attribute::Id(bytes)
-            | Attribute::Modulus(bytes)
-            | Attribute::PublicExponent(bytes)
-            | Attribute::EcParams(bytes)
-            | Attribute::EcPoint(bytes)
-            | Attribute::PublicKeyInfo(bytes)
-            | Attribute::Value(bytes),
-        ) => Some(bytes),
+    Ok(read(session, object, kind)?.as_ref().and_then(string).cloned())
+}
+
+/// Several attributes that are strings of bytes, asked at once, in this order.
+pub(super) fn all_bytes<const N: usize>(
+    session: &Session,
+    object: ObjectHandle,
+    kinds: [AttributeType; N],
+) -> Result<[Option<Vec<u8>>; N]> {
+    let found = session.get_attributes(object, &kinds).map_err(explained)?;
+    Ok(kinds.map(|kind| found.iter().find(|told| told.attribute_type() == kind).and_then(string).cloned()))
+}
+
+fn string(attribute: &Attribute) -> Option<&Vec<u8>> {
+    match attribute {
+        Attribute::Label(bytes)
+        | Attribute::Id(bytes)
+        | Attribute::Modulus(bytes)
+        | Attribute::PublicExponent(bytes)
+        | Attribute::EcParams(bytes)
+        | Attribute::EcPoint(bytes)
+        | Attribute::PublicKeyInfo(bytes)
+        | Attribute::Value(bytes) => Some(bytes),
         _ => None,
-    })
+    }
+}
+
+/// CKA_ALWAYS_AUTHENTICATE, which is false where a token knows of no such thing.
+pub(super) fn always_authenticate(session: &Session, key: ObjectHandle) -> Result<bool> {
+    Ok(flag(session, key, AttributeType::AlwaysAuthenticate)? == Some(true))
 }
 
 /// The attributes that decide whether a private key is fit to be a root's.

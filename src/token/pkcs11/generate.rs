@@ -7,6 +7,7 @@ use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use der::Encode as _;
 
 use super::errors::explained;
+use super::keys::handle_of;
 use super::{Pkcs11, at_token, attributes, public_key};
 use crate::error::{Error, Result};
 use crate::journal::KeyPermit;
@@ -84,7 +85,11 @@ impl Pkcs11 {
     }
 
     fn fit(&self, permit: &KeyPermit, key: Key) -> Result<Key> {
-        let mut faults = faults(&key.attributes);
+        let attributes = match handle_of(&self.keys, &key) {
+            Some(handle) => attributes::protection(&self.session, handle)?,
+            None => KeyAttributes::default(),
+        };
+        let mut faults = faults(&attributes);
         if key.public_key.algorithm() != permit.algorithm() {
             faults.push(format!("it is {}, wanted {}", key.public_key.algorithm(), permit.algorithm()));
         }

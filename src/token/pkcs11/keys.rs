@@ -3,6 +3,7 @@
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 
 use super::errors::explained;
+use super::single::SinglePart;
 use super::{Pkcs11, at_token, attributes, public_key};
 use crate::error::{Error, Result};
 use crate::text::{hex, shown_bytes};
@@ -79,9 +80,12 @@ impl Pkcs11 {
             handle: number(handle),
             label: shown_bytes(&label),
             id: id.to_vec(),
-            attributes: attributes::protection(&self.session, handle)?,
+            always_authenticate: attributes::always_authenticate(&self.session, handle)?,
             public_key: public_key.clone(),
         };
+        if key.always_authenticate && self.single.is_none() {
+            self.single = Some(SinglePart::of(&self.module.file).map_err(explained)?);
+        }
         if handle_of(&self.keys, &key).is_none() {
             self.keys.push((handle, public_key));
         }

@@ -18,7 +18,10 @@ impl Pkcs11 {
             self.check_length(pin.expose_secret().len())?;
         }
         match self.session.login(UserType::User, pin) {
-            Ok(()) | Err(CryptokiError::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
+            Ok(()) | Err(CryptokiError::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {
+                self.pin = pin.cloned();
+                Ok(())
+            }
             Err(CryptokiError::Pkcs11(RvError::PinIncorrect, _)) => {
                 self.reread();
                 Err(self.incorrect())

@@ -12,6 +12,7 @@ mod module;
 mod objects;
 mod public_key;
 mod sign;
+mod single;
 mod slots;
 
 #[cfg(test)]
@@ -28,6 +29,7 @@ use secrecy::SecretString;
 
 use self::errors::explained;
 use self::module::Module;
+use self::single::SinglePart;
 use super::rules::{judge_key, judge_token};
 use super::uri::Pkcs11Uri;
 use super::{Key, KeyDescription, ObjectInfo, Signer, Token, TokenFlags, TokenInfo, Wanted};
@@ -50,6 +52,10 @@ pub struct Pkcs11 {
     mechanisms: Vec<MechanismType>,
     /// What [`Key::handle`] may refer to, and the key that belongs to it.
     keys: Vec<(ObjectHandle, PublicKey)>,
+    /// Where one of these keys wants the PIN for each signature.
+    single: Option<SinglePart>,
+    /// The PIN that logged in, for that; none where it is typed at the token.
+    pin: Option<SecretString>,
     module: Module,
 }
 
@@ -76,6 +82,8 @@ impl Pkcs11 {
             mechanisms: cryptoki.get_mechanism_list(slot).map_err(explained)?,
             raw,
             keys: Vec::new(),
+            single: None,
+            pin: None,
             module,
         })
     }

@@ -16,7 +16,7 @@ use crate::x509::Digest;
 #[derive(Debug)]
 pub(super) struct Module {
     pub(super) cryptoki: Cryptoki,
-    file: PathBuf,
+    pub(super) file: PathBuf,
 }
 
 struct Loaded {

@@ -15,15 +15,15 @@ use crate::x509::{KeyAlgorithm, PublicKey};
 /// The public key that an object tells of; `None` where it lacks the parts, as
 /// an EC private key does, or is of a kind not known here.
 pub(super) fn of(session: &Session, object: ObjectHandle) -> Result<Option<PublicKey>> {
-    let bytes = |kind| attributes::bytes(session, object, kind);
+    let both = |kinds| attributes::all_bytes(session, object, kinds);
     let key = match attributes::key_type(session, object)? {
-        Some(KeyType::RSA) => match (bytes(AttributeType::Modulus)?, bytes(AttributeType::PublicExponent)?) {
-            (Some(n), Some(e)) if !n.is_empty() && !e.is_empty() => Some(PublicKey::from_rsa(&n, &e)),
+        Some(KeyType::RSA) => match both([AttributeType::Modulus, AttributeType::PublicExponent])? {
+            [Some(n), Some(e)] if !n.is_empty() && !e.is_empty() => Some(PublicKey::from_rsa(&n, &e)),
             _ => None,
         },
         Some(KeyType::EC | KeyType::EC_EDWARDS) => {
-            match (bytes(AttributeType::EcParams)?, bytes(AttributeType::EcPoint)?) {
-                (Some(parameters), Some(point)) if !point.is_empty() => {
+            match both([AttributeType::EcParams, AttributeType::EcPoint])? {
+                [Some(parameters), Some(point)] if !point.is_empty() => {
                     curve(&parameters).map(|curve| on_curve(curve, &point))
                 }
                 _ => None,

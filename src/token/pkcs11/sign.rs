@@ -8,10 +8,12 @@ use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
 use der::asn1::Uint;
 use der::{Encode as _, Sequence};
+use secrecy::SecretString;
 
 use super::errors::explained;
 use super::keys::handle_of;
 use super::mechanisms::rsa_mechanism;
+use super::single::SinglePart;
 use super::{Pkcs11, at_token};
 use crate::error::{Error, Result};
 use crate::journal::Permit;
@@ -35,6 +37,8 @@ pub(super) struct Found<'t> {
     keys: &'t [(ObjectHandle, PublicKey)],
     mechanisms: &'t [MechanismType],
     info: &'t TokenInfo,
+    single: Option<&'t SinglePart>,
+    pin: Option<&'t SecretString>,
 }
 
 /// A session that signs beside others. Login and object handles hold for all
@@ -52,15 +56,28 @@ impl<S: Borrow<Session> + Send> Signer for Lane<'_, S> {
 
 impl Pkcs11 {
     pub(super) fn found(&self) -> Found<'_> {
-        Found { keys: &self.keys, mechanisms: &self.mechanisms, info: &self.info }
+        Found {
+            keys: &self.keys,
+            mechanisms: &self.mechanisms,
+            info: &self.info,
+            single: self.single.as_ref(),
+            pin: self.pin.as_ref(),
+        }
     }
 
     /// The session that there is, and further ones. A token that has none to give
-    /// signs in those it has.
+    /// signs in those it has. A login for one signature is not to meet another's.
     pub(super) fn lanes(&mut self, most: usize) -> Result<Vec<Box<dyn Signer + '_>>> {
+        let most = if self.single.is_some() { 1 } else { most };
         let open = || self.module.cryptoki.open_ro_session(self.slot);
         let more: Vec<Session> = (1..most).map_while(|_| open().ok()).collect();
-        let found = Found { keys: &self.keys, mechanisms: &self.mechanisms, info: &self.info };
+        let found = Found {
+            keys: &self.keys,
+            mechanisms: &self.mechanisms,
+            info: &self.info,
+            single: self.single.as_ref(),
+            pin: self.pin.as_ref(),
+        };
         let first: Box<dyn Signer + '_> = Box::new(Lane { session: &mut self.session, found });
         let more = more.into_iter().map(|session| Box::new(Lane { session, found }) as Box<dyn Signer + '_>);
         Ok(std::iter::once(first).chain(more).collect())
@@ -73,14 +90,11 @@ impl Found<'_> {
         let handle = handle_of(self.keys, key).ok_or_else(|| {
             Error::integrity("token.key-unknown", "the key to sign with was not found in this session")
         })?;
-        if key.attributes.always_authenticate == Some(true) {
-            let message =
-                "CKA_ALWAYS_AUTHENTICATE keys, which want the PIN for each signature, are not supported yet";
-            return Err(at_token(self.info, Error::token("token.always-authenticate", message))
-                .next("use a key without CKA_ALWAYS_AUTHENTICATE"));
-        }
-        let sign =
-            |mechanism: &Mechanism, data: &[u8]| session.sign(mechanism, handle, data).map_err(explained);
+        let single = self.single.filter(|_| key.always_authenticate);
+        let sign = |mechanism: &Mechanism, data: &[u8]| match single {
+            Some(single) => single.sign(session, self.pin, mechanism, handle, data).map_err(explained),
+            None => session.sign(mechanism, handle, data).map_err(explained),
+        };
         self.signature(&sign, key.public_key.algorithm(), permit).map_err(|e| at_token(self.info, e))
     }
 

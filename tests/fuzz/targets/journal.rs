@@ -2,7 +2,7 @@
 
 use anchorite::audit::{Expectation, State, audit, open_matters, unreleased_plans};
 use anchorite::journal::{
-    Bytes, Entry, Event, Head, KeyRole, Ledger, Purpose, Replay, Standing, replay, seal_message,
+    Bytes, Entry, Event, Head, Index, KeyRole, Ledger, Purpose, Replay, Standing, replay, seal_message,
 };
 use anchorite::verify::validate_path;
 use anchorite::x509::certificate::Facts;
@@ -21,7 +21,7 @@ pub fn journal(data: &[u8]) {
         let sealed: Vec<_> = data.split_inclusive(|b| *b == b'\n').take(lines as usize).collect();
         assert!(world::JOURNAL.starts_with(&sealed.concat()), "a journal was forged");
     }
-    judge(&mended(data), true);
+    judge(&mended(Scribe::new(), data, None), true);
 }
 
 /// What is demanded of every journal; gives back one that the audit of this root does not
@@ -94,6 +94,12 @@ impl Scribe {
         Self { ledger: Ledger::default(), bytes: Vec::new(), now: world::now() }
     }
 
+    /// Goes on after an index, without the lines that it stands for.
+    pub fn after(index: &Index) -> Self {
+        let ledger = index.ledger().clone();
+        Self { now: ledger.last_time().unwrap_or(world::now()), ledger, bytes: Vec::new() }
+    }
+
     /// Goes on after these lines.
     pub fn resumed(bytes: &[u8]) -> Self {
         let ledger = replay(bytes, |_, _| Ok(())).unwrap().ledger;
@@ -120,14 +126,17 @@ impl Scribe {
 }
 
 /// The lines with their numbers, hashes, seals and signatures made anew, up to the first
-/// that is no line. An empty signature is left empty.
-fn mended(data: &[u8]) -> Vec<u8> {
-    let mut scribe = Scribe::new();
+/// that is no line. An empty signature is left empty. The first line may be the seal of
+/// an index.
+pub(super) fn mended(mut scribe: Scribe, data: &[u8], index: Option<Digest>) -> Vec<u8> {
+    let first = scribe.ledger.count();
     for line in data.split(|b| *b == b'\n') {
         let Ok(mut entry) = serde_json::from_slice::<Entry>(line) else { break };
         match &mut entry.event {
             Event::Intent { purpose: Purpose::Seal, message, .. } => {
-                *message = Bytes(seal_message(scribe.ledger.count(), scribe.ledger.head(), entry.time, None));
+                let (count, head) = (scribe.ledger.count(), scribe.ledger.head());
+                let index = index.filter(|_| count == first);
+                *message = Bytes(seal_message(count, head, entry.time, index));
             }
             Event::Signed { intent, signature } if !signature.0.is_empty() => {
                 if let Some(record) = scribe.ledger.intent_at(*intent) {

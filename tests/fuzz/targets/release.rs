@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use anchorite::audit::{Expectation, audit};
+use anchorite::journal::Index;
 use anchorite::release::{self, Report, SIGNATURE, SUMS, Verifier, cms};
 use anchorite::x509::Digest;
 
 use super::world::{self, JOURNAL_KEY, now, root};
-use super::{files, fit, fit_error};
+use super::{files, fit, fit_error, good};
 
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -47,8 +48,13 @@ fn accepted(files: &Files) -> bool {
     readable(&report);
     assert!(report.errors.len() <= strict.errors.len(), "a rehearsal let in is no other release");
     assert!(!report.rehearsal || !strict.errors.is_empty());
+    let after = files.get("journal/index.json").map(|bytes| good(Index::read(bytes)));
+    if matches!(after, Some(None)) {
+        return false;
+    }
+    let after = after.flatten();
     let journal = files.get("journal/journal.jsonl").map(|journal| {
-        let expect = Expectation { root_sha256: Some(root), ..Expectation::default() };
+        let expect = Expectation { root_sha256: Some(root), after: after.as_ref(), ..Expectation::default() };
         let faults = audit(journal, &expect).0.errors;
         faults.iter().for_each(|fault| fit(&fault.message));
         faults.is_empty()

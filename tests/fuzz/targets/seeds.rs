@@ -4,9 +4,9 @@ use anchorite::journal::Head;
 use anchorite::policy::SHIPPED;
 use anchorite::x509::{Digest, pem};
 
-use super::files;
 use super::policy::ask;
 use super::world::{self, root};
+use super::{files, index};
 
 /// Target, name and bytes of each.
 pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
@@ -14,6 +14,7 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
         ("release", "world".into(), world::RELEASE.to_vec()),
         ("journal", "world".into(), world::JOURNAL.to_vec()),
         ("journal", "sealed".into(), world::sealed().to_vec()),
+        ("history", "world".into(), world::JOURNAL.to_vec()),
         ("journal", "head".into(), Head { count: 3, hash: Digest::of(b"x") }.to_json()),
         ("plan", "world".into(), world::PLAN.to_vec()),
         ("certificate", "root".into(), root().der.clone()),
@@ -30,6 +31,11 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
             _ => {}
         }
     }
+    for (part, n) in index::genuine().iter().zip(1..) {
+        seeds.push(("index", format!("part-{n}"), part.packed()));
+        seeds.push(("index", format!("alone-{n}"), part.bytes.clone()));
+        seeds.push(("release", format!("part-{n}"), with_part(part)));
+    }
     let named = |name: &str| name.replace('/', "-");
     seeds.extend(SHIPPED.iter().map(|(name, text)| ("policy", named(name), text.as_bytes().to_vec())));
     seeds.extend(requests());
@@ -37,6 +43,14 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
         ARGUMENTS.iter().zip(1..).map(|(text, n)| ("arguments", format!("{n}"), text.as_bytes().to_vec())),
     );
     seeds
+}
+
+/// The world's release as that of a long journal: with a part of it and the index.
+fn with_part(part: &index::Part) -> Vec<u8> {
+    let whole = files::unpack(world::RELEASE).into_iter();
+    let others = whole.filter(|(name, _)| *name != b"journal/journal.jsonl");
+    let journal = [(&b"journal/index.json"[..], &part.bytes[..]), (b"journal/journal.jsonl", &part.lines)];
+    files::pack(others.chain(journal))
 }
 
 fn requests() -> Vec<(&'static str, String, Vec<u8>)> {

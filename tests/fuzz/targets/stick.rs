@@ -46,7 +46,7 @@ pub fn stick(data: &[u8]) {
 }
 
 /// In memory where there is such a place: a run makes thousands a second.
-fn folder() -> tempfile::TempDir {
+pub(super) fn folder() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
 }

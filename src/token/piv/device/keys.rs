@@ -28,7 +28,7 @@ impl Piv {
             handle: u64::from(key.slot.number()),
             label: label(key.slot),
             id: vec![key.slot.number()],
-            attributes: attributes(&key),
+            always_authenticate: key.pin == PinPolicy::Always,
             public_key: key.public_key,
         }
     }
@@ -78,10 +78,8 @@ impl Piv {
     pub(super) fn attestation(&mut self, key: &Key) -> Result<Option<Evidence>> {
         let Some(slot) = slot_by_id(&key.id) else { return Ok(None) };
         let what = format!("attesting slot {slot}");
-        if !self.key_in(slot)?.is_some_and(|key| key.generated) {
-            // A key that was brought in is not attested.
-            return Ok(None);
-        }
+        // A key that was brought in is not attested.
+        let Some(told) = self.key_in(slot)?.filter(|key| key.generated) else { return Ok(None) };
         let id = SlotId::try_from(slot.number()).map_err(|e| explained(Fault::Told(e), &what))?;
         let certificate = self.call(|yubikey| piv::attest(yubikey, id)).map_err(|e| match e {
             Fault::Told(Yubikey::GenericError) => self.no_attestation(&what),
@@ -89,7 +87,12 @@ impl Piv {
         })?;
         let device = self.certificate(ATTESTATION, "certificate of slot f9")?;
         let device = device.ok_or_else(|| self.no_attestation("certificate of slot f9"))?;
-        Ok(Some(Evidence { certificate: certificate.to_vec(), device }))
+        Ok(Some(Evidence {
+            certificate: certificate.to_vec(),
+            device,
+            pin_policy: told.pin.to_string(),
+            touch_policy: told.touch.to_string(),
+        }))
     }
 
     fn no_attestation(&self, what: &str) -> Error {
@@ -147,9 +150,8 @@ fn label(slot: Slot) -> String {
     format!("slot {slot}")
 }
 
-/// What is the same for every key in a YubiKey, and what its slot tells. A signature is
-/// made over what the host says, so that CKA_ALWAYS_AUTHENTICATE has no place here: the
-/// PIN is shown before each one.
+/// What is the same for every key in a YubiKey, and what its slot tells, in the terms of
+/// PKCS#11.
 fn attributes(key: &InSlot) -> KeyAttributes {
     KeyAttributes {
         sensitive: Some(true),
@@ -160,6 +162,7 @@ fn attributes(key: &InSlot) -> KeyAttributes {
         private: Some(key.pin != PinPolicy::Never),
         token: Some(true),
         sign: Some(true),
+        always_authenticate: Some(key.pin == PinPolicy::Always),
         ..KeyAttributes::default()
     }
 }

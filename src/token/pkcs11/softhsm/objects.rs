@@ -7,6 +7,7 @@ use super::*;
 use crate::finding::Outcome;
 use crate::token::rules;
 use crate::token::uri::TokenUri;
+use crate::verify::verify_signature;
 use crate::x509::SignatureAlgorithm;
 
 const P256: [u8; 10] = [6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
@@ -117,7 +118,7 @@ pub(super) fn a_key_that_is_not_fit_is_told_as_it_is() {
     let mut token = logged_in("twins");
     let open_key = [Attribute::Extractable(true), Attribute::Sensitive(false), Attribute::Derive(true)];
     key_pair(&mut token, &P256, b"open", b"open", &open_key);
-    let key = token.find_key(b"open").unwrap().unwrap().attributes;
+    let key = token.described_keys(&Wanted::Id(b"open")).unwrap()[0].attributes.clone();
     assert_eq!((key.extractable, key.sensitive, key.derive), (Some(true), Some(false), Some(true)));
     assert_eq!((key.never_extractable, key.always_sensitive), (Some(false), Some(false)));
 
@@ -129,8 +130,19 @@ pub(super) fn a_key_that_is_not_fit_is_told_as_it_is() {
         &[Attribute::AlwaysAuthenticate(true), Attribute::Private(true)],
     );
     let key = token.find_key(b"always").unwrap().unwrap();
-    let error = token.sign(&key, permit(KeyRole::Root, SignatureAlgorithm::EcdsaSha256, b"m")).unwrap_err();
-    assert_eq!(error.id, "token.always-authenticate");
+    assert!(key.always_authenticate);
+    // What cryptoki's own C_Sign comes to, and what becomes of it with the PIN again.
+    let handle = token.find(ObjectClass::PRIVATE_KEY, Attribute::Id(b"always".to_vec())).unwrap()[0];
+    token.session.sign(&Mechanism::Ecdsa, handle, &[7; 32]).unwrap_err();
+    for message in [&b"one"[..], b"another"] {
+        let permit = permit(KeyRole::Root, SignatureAlgorithm::EcdsaSha256, message);
+        let signature = token.sign(&key, permit).unwrap();
+        verify_signature(&key.public_key, SignatureAlgorithm::EcdsaSha256, message, &signature).unwrap();
+    }
+    let mut lanes = token.signers(4).unwrap();
+    assert_eq!(lanes.len(), 1);
+    let permit = permit(KeyRole::Root, SignatureAlgorithm::EcdsaSha256, b"third");
+    lanes[0].sign(&key, permit).unwrap();
 }
 
 /// What a key says of itself, judged: each attribute that SoftHSM lets be weak is.
