@@ -4,6 +4,8 @@
 
 mod adopt;
 mod appliance;
+mod card_host;
+mod card_itself;
 mod cluster;
 mod command_line;
 mod crash;
@@ -16,6 +18,7 @@ mod fuzz;
 mod generators;
 mod long_journal;
 mod main_path;
+mod piv;
 mod pki;
 mod readme;
 mod release;

@@ -30,10 +30,13 @@ const HOUSES: &[(&str, &[&str], &str)] = &[
     ("plan", &["x509", "intake", "journal", "policy", "lint"], "what the policy grants, as linted bytes, on the record it continues"),
     ("plan/review.rs", &["verify::describe"], "people read what another parser than the builder's reads"),
     ("token", &["x509"], "keys and algorithms"),
-    ("token/mod.rs", &["journal::Permit", "journal::KeyPermit"], "nothing is done without a permit"),
+    ("token/mod.rs", &["journal::Permit", "journal::KeyPermit", "journal::KeyRole"], "nothing is done without a permit; each key has its place"),
     ("token/pkcs11/mod.rs", &["journal::Permit", "journal::KeyPermit"], "as above"),
     ("token/pkcs11/sign.rs", &["journal::Permit"], "as above"),
     ("token/pkcs11/generate.rs", &["journal::KeyPermit"], "as above"),
+    ("token/piv/device/mod.rs", &["journal::Permit", "journal::KeyPermit", "journal::KeyRole"], "as above"),
+    ("token/piv/device/sign.rs", &["journal::Permit"], "as above"),
+    ("token/piv/device/generate.rs", &["journal::KeyPermit", "journal::KeyRole"], "as above"),
     ("release", &["x509"], "files as bytes"),
     ("release/verifier.rs", &["verify"], "the judge of releases; all else there takes any judge"),
     ("cluster", &["x509", "release"], "the cluster's side knows releases, nothing of the CA"),
@@ -51,6 +54,8 @@ const REEXPORTS: [&str; 3] = ["Error", "Kind", "Result"];
 #[rustfmt::skip]
 const CRATES: &[(&str, &[&str], &str)] = &[
     ("cryptoki", &["token/pkcs11/"], "the token"),
+    ("yubikey", &["token/piv/device/"], "the YubiKey"),
+    ("pcsc", &["token/piv/device/"], "what its errors mean"),
     ("cryptoki_sys", &["token/pkcs11/single.rs"], "the one call that cryptoki does not have"),
     ("libloading", &["token/pkcs11/single.rs"], "as above"),
     ("x509_parser", &["lint/", "verify/", "release/certificate.rs"], "the second parser judges; it builds nothing"),
@@ -59,7 +64,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ("rustix", &["media/", "cli/process.rs", "cli/terminal.rs"], "files, the process, the terminal"),
     ("getrandom", &["cli/process.rs"], "randomness is an argument"),
     ("signal_hook", &["cli/process.rs"], "signals are the process's"),
-    ("clap", &["cli/args.rs", "cli/mod.rs", "cli/generate.rs"], "the command line"),
+    ("clap", &["cli/args", "cli/mod.rs", "cli/generate.rs"], "the command line"),
     ("anstream", &["cli/output.rs"], "the one place that prints"),
     ("rayon", &["plan/make.rs", "plan/review.rs", "perform/batch.rs", "release/check.rs", "release/layout.rs", "cli/intake.rs", "audit.rs"],
         "what is done to each of a batch, on every core"),
@@ -337,6 +342,7 @@ fn no_test_file_is_forgotten() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let mut declared = reachable(&tests.join("main.rs"));
     declared.extend(reachable(&tests.join("misbehaving/lib.rs")));
+    declared.extend(reachable(&tests.join("card/main.rs")));
     // The fuzzers are a package of their own, whose manifest names its programs.
     let fuzzers = std::fs::read_to_string(tests.join("fuzz/Cargo.toml")).unwrap();
     for path in fuzzers.lines().filter_map(|line| line.strip_prefix("path = \"")?.strip_suffix('"')) {
