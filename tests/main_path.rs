@@ -114,6 +114,8 @@ fn the_clusters_side_joins_bundle_and_key() {
         other.to_str().unwrap(),
         "--out",
         second.to_str().unwrap(),
+        "--root-sha256",
+        &a.root_sha256,
     ])
     .fails(1, "assemble.key-mismatch");
     assert!(!second.exists(), "nothing is left half done");
