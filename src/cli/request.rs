@@ -5,6 +5,7 @@ use std::path::Path;
 use anchorite::cluster::{PrivateKey, make_key, make_request};
 use anchorite::media::durable;
 use anchorite::plan::review::wrapped_words;
+use anchorite::policy::reserved_id;
 use anchorite::x509::Digest;
 use anchorite::{Error, Result};
 use secrecy::ExposeSecret as _;
@@ -17,6 +18,11 @@ const KEY_MAXIMUM: usize = 64 << 10;
 
 pub fn run(globals: &Globals, args: &Request) -> Result<u8> {
     refuse_on_stick("request.key-on-stick", &args.key, &args.to)?;
+    let reserved = reserved_id(&args.cluster);
+    if reserved.refuses() {
+        return Err(Error::refused(reserved.rule, reserved.message)
+            .next("call the cluster otherwise: the root would refuse its request"));
+    }
     let name = format!("{}.csr", args.cluster);
     if args.to.join(&name).exists() {
         return Err(Error::usage("request.exists", format!("{}: exists", shown_path(&args.to.join(&name))))

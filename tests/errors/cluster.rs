@@ -28,6 +28,10 @@ fn a_request_that_cannot_be_made_leaves_neither_key_nor_file() {
         let wanted = (2, "release.cluster", &["cluster id", "DNS label"][..]);
         refused(request(&a, cluster, "keys/new.key", &[]), wanted);
     }
+    for cluster in ["con", "journal", "lpt1"] {
+        let wanted = (1, "cluster.reserved", &[cluster, "neither the release nor FAT keeps"][..]);
+        refused(request(&a, cluster, "keys/new.key", &[]), wanted);
+    }
     let organisation = ["--organisation", " x "];
     refused(
         request(&a, "east", "keys/new.key", &organisation),

@@ -19,6 +19,7 @@ use super::values::Mode;
 use crate::finding::{Finding, Outcome};
 
 pub(super) use claims::{granted_names, granted_usage, key_id};
+pub use cluster::reserved_id;
 pub use serial::serial_unique;
 pub(super) use validity::Window;
 
