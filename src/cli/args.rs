@@ -243,6 +243,9 @@ pub struct Plan {
 pub struct Perform {
     /// The plan file
     pub plan: PathBuf,
+    /// The plan's SHA-256, as noted when it was reviewed: another plan is refused
+    #[arg(long, value_name = "HEX", value_parser = parse_digest)]
+    pub plan_sha256: Option<Digest>,
     /// The stick for the release
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
