@@ -24,9 +24,9 @@ pub fn run(globals: &Globals, args: &Token) -> Result<u8> {
     match &args.verb {
         TokenVerb::List { module, piv, login, pin } => {
             let listed = match module {
-                _ if *piv => every_yubikey(pin)?,
+                _ if *piv => every_yubikey(&pin.pin())?,
                 Some(module) => every_token(module)?,
-                None => homes(globals, *login, pin)?,
+                None => homes(globals, *login, &pin.pin())?,
             };
             list(globals, &listed)
         }
