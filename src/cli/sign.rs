@@ -25,7 +25,6 @@ pub fn run(globals: &Globals, args: &Sign) -> Result<u8> {
         return dry_run(globals, &home, &wishes, args.partial);
     }
     unlock::check_clock(&home, &args.pin)?;
-    // First: an older copy of the home weighs more than what lies on the stick.
     let mut token = unlock::token(&home, &args.pin)?;
     let out = release_place(&home, &args.to)?;
     // The session settles what is open before it signs; the plan is made in view of that.

@@ -47,7 +47,7 @@ pub fn yes_refused() -> Error {
         .next("answer at the terminal; --unattended is for CI and rehearsals and is decided at init for good")
 }
 
-/// Opens the home's token, without login, and compares the head it keeps.
+/// Opens the home's token, without login.
 pub fn token(home: &Home, args: &Pin) -> Result<Box<dyn Token>> {
     token_for(home, args, PinPolicy::Always, TouchPolicy::Always)
 }
@@ -57,17 +57,7 @@ pub fn token_for(home: &Home, args: &Pin, pin: PinPolicy, touch: TouchPolicy) ->
     let config = &home.config.token;
     let uri = TokenUri::parse(&config.uri)?;
     let module = config.module.clone().map(PathBuf::from);
-    let mut token = open(&uri, module, config.module_sha256.as_ref(), options(args, pin, touch)?)?;
-    match check_token_head(home, token.as_mut()) {
-        Err(lost) if args.accept_loss => {
-            output::note(&format!(
-                "{} {lost}\n  --accept-loss: certificates signed in the lost lines are unknown to this home from now on",
-                output::styled(output::BAD, "accepted:")
-            ));
-        }
-        result => result?,
-    }
-    Ok(token)
+    open(&uri, module, config.module_sha256.as_ref(), options(args, pin, touch)?)
 }
 
 /// Opens whatever the URI means. The module is for PKCS#11, the options are for PIV.
@@ -153,9 +143,20 @@ pub fn consent(
     })
 }
 
-/// Logs in with the PIN of wherever it comes from.
+/// Logs in with the PIN of wherever it comes from, and compares the head that the token
+/// keeps: an older copy of the home ends here.
 pub fn login(home: &Home, token: &mut dyn Token, args: &Pin) -> Result<()> {
-    login_by(Some(&home.config), token, args)
+    login_by(Some(&home.config), token, args)?;
+    match check_token_head(home, token) {
+        Err(lost) if args.accept_loss => {
+            output::note(&format!(
+                "{} {lost}\n  --accept-loss: certificates signed in the lost lines are unknown to this home from now on",
+                output::styled(output::BAD, "accepted:")
+            ));
+            Ok(())
+        }
+        result => result,
+    }
 }
 
 /// As [`login`], where there may be no home to say where the PIN comes from.
