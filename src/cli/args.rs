@@ -243,6 +243,9 @@ pub struct Plan {
 pub struct Perform {
     /// The plan file
     pub plan: PathBuf,
+    /// The plan's SHA-256, as noted when it was reviewed: another plan is refused
+    #[arg(long, value_name = "HEX", value_parser = parse_digest)]
+    pub plan_sha256: Option<Digest>,
     /// The stick for the release
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
@@ -403,12 +406,9 @@ pub struct Assemble {
     /// The folder to make
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Include the CRL set
-    #[arg(long)]
-    pub crl: bool,
     /// The root certificate's SHA-256, as noted at its ceremony
     #[arg(long, value_name = "HEX", value_parser = parse_digest)]
-    pub root_sha256: Option<Digest>,
+    pub root_sha256: Digest,
     /// Accept the bundle of a rehearsal
     #[arg(long)]
     pub rehearsal: bool,

@@ -18,15 +18,17 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
     let mut home = unlock::home(globals)?;
     let bytes = durable::read_bounded(&args.plan, PLAN_MAXIMUM)?;
     let plan = Plan::from_bytes(&shown_path(&args.plan), &bytes)?;
+    same_plan(args, &plan)?;
     let remaining = Remaining::of(&plan, home.journal.ledger())?;
     let root = home.root()?;
     // Before the review: a plan that today's policy refuses is not even shown for consent.
-    let prepared = prepare(&home, &plan, &remaining.fresh, process::now())?;
+    let now = process::now();
+    let prepared = prepare(&home, &plan, &remaining.fresh, now)?;
     let notes = |digest: &Digest| {
         let of = |p: &&Prepared| p.request.digest == *digest;
         prepared.iter().find(of).map_or_else(Vec::new, |p| inspect::notes(&p.findings))
     };
-    let mut review = review::render(&plan, root, &notes)?;
+    let mut review = review::render(&plan, root, now, &notes)?;
     if !remaining.signed.is_empty() || !remaining.burnt.is_empty() {
         review.push_str(&format!(
             "\ntaken up again: {} signed before, {} to sign, {} burnt by a crash (need a new plan)\n",
@@ -43,6 +45,18 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
     let out = sign::release_place(&home, &args.to)?;
     let planned = Planned { plan, review };
     sign::perform_planned(globals, &args.pin, "perform", &mut home, token.as_mut(), planned, out)
+}
+
+/// A plan is its bytes: another one is refused, however alike it reads.
+fn same_plan(args: &Perform, plan: &Plan) -> Result<()> {
+    let (found, wanted) = (plan.digest()?, args.plan_sha256);
+    if wanted.is_none_or(|wanted| wanted == found) {
+        return Ok(());
+    }
+    let wanted = wanted.map(|wanted| wanted.to_string()).unwrap_or_default();
+    let message = format!("{}: its SHA-256 is {found}, wanted {wanted}", shown_path(&args.plan));
+    Err(Error::integrity("plan.other", message)
+        .next("stop: this is not the plan that was reviewed, or its digest was mistyped"))
 }
 
 /// Tells what came of it.

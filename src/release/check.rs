@@ -32,8 +32,13 @@ pub struct Report {
     pub release: String,
     /// Whether anything in it says that it comes from a rehearsal.
     pub rehearsal: bool,
+    /// When the release was made, as its manifest says.
+    pub created: Option<Time>,
     /// The receipts that could be read.
     pub clusters: Vec<Receipt>,
+    /// Whether the release's signature is over the receipts. A cluster's folder alone has
+    /// none: of its receipt only what its certificates say as well is known.
+    pub signed: bool,
     /// Everything wrong; empty where all is in order.
     pub errors: Vec<Error>,
 }
@@ -66,7 +71,7 @@ pub fn check(
 ) -> Report {
     let against = Against { root_sha256, at, judge };
     let files = super::folder(files);
-    let mut report = Report::default();
+    let mut report = Report { signed: true, ..Report::default() };
     let required = TOP.iter().filter(|name| !files.contains_key(*name));
     report.errors.extend(required.map(|name| sums::missing(name)));
 
@@ -77,6 +82,7 @@ pub fn check(
     }
     if let Some(manifest) = &manifest {
         report.release = shown(&manifest.release);
+        report.created = Some(manifest.created);
         report.rehearsal |= manifest.rehearsal || manifest.release.contains(REHEARSAL);
         check_manifest(&files, manifest, root_sha256, &mut report.errors);
     }

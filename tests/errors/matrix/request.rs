@@ -108,7 +108,7 @@ pub fn rows() -> Vec<Row> {
             "east.csr",
         )
         .also(&["batch.cluster-twice"])
-        .told("a request came twice, or two of one cluster", "leave one of them on the stick"),
+        .told("a request came twice, or two of one cluster, of which none is signed", "leave one of them on the stick"),
         here(
             "two requests of one cluster",
             Root,
