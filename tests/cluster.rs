@@ -122,8 +122,8 @@ fn released(name: &str) -> (Pki, PrivateKey, BTreeMap<String, Vec<u8>>) {
     (pki, key, bundle)
 }
 
-fn options() -> AssembleOptions {
-    AssembleOptions { root_sha256: None, allow_rehearsal: false, with_crl: false, at: now() }
+fn options() -> AssembleOptions<'static> {
+    AssembleOptions { noted: &[], allow_rehearsal: false, with_crl: false, at: now() }
 }
 
 fn try_assemble(bundle: &BTreeMap<String, Vec<u8>>, key: &PrivateKey) -> Result<Vec<OutFile>> {
@@ -160,7 +160,7 @@ fn bundle_and_key_make_cacerts() {
     assert_eq!(of_key, of_cert);
     assert!(files.iter().all(|f| f.bytes.ends_with(b"\n")));
 
-    let with_root = AssembleOptions { root_sha256: Some(pki.root_sha256()), ..options() };
+    let with_root = AssembleOptions { noted: &[pki.root_sha256()], ..options() };
     assert_eq!(assemble(&bundle, &key, &with_root, &OpenSsl).unwrap(), files);
 }
 
@@ -235,7 +235,7 @@ fn bundles_that_are_not_as_released_are_refused() {
         let error = try_assemble(&bundle, &key).unwrap_err();
         assert_eq!((error.kind, error.id), (Kind::Integrity, id), "{defect}: {error}");
     }
-    let wrong_root = AssembleOptions { root_sha256: Some(other.root_sha256()), ..options() };
+    let wrong_root = AssembleOptions { noted: &[other.root_sha256()], ..options() };
     assert_eq!(assemble(&good, &key, &wrong_root, &OpenSsl).unwrap_err().id, "release.root");
 }
 

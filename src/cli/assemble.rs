@@ -17,7 +17,7 @@ pub fn run(globals: &Globals, args: &Assemble) -> Result<u8> {
     let bundle = folder::read(&args.bundle)?;
     let key = read_key(&args.key)?;
     let options = AssembleOptions {
-        root_sha256: args.root_sha256,
+        noted: &args.root_sha256,
         allow_rehearsal: args.rehearsal,
         with_crl: args.crl,
         at: process::now(),
@@ -38,7 +38,7 @@ pub fn run(globals: &Globals, args: &Assemble) -> Result<u8> {
             output::styled(output::GOOD, "assembled")
         ))?;
     }
-    if args.root_sha256.is_none() {
+    if args.root_sha256.is_empty() {
         output::note(
             "the root was taken from the bundle; give --root-sha256 to hold it against the noted fingerprint",
         );

@@ -34,10 +34,10 @@ pub struct OutFile {
 
 /// What `assemble` is asked for.
 #[derive(Debug, Clone, Copy)]
-pub struct AssembleOptions {
-    /// The root's fingerprint, where it was noted; else the bundle's own root is
-    /// taken and only its inner agreement is checked.
-    pub root_sha256: Option<Digest>,
+pub struct AssembleOptions<'a> {
+    /// The fingerprints of all roots, where they were noted; else the bundle's own
+    /// are taken and only its inner agreement is checked.
+    pub noted: &'a [Digest],
     /// Take a bundle made in a rehearsal.
     pub allow_rehearsal: bool,
     /// Put the revocation lists in.
@@ -51,7 +51,7 @@ pub struct AssembleOptions {
 pub fn assemble(
     bundle: &BTreeMap<String, Vec<u8>>,
     key: &PrivateKey,
-    options: &AssembleOptions,
+    options: &AssembleOptions<'_>,
     judge: &dyn Judge,
 ) -> Result<Vec<OutFile>> {
     if options.with_crl && !bundle.contains_key(CA_CRL) {
@@ -60,8 +60,10 @@ pub fn assemble(
     }
     let files = release::folder(bundle);
     let certificates = istio::check("", &files).map_err(first)?;
-    let root_sha256 = options.root_sha256.unwrap_or_else(|| Digest::of(&certificates.root));
-    let report = release::check_cluster(bundle, root_sha256, options.allow_rehearsal, options.at, judge);
+    let own = [&certificates.root].into_iter().chain(&certificates.companions);
+    let own: Vec<Digest> = own.map(|der| Digest::of(der)).collect();
+    let noted = if options.noted.is_empty() { &own } else { options.noted };
+    let report = release::check_cluster(bundle, noted, options.allow_rehearsal, options.at, judge);
     if let Some(worst) = report.worst() {
         return Err(worst.clone());
     }

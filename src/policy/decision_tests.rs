@@ -101,7 +101,7 @@ fn one_at_a_time_decides_as_all_at_once() {
     world.requests.push(request("O=Istio,L=west,CN=root", 1));
     let all = world.decide_all();
     let policies = world.try_policies().unwrap();
-    let past = super::sample::Past(&world.past);
+    let past = super::sample::Past(&world.past, &[]);
     let context = super::Context {
         policies: &policies,
         forced: Some("istio"),
