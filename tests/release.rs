@@ -236,6 +236,23 @@ fn another_root_is_not_believed() {
     assert_eq!(ids(&report), ["release.root"]);
 }
 
+/// The journal's key signs releases, often without a touch; it makes nobody a root.
+#[test]
+fn a_thief_of_the_journals_key_adds_no_root() {
+    let (pki, thief) = (pki(), Pki::new("Thief Root G1"));
+    let files = pki.release_beside(NAME, &["east"], &[thief.der("root")]);
+    let east = cluster_folder(&files, "east");
+    for noted in [vec![pki.root_sha256()], vec![pki.root_sha256(), thief.root_sha256()]] {
+        let wanted: &[&str] = if noted.len() == 1 { &["release.companion"] } else { &[] };
+        let whole = release::check(&files, &noted, false, now(), &OpenSsl);
+        let part = release::check_cluster(&east, &noted, false, now(), &OpenSsl);
+        let mut found = (ids(&whole), ids(&part));
+        found.0.dedup();
+        assert_eq!(found, (wanted.to_vec(), wanted.to_vec()));
+        assert_eq!((whole.root, whole.companions), (Some(pki.root_sha256()), vec![thief.root_sha256()]));
+    }
+}
+
 #[test]
 fn a_rehearsal_is_refused_unless_wanted() {
     let pki = pki();
