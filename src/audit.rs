@@ -242,11 +242,8 @@ impl Auditor<'_> {
                 self.certificate(kind, &Tbs::recorded(own.message.clone(), own.algorithm), signature)?;
             }
         }
-        ledger
-            .companions()
-            .iter()
-            .map(|companion| &companion.certificate.0)
-            .try_for_each(|der| verify::check_companion(der, Issuer::from_der(der)?.not_before))
+        let mut others = ledger.known_companions().map(|companion| &companion.certificate.0);
+        others.try_for_each(|der| verify::check_companion(der, Issuer::from_der(der)?.not_before))
     }
 
     /// A release left only with a signature over the very sums on record.
@@ -405,8 +402,9 @@ fn certificate(
 
 /// Another root must be fit when it is first put on record; later it may have expired.
 fn companions(roots: &[Companion], at: Time, ledger: &Ledger) -> Result<()> {
-    let new = roots.iter().filter(|companion| ledger.is_new_companion(companion));
-    new.into_iter().try_for_each(|companion| verify::check_companion(&companion.certificate.0, at))
+    let known = |root: &Companion| ledger.known_companions().any(|k| k.certificate == root.certificate);
+    let mut new = roots.iter().filter(|root| !known(root));
+    new.try_for_each(|root| verify::check_companion(&root.certificate.0, at))
 }
 
 fn wrong_signature(role: KeyRole) -> Error {

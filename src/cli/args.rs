@@ -185,7 +185,7 @@ pub struct RootRenew {
     pub pin: Pin,
 }
 
-/// Trust another device's root beside this one: in every release's root-cert.pem from now on
+/// Trust another device's root beside this one, in every trust bundle
 #[derive(Debug, Args)]
 #[command(
     after_help = "example:\n  anchorite root companion --home /srv/ca --certificate /media/in/second-root.pem\n\nIt signs nothing here. Its renewed certificate takes the place of the older one."

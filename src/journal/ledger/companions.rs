@@ -19,10 +19,9 @@ impl Ledger {
         self.companions() != self.companions
     }
 
-    /// Whether this very line adds a certificate that no line before it had.
-    pub fn is_new_companion(&self, companion: &Companion) -> bool {
-        let known = self.companions.iter().chain(self.companions());
-        !known.into_iter().any(|known| known.certificate == companion.certificate)
+    /// Those of the last line, and those that are trusted.
+    pub fn known_companions(&self) -> impl Iterator<Item = &Companion> {
+        self.companions.iter().chain(self.companions())
     }
 
     /// With the decision on the root, before its key is asked for, or under a seal:
