@@ -48,7 +48,7 @@ impl Host {
             .stderr(std::fs::File::create(dir.path().join("leader.log")).unwrap())
             .spawn()
             .unwrap_or_else(|e| panic!("unshare cannot be run ({e}): it is in util-linux"));
-        wait_until(|| {
+        wait_until(&dir.path().join("leader.log"), || {
             if leader.try_wait().unwrap().is_some() {
                 let log = std::fs::read_to_string(dir.path().join("leader.log")).unwrap();
                 panic!("no namespaces for pcscd, which take root or unprivileged user namespaces: {log}");
@@ -78,8 +78,8 @@ impl Host {
 
     /// Plugs a card into slot 0 or 1, and waits until pcscd, if it runs, sees it.
     pub fn plug(&self, card: &mut Card, slot: u16) {
-        let before = self.seen("inserted into", slot);
-        let process = self
+        let (powered, removed) = (self.seen(POWERED), self.seen(&removal(slot)));
+        let mut process = self
             .daemon(&card_program())
             .args(["--serial", &card.serial.to_string(), "--firmware", &card.firmware])
             .args(["--port", &(PORT + slot).to_string(), "--folder"])
@@ -87,20 +87,19 @@ impl Host {
             .stderr(std::fs::File::create(card.folder.join("stderr")).unwrap())
             .spawn()
             .unwrap();
-        card.plugged = Some((process, slot));
-        wait_until(|| {
+        wait_until(&self.log_file(), || {
             card.alive();
-            self.pcscd.is_none() || self.seen("inserted into", slot) > before
+            assert_eq!(process.try_wait().unwrap(), None, "the card's process ended by itself");
+            self.pcscd.is_none() || self.seen(POWERED) > powered
         });
+        card.plugged = Some(Plugged { process, slot, removed });
     }
 
     /// Takes a card out, if it did not go by itself, and waits until pcscd sees that.
     pub fn unplug(&self, card: &mut Card) {
-        let (mut process, slot) = card.plugged.take().expect("a card that was plugged in");
-        end(&mut process);
-        wait_until(|| {
-            self.pcscd.is_none() || self.seen("Removed From", slot) >= self.seen("inserted into", slot)
-        });
+        let mut was = card.plugged.take().expect("a card that was plugged in");
+        end(&mut was.process);
+        wait_until(&self.log_file(), || self.pcscd.is_none() || self.seen(&removal(was.slot)) > was.removed);
     }
 
     /// Stops pcscd, which clears up after itself; cards stay plugged in.
@@ -112,22 +111,28 @@ impl Host {
 
     /// Starts pcscd.
     pub fn start(&mut self) {
-        let log = std::fs::File::create(self.log()).unwrap();
+        let before = self.seen(READY);
+        let log = std::fs::File::options().create(true).append(true).open(self.log_file()).unwrap();
         let mut command = self.daemon(Path::new("/usr/sbin/pcscd"));
         command.args(["--foreground", "--info", "--config"]).arg(self.dir.path().join("readers"));
         self.pcscd = Some(command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap());
-        wait_until(|| {
-            let log = std::fs::read_to_string(self.log()).unwrap();
+        wait_until(&self.log_file(), || {
             let ended = self.pcscd.as_mut().is_some_and(|p| p.try_wait().unwrap().is_some());
-            assert!(!ended, "pcscd does not start (tests/run installs it and vsmartcard-vpcd):\n{log}");
-            log.contains("daemon ready")
+            assert!(
+                !ended,
+                "pcscd does not start (tests/run installs it and vsmartcard-vpcd):\n{}",
+                self.log()
+            );
+            self.seen(READY) > before
         });
     }
 
-    /// Waits until pcscd sees a card that was plugged in before it started.
+    /// Waits until pcscd, started again, sees the one card that stayed plugged in.
     pub fn seen_again(&self, card: &Card) {
-        let slot = card.plugged.as_ref().expect("a card that is plugged in").1;
-        wait_until(|| self.seen("inserted into", slot) > 0);
+        assert!(card.plugged.is_some());
+        wait_until(&self.log_file(), || {
+            self.log().rsplit(READY).next().is_some_and(|since| since.contains(POWERED))
+        });
     }
 
     /// A program that talks to this host's pcscd.
@@ -176,15 +181,27 @@ impl Host {
         command
     }
 
-    fn log(&self) -> PathBuf {
+    fn log_file(&self) -> PathBuf {
         self.path("pcscd.log")
     }
 
-    /// How often pcscd saw this happen in a slot.
-    fn seen(&self, what: &str, slot: u16) -> usize {
-        let log = std::fs::read_to_string(self.log()).unwrap();
-        log.matches(&format!("Card {what} {READER}{slot}")).count()
+    /// What pcscd said since it was started first.
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.log_file()).unwrap_or_default()
     }
+
+    fn seen(&self, what: &str) -> usize {
+        self.log().matches(what).count()
+    }
+}
+
+/// What pcscd says when it can be asked, and, in whichever slot, when a card answers: of
+/// one that was there before it started, it says no more.
+const READY: &str = "daemon ready";
+const POWERED: &str = "Card ATR: ";
+
+fn removal(slot: u16) -> String {
+    format!("Card Removed From {READER}{slot}")
 }
 
 impl Drop for Host {
@@ -199,7 +216,14 @@ pub struct Card {
     pub folder: PathBuf,
     serial: u32,
     firmware: String,
-    plugged: Option<(Child, u16)>,
+    plugged: Option<Plugged>,
+}
+
+struct Plugged {
+    process: Child,
+    slot: u16,
+    /// How often pcscd had seen a card go from that slot.
+    removed: usize,
 }
 
 impl Card {
@@ -235,7 +259,7 @@ impl Drop for Card {
         if !std::thread::panicking() {
             self.alive();
         }
-        self.plugged.iter_mut().for_each(|(process, _)| end(process));
+        self.plugged.iter_mut().for_each(|plugged| end(&mut plugged.process));
     }
 }
 
@@ -273,10 +297,11 @@ fn tell(process: &Child, signal: Signal) {
 }
 
 #[track_caller]
-fn wait_until(mut done: impl FnMut() -> bool) {
+fn wait_until(log: &Path, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
-        assert!(start.elapsed() < PATIENCE, "waited for {PATIENCE:?} in vain");
+        let said = || std::fs::read_to_string(log).unwrap_or_default();
+        assert!(start.elapsed() < PATIENCE, "waited for {PATIENCE:?} in vain:\n{}", said());
         std::thread::sleep(Duration::from_millis(10));
     }
 }
