@@ -7,6 +7,7 @@
 mod adopt;
 mod attest;
 mod batch;
+mod companion;
 mod lanes;
 mod own;
 mod release;
@@ -16,6 +17,7 @@ mod root;
 pub use adopt::{Takeover, judge_certificate};
 pub use attest::{check_attestation, check_demands, judge_attestation};
 pub use batch::{Outcome, Remaining};
+pub use companion::{Candidate, check_elsewhere};
 pub use renew::{Renewal, journal_lags};
 pub use root::{RootSpec, check_label, journal_label, preview};
 
