@@ -4,6 +4,8 @@
 
 mod adopt;
 mod appliance;
+mod card_host;
+mod card_itself;
 mod cluster;
 mod command_line;
 mod crash;

@@ -337,6 +337,7 @@ fn no_test_file_is_forgotten() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let mut declared = reachable(&tests.join("main.rs"));
     declared.extend(reachable(&tests.join("misbehaving/lib.rs")));
+    declared.extend(reachable(&tests.join("card/main.rs")));
     // The fuzzers are a package of their own, whose manifest names its programs.
     let fuzzers = std::fs::read_to_string(tests.join("fuzz/Cargo.toml")).unwrap();
     for path in fuzzers.lines().filter_map(|line| line.strip_prefix("path = \"")?.strip_suffix('"')) {
