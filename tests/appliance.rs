@@ -71,6 +71,17 @@ impl Appliance {
         this
     }
 
+    /// A folder with sticks and the PIN in a file, for a token of another kind.
+    pub fn empty(pin: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let this = Self { dir, root_sha256: String::new() };
+        for folder in ["in", "out"] {
+            std::fs::create_dir_all(this.path(folder)).unwrap();
+        }
+        std::fs::write(this.path("pin"), format!("{pin}\n")).unwrap();
+        this
+    }
+
     /// With a home, unattended.
     pub fn with_home() -> Self {
         let this = Self::bare();

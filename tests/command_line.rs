@@ -6,9 +6,10 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::appliance::{Appliance, PIN, Ran, module, ran};
+use crate::piv::desk::Desk;
 
 /// The verbs in an order in which their examples can be run one after the other.
-const ORDER: [&str; 21] = [
+const ORDER: [&str; 22] = [
     "init",
     "root create",
     "policy check",
@@ -26,6 +27,7 @@ const ORDER: [&str; 21] = [
     "audit restore",
     "token list",
     "token check",
+    "token attest",
     "root adopt",
     "root renew",
     "completions",
@@ -107,6 +109,19 @@ fn every_verb_explains_itself_with_an_example_that_is_tried() {
     }
 }
 
+/// In a home of its own, on a host of its own.
+fn at_a_yubikey(example: &str, json: bool) {
+    let desk = Desk::with_root("5.7.4", "p256");
+    desk.trust_card();
+    let line = example.replace("/srv/ca", desk.appliance.path("home").to_str().unwrap());
+    let line = line.replacen("anchorite", env!("CARGO_BIN_EXE_anchorite"), 1);
+    let ran = desk.host.run("sh", &["-c", &format!("{line}{}", if json { " --json" } else { "" })]);
+    assert_eq!(ran.code, 0, "{line}\n{}{}", ran.stdout, ran.stderr);
+    if json {
+        ran.json();
+    }
+}
+
 /// The places that the examples name, for real.
 struct Scene(Appliance);
 
@@ -146,6 +161,9 @@ impl Scene {
     }
 
     fn run(&self, verb: &str, example: &str, json: bool) {
+        if verb == "token attest" {
+            return at_a_yubikey(example, json);
+        }
         let mut line = self.placed(example);
         if verb == "init" {
             line.push_str(" --unattended");

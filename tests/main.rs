@@ -18,6 +18,7 @@ mod fuzz;
 mod generators;
 mod long_journal;
 mod main_path;
+mod piv;
 mod pki;
 mod readme;
 mod release;

@@ -5,13 +5,12 @@ use std::path::Path;
 use anchorite::home::Home;
 use anchorite::journal::KeyRole;
 use anchorite::media::durable;
-use anchorite::perform::{Takeover, check_label, judge_certificate};
+use anchorite::perform::{Takeover, check_demands, check_label, judge_certificate};
 use anchorite::plan::review;
 use anchorite::text::shown;
-use anchorite::token::pkcs11::Pkcs11;
 use anchorite::token::rules::name;
-use anchorite::token::uri::{ObjectType, Pkcs11Uri};
-use anchorite::token::{KeyDescription, Token as _};
+use anchorite::token::uri::{ObjectType, TokenUri};
+use anchorite::token::{KeyDescription, Token, TokenInfo, Wanted};
 use anchorite::verify::describe::describe_certificate;
 use anchorite::x509::{Issuer, KeyAlgorithm};
 use anchorite::{Error, Result};
@@ -40,13 +39,16 @@ pub fn run(globals: &Globals, args: &RootAdopt) -> Result<u8> {
 
     let mut token = unlock::token(&home, &args.pin)?;
     token.supports(KeyAlgorithm::P256)?;
-    let wanted = key_uri(&args.key, &token)?;
-    let flags = token.flags();
+    let wanted = key_uri(&args.key, token.info())?;
+    // Before the login, which resets a token's counters.
+    let mut findings = token.judge()?;
     unlock::check_clock(&home, &args.pin)?;
     // A private key is seen after login alone; nothing is signed before the question.
-    unlock::login(&home, &mut token, &args.pin)?;
-    let key = one_key(&token, &wanted)?;
-    let takeover = Takeover::judge(&der, &key, &flags, args.accept_weak_key, process::now())?;
+    unlock::login(&home, token.as_mut(), &args.pin)?;
+    let key = one_key(token.as_mut(), &wanted)?;
+    check_demands(&home.config.token, token.info(), issuer.public_key.algorithm())?;
+    findings.extend(token.judge_key(&key, Some(&issuer.public_key))?);
+    let takeover = Takeover::judge(&der, &key, findings, args.accept_weak_key, process::now())?;
     if ledger.root_adoption().is_some_and(|recorded| !takeover.agrees(recorded)) {
         return Err(Error::usage(
             "root.resume",
@@ -54,12 +56,14 @@ pub fn run(globals: &Globals, args: &RootAdopt) -> Result<u8> {
         )
         .next("run the same command as before to take it up again, or begin anew in another home"));
     }
-    let label = journal_label(&home, args, &takeover, &mut token)?;
+    let label = journal_label(&home, args, &takeover, token.as_mut())?;
     let shown = render(&takeover, &key, &label, resumed)?;
     let consent = unlock::consent(globals, &args.pin, &home, "root adopt", &shown, "Take over this root?")?;
-    let (adopted, head) =
-        unlock::session(&mut home, &mut token, consent, |session| session.adopt_root(takeover, &label))?;
-    root::report(globals, &home, "took over root", &adopted, head)
+    let (adopted, head, attested) = unlock::session(&mut home, token.as_mut(), consent, |session| {
+        let (adopted, head) = session.adopt_root(takeover, &label)?;
+        Ok((adopted, head, session.attested().to_vec()))
+    })?;
+    root::report(globals, &home, "took over root", &adopted, head, &attested)
 }
 
 /// One certificate: DER, or PEM with nothing around it.
@@ -83,29 +87,35 @@ fn check_rehearsal(root: &Issuer, rehearsal: bool) -> Result<()> {
         .next("take a root over into a home of its own kind; `anchorite init --rehearsal` makes one for rehearsals"))
 }
 
-/// The key's URI names an object or an id; what it says of the token must be the home's.
-fn key_uri(text: &str, token: &Pkcs11) -> Result<Pkcs11Uri> {
-    let uri = Pkcs11Uri::parse(text)?;
+/// The key's URI names one key; what it says of the token must be the home's.
+fn key_uri(text: &str, token: &TokenInfo) -> Result<TokenUri> {
+    let uri = TokenUri::parse(text)?;
     let wrong = |what: &str| {
         Err(Error::usage("adopt.key-uri", format!("--key: {what}"))
             .next("name the key as `anchorite token list --login` prints it, or as 'pkcs11:object=LABEL'"))
     };
-    if uri.object.is_none() && uri.id.is_none() {
-        return wrong("names neither object nor id");
-    }
-    if uri.object_type.is_some_and(|kind| kind != ObjectType::Private) {
-        return wrong("names an object that is no private key");
-    }
-    let here = Pkcs11Uri::parse(&token.info().uri)?;
-    let other = |wish: &Option<String>, found: &Option<String>| wish.is_some() && wish != found;
-    if other(&uri.token, &here.token) || other(&uri.serial, &here.serial) {
-        return wrong("names another token than the home's");
+    match (&uri, &TokenUri::parse(&token.uri)?) {
+        (TokenUri::Pkcs11(uri), _) if uri.object.is_none() && uri.id.is_none() => {
+            return wrong("names neither object nor id");
+        }
+        (TokenUri::Pkcs11(uri), _) if uri.object_type.is_some_and(|kind| kind != ObjectType::Private) => {
+            return wrong("names an object that is no private key");
+        }
+        (TokenUri::Pkcs11(uri), TokenUri::Pkcs11(here)) => {
+            let other = |wish: &Option<String>, found: &Option<String>| wish.is_some() && wish != found;
+            if other(&uri.token, &here.token) || other(&uri.serial, &here.serial) {
+                return wrong("names another token than the home's");
+            }
+        }
+        (TokenUri::Piv(uri), _) if uri.slot.is_none() => return wrong("names no slot"),
+        (TokenUri::Piv(uri), TokenUri::Piv(here)) if uri.serial.is_none() || uri.serial == here.serial => {}
+        (TokenUri::Piv(_), _) | (_, TokenUri::Piv(_)) => return wrong("names another token than the home's"),
     }
     Ok(uri)
 }
 
-fn one_key(token: &Pkcs11, uri: &Pkcs11Uri) -> Result<KeyDescription> {
-    let mut found = token.describe_keys(uri)?;
+fn one_key(token: &mut dyn Token, uri: &TokenUri) -> Result<KeyDescription> {
+    let mut found = token.describe_keys(&Wanted::Uri(uri))?;
     match (found.pop(), found.len()) {
         (Some(key), 0) => Ok(key),
         (None, _) => Err(Error::token(
@@ -121,12 +131,18 @@ fn one_key(token: &Pkcs11, uri: &Pkcs11Uri) -> Result<KeyDescription> {
     }
 }
 
-fn journal_label(home: &Home, args: &RootAdopt, takeover: &Takeover, token: &mut Pkcs11) -> Result<String> {
+fn journal_label(
+    home: &Home,
+    args: &RootAdopt,
+    takeover: &Takeover,
+    token: &mut dyn Token,
+) -> Result<String> {
     if let Some(recorded) = home.journal.ledger().key(KeyRole::Journal) {
         return Ok(recorded.label.clone());
     }
     let label = args.journal_label.clone().unwrap_or_else(|| takeover.journal_label());
     check_label("--journal-label", &label)?;
+    token.check_free(KeyRole::Journal)?;
     root::refuse_label(token, "--journal-label", &label)?;
     Ok(label)
 }

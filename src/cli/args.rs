@@ -1,10 +1,14 @@
 //! The command line: one definition, from which help, man pages and completions come.
 
+mod hardware;
+
 use std::path::PathBuf;
 
+use anchorite::token::piv::policy::{PinPolicy, TouchPolicy};
 use anchorite::x509::{Digest, KeyAlgorithm, Seconds, Time};
 use clap::{Args, Parser, Subcommand};
 
+pub use self::hardware::{Token, TokenAttest, TokenCheck, TokenVerb};
 use super::parse_digest;
 
 /// An offline root CA: reviewed plans in, verified intermediates out, every signature on record
@@ -61,6 +65,9 @@ pub struct Pin {
     /// Read the PIN from an open file descriptor
     #[arg(long, value_name = "N")]
     pub pin_fd: Option<i32>,
+    /// A YubiKey's management key, in hexadecimal, where it is neither the factory's nor under the PIN
+    #[arg(long, value_name = "FILE")]
+    pub mgm_key_file: Option<PathBuf>,
     /// Declare that the clock ran ahead in an earlier session; goes on record
     #[arg(long)]
     pub correct_clock: bool,
@@ -77,7 +84,7 @@ pub struct Pin {
 pub struct Init {
     /// The folder to make
     pub dir: PathBuf,
-    /// The token that will hold the keys, as an RFC 7512 URI
+    /// The token that will hold the keys: an RFC 7512 URI, or a YubiKey's slot (piv:9c?serial=N)
     #[arg(long, value_name = "URI")]
     pub token: String,
     /// The PKCS#11 module's shared object
@@ -129,6 +136,12 @@ pub struct RootCreate {
     /// pathLenConstraint; without it the root sets none
     #[arg(long, value_name = "N")]
     pub path_len: Option<u8>,
+    /// When a YubiKey asks for the PIN before it signs with the root's key: once or always
+    #[arg(long, value_name = "WHEN", default_value = "always", value_parser = pin_policy)]
+    pub pin_policy: PinPolicy,
+    /// When it has to be touched for that: always, cached (once in 15 seconds) or never
+    #[arg(long, value_name = "WHEN", default_value = "always", value_parser = touch_policy)]
+    pub touch_policy: TouchPolicy,
     #[command(flatten)]
     pub pin: Pin,
 }
@@ -142,7 +155,7 @@ pub struct RootAdopt {
     /// The root's certificate, PEM or DER, alone in its file
     #[arg(long, value_name = "FILE")]
     pub certificate: PathBuf,
-    /// Its key in the home's token, by object (CKA_LABEL) or id (CKA_ID)
+    /// Its key in the home's token, by object (CKA_LABEL) or id (CKA_ID), or by a YubiKey's slot
     #[arg(long, value_name = "URI")]
     pub key: String,
     /// The label of the journal's key, which is made beside it
@@ -401,52 +414,6 @@ pub struct Assemble {
     pub rehearsal: bool,
 }
 
-/// The hardware
-#[derive(Debug, Args)]
-#[command(after_help = "example:\n  anchorite token list --home /srv/ca")]
-pub struct Token {
-    #[command(subcommand)]
-    pub verb: TokenVerb,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum TokenVerb {
-    /// Show the tokens that are there and the objects on them
-    #[command(
-        after_help = "example:\n  anchorite token list --home /srv/ca\n  anchorite token list --module /usr/lib/softhsm/libsofthsm2.so"
-    )]
-    List {
-        /// A PKCS#11 module instead of the home's
-        #[arg(long, value_name = "PATH")]
-        module: Option<PathBuf>,
-        /// Log in, to see private objects as well
-        #[arg(long)]
-        login: bool,
-        #[command(flatten)]
-        pin: Pin,
-    },
-    /// Judge the home's keys and their token, or any keys, by what the token says of them
-    #[command(
-        after_help = "example:\n  anchorite token check --home /srv/ca\n  anchorite token check 'pkcs11:token=ceremony;object=anchorite%20root' \\\n      --module /usr/lib/softhsm/libsofthsm2.so --strict"
-    )]
-    Check(TokenCheck),
-}
-
-#[derive(Debug, Args)]
-pub struct TokenCheck {
-    /// Keys to judge instead of the home's: a token's, or those with this object or id
-    #[arg(value_name = "URI")]
-    pub uri: Option<String>,
-    /// A PKCS#11 module instead of the home's
-    #[arg(long, value_name = "PATH", requires = "uri")]
-    pub module: Option<PathBuf>,
-    /// Refuse what is otherwise only warned of
-    #[arg(long)]
-    pub strict: bool,
-    #[command(flatten)]
-    pub pin: Pin,
-}
-
 /// Print a shell's completion script
 #[derive(Debug, Args)]
 #[command(after_help = "example:\n  anchorite completions bash")]
@@ -477,6 +444,15 @@ fn cluster_algorithm(text: &str) -> Result<KeyAlgorithm, String> {
         _ => None,
     }
     .ok_or_else(|| "want p256, p384, rsa2048, rsa3072, rsa4096 or ed25519".into())
+}
+
+fn pin_policy(text: &str) -> Result<PinPolicy, String> {
+    PinPolicy::parse(text)
+        .ok_or_else(|| "want once or always: a root's key is never used without the PIN".into())
+}
+
+fn touch_policy(text: &str) -> Result<TouchPolicy, String> {
+    TouchPolicy::parse(text).ok_or_else(|| "want always, cached or never".into())
 }
 
 fn time(text: &str) -> Result<Time, String> {

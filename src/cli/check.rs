@@ -5,17 +5,19 @@ use std::path::PathBuf;
 use anchorite::finding::{Finding, Outcome};
 use anchorite::home::Home;
 use anchorite::journal::KeyRole;
-use anchorite::token::pkcs11::Pkcs11;
-use anchorite::token::rules::{judge_key, judge_token, name};
-use anchorite::token::uri::Pkcs11Uri;
-use anchorite::token::{KeyAttributes, KeyDescription, Token as _, TokenFlags};
+use anchorite::perform::judge_attestation;
+use anchorite::policy::Config;
+use anchorite::text::hex;
+use anchorite::token::rules::name;
+use anchorite::token::uri::TokenUri;
+use anchorite::token::{KeyAttributes, KeyDescription, Token, TokenFlags, Wanted};
 use anchorite::x509::PublicKey;
 use anchorite::{Error, Result};
 use serde::Serialize;
 
-use super::args::{Globals, TokenCheck};
+use super::args::{Globals, Pin, TokenCheck};
 use super::output::{BAD, GOOD, WARN, styled};
-use super::{output, unlock};
+use super::{attest, output, unlock};
 
 /// A token or a key, and what the rules found.
 #[derive(Serialize)]
@@ -30,7 +32,7 @@ struct Judged {
 
 pub fn run(globals: &Globals, args: &TokenCheck) -> Result<u8> {
     let judged = match &args.uri {
-        Some(uri) => any(globals, args, &Pkcs11Uri::parse(uri)?)?,
+        Some(uri) => any(globals, args, &TokenUri::parse(uri)?)?,
         None => homes(globals, args)?,
     };
     let worst = judged.iter().flat_map(|j| &j.findings).map(|f| f.outcome).max().unwrap_or(Outcome::Pass);
@@ -46,60 +48,83 @@ pub fn run(globals: &Globals, args: &TokenCheck) -> Result<u8> {
 }
 
 /// The keys that a URI names, with or without a home.
-fn any(globals: &Globals, args: &TokenCheck, uri: &Pkcs11Uri) -> Result<Vec<Judged>> {
-    let (home, module) = match args.module.clone().or_else(|| uri.module_path.clone()) {
-        Some(module) => (None, module),
-        None => {
-            let home = unlock::home(globals)?;
-            let module = home.config.token.module.clone().map(PathBuf::from);
-            let module = module.map_or_else(|| unlock::module(uri, None), Ok)?;
-            (Some(home), module)
-        }
-    };
-    let digest = home.as_ref().and_then(|home| home.config.token.module_sha256.as_ref());
-    let mut token = Pkcs11::open(&module, digest, uri)?;
-    let mut judged = vec![judge(&token)];
-    unlock::login_by(home.as_ref().map(|home| &home.config), &mut token, &args.pin)?;
-    let keys = token.describe_keys(uri)?;
+fn any(globals: &Globals, args: &TokenCheck, uri: &TokenUri) -> Result<Vec<Judged>> {
+    let (home, mut token) = of_uri(globals, args.module.clone(), uri, &args.pin)?;
+    let config = home.as_ref().map(|home| &home.config);
+    let mut judged = vec![judge(token.as_mut())?];
+    unlock::login_by(config, token.as_mut(), &args.pin)?;
+    let keys = token.describe_keys(&Wanted::Uri(uri))?;
     if keys.is_empty() {
-        return Err(none(&token, &uri.to_string()));
+        return Err(none(token.as_ref(), &uri.to_string()));
     }
-    judged.extend(keys.iter().map(|key| judge_one(name(key), key, None)));
+    for key in &keys {
+        judged.push(judge_one(token.as_mut(), config, name(key), key, None)?);
+    }
     Ok(judged)
+}
+
+/// The token that a URI means. A YubiKey needs no home; a PKCS#11 token needs one where
+/// no module is named.
+pub fn of_uri(
+    globals: &Globals,
+    module: Option<PathBuf>,
+    uri: &TokenUri,
+    pin: &Pin,
+) -> Result<(Option<Home>, Box<dyn Token>)> {
+    let named = match uri {
+        TokenUri::Pkcs11(uri) => module.is_some() || uri.module_path.is_some(),
+        TokenUri::Piv(_) => !globals.home.join("anchorite.toml").exists(),
+    };
+    let home = if named { None } else { Some(unlock::home(globals)?) };
+    let config = home.as_ref().map(|home| &home.config.token);
+    let module = module.or_else(|| config?.module.clone().map(PathBuf::from));
+    let digest = config.and_then(|config| config.module_sha256.as_ref());
+    let token = unlock::open(uri, module, digest, unlock::reading(pin)?)?;
+    Ok((home, token))
 }
 
 /// The home's own keys, which must also be the ones on record.
 fn homes(globals: &Globals, args: &TokenCheck) -> Result<Vec<Judged>> {
     let home: Home = unlock::home(globals)?;
     let mut token = unlock::token(&home, &args.pin)?;
-    let mut judged = vec![judge(&token)];
-    unlock::login(&home, &mut token, &args.pin)?;
+    let mut judged = vec![judge(token.as_mut())?];
+    unlock::login(&home, token.as_mut(), &args.pin)?;
     for (role, whose) in [(KeyRole::Root, "the root's"), (KeyRole::Journal, "the journal's")] {
         let Some(record) = home.journal.ledger().key(role) else { continue };
-        let uri = Pkcs11Uri { id: Some(record.id.clone()), ..Pkcs11Uri::default() };
-        let keys = token.describe_keys(&uri)?;
+        let keys = token.describe_keys(&Wanted::Id(&record.id))?;
         if keys.is_empty() {
-            return Err(none(&token, &uri.to_string()));
+            return Err(none(token.as_ref(), &format!("CKA_ID {}", hex(&record.id))));
         }
         let recorded = record.public_key.as_ref();
-        judged.extend(keys.iter().map(|key| judge_one(format!("{whose} {}", name(key)), key, recorded)));
+        for key in &keys {
+            let what = format!("{whose} {}", name(key));
+            judged.push(judge_one(token.as_mut(), Some(&home.config), what, key, recorded)?);
+        }
     }
     Ok(judged)
 }
 
-fn judge(token: &Pkcs11) -> Judged {
-    let flags = token.flags();
+fn judge(token: &mut dyn Token) -> Result<Judged> {
     let what = format!("token {}", token.info().uri);
-    Judged { what, flags: Some(flags), attributes: None, findings: judge_token(&flags) }
+    Ok(Judged { what, flags: token.flags(), attributes: None, findings: token.judge()? })
 }
 
-fn judge_one(what: String, key: &KeyDescription, recorded: Option<&PublicKey>) -> Judged {
-    let attributes = Some(key.attributes.clone());
-    Judged { what, flags: None, attributes, findings: judge_key(key, recorded) }
+fn judge_one(
+    token: &mut dyn Token,
+    config: Option<&Config>,
+    what: String,
+    key: &KeyDescription,
+    recorded: Option<&PublicKey>,
+) -> Result<Judged> {
+    let mut findings = token.judge_key(key, recorded)?;
+    if token.info().uri.starts_with("piv:") {
+        findings.push(judge_attestation(attest::of(token, config, &key.id)));
+    }
+    Ok(Judged { what, flags: None, attributes: Some(key.attributes.clone()), findings })
 }
 
-fn none(token: &Pkcs11, uri: &str) -> Error {
-    Error::token("token.no-such-key", format!("{}: holds no private key that {uri} names", token.info().uri))
+fn none(token: &dyn Token, what: &str) -> Error {
+    Error::token("token.no-such-key", format!("{}: holds no private key that {what} names", token.info().uri))
         .next("`anchorite token list --login` shows what is there")
 }
 

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use anchorite::home::{Home, NewHome};
+use anchorite::token::piv::{self, uri::PivUri};
 use anchorite::token::pkcs11::Pkcs11;
-use anchorite::token::uri::Pkcs11Uri;
+use anchorite::token::uri::{Pkcs11Uri, TokenUri};
 use anchorite::{Error, Result};
 
-use super::args::{Globals, Init};
+use super::args::{Globals, Init, Pin};
 use super::{output, process, shown_path, unlock};
 
 /// Where Debian, Fedora, Arch and Homebrew put SoftHSM: tried where no module is
@@ -24,8 +25,13 @@ pub fn run(globals: &Globals, args: &Init) -> Result<u8> {
     if globals.yes && !args.unattended {
         return Err(unlock::yes_refused());
     }
-    let uri = Pkcs11Uri::parse(&args.token)?;
-    let module = module(args, &uri)?;
+    let module = match TokenUri::parse(&args.token)? {
+        TokenUri::Pkcs11(uri) => module(args, &uri)?,
+        TokenUri::Piv(uri) => {
+            check_yubikey(args, &uri)?;
+            None
+        }
+    };
     let entropy = process::entropy()?;
     let mut name = [0; 16];
     name.iter_mut().zip(entropy).for_each(|(n, e)| *n = e);
@@ -48,7 +54,7 @@ pub fn run(globals: &Globals, args: &Init) -> Result<u8> {
             "{} a CA home in {place}\n  token   {}\n  module  {}\nnext: look through {place}/policies and {place}/clusters.toml; after an edit `anchorite policy pin --home {place}`\n      anchorite root create --home {place} --subject 'O=Example,CN=Example Root G1' --key p256 --ttl 20y\n",
             output::styled(output::GOOD, "made"),
             anchorite::text::shown(&args.token),
-            module.as_deref().unwrap_or("(from the URI)"),
+            module.as_deref().unwrap_or("(from the URI, or none is needed)"),
         ))?;
     }
     Ok(0)
@@ -81,6 +87,25 @@ fn module(args: &Init, uri: &Pkcs11Uri) -> Result<Option<String>> {
             "which PKCS#11 module? None was named, and SoftHSM has no such token",
         )
         .next("give --module PATH, the shared object that came with the HSM")),
+    }
+}
+
+/// A URI that means several YubiKeys is found now; the one that is meant may still be
+/// in the safe, and pcscd not be running.
+fn check_yubikey(args: &Init, uri: &PivUri) -> Result<()> {
+    if args.module.is_some() {
+        return Err(Error::usage(
+            "token.module-unused",
+            "--module: a piv: token is used without a PKCS#11 module",
+        )
+        .next("leave --module out"));
+    }
+    match piv::open(uri, unlock::reading(&Pin::default())?) {
+        Err(e) if ["token.absent", "token.no-reader", "token.pcscd"].contains(&e.id) => {
+            output::note(&format!("{} {}", output::styled(output::WARN, "note:"), e.message));
+            Ok(())
+        }
+        result => result.map(drop),
     }
 }
 

@@ -3,6 +3,7 @@
 mod adopt;
 mod args;
 mod assemble;
+mod attest;
 mod audit;
 mod check;
 mod folder;

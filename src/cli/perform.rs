@@ -42,7 +42,7 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
     let mut token = unlock::token(&home, &args.pin)?;
     let out = sign::release_place(&home, &args.to)?;
     let planned = Planned { plan, review };
-    sign::perform_planned(globals, &args.pin, "perform", &mut home, &mut token, planned, out)
+    sign::perform_planned(globals, &args.pin, "perform", &mut home, token.as_mut(), planned, out)
 }
 
 /// Tells what came of it.

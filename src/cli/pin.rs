@@ -1,15 +1,17 @@
 //! The PIN: from the terminal, a file, a descriptor or a configured variable.
 
 use std::io::Read as _;
+use std::path::Path;
 
 use anchorite::media::durable;
 use anchorite::policy::Config;
 use anchorite::token::pin::normalise;
 use anchorite::{Error, Result};
-use secrecy::SecretString;
+use secrecy::{SecretSlice, SecretString};
 use zeroize::Zeroizing;
 
 use super::args::Pin;
+use super::shown_path;
 use super::terminal::Terminal;
 
 /// No PIN is longer.
@@ -35,6 +37,25 @@ pub fn read(args: &Pin, config: Option<&Config>, token: &str) -> Result<SecretSt
         };
     }
     from_terminal(config.map_or(1, |config| config.token.pin_parts), token)
+}
+
+/// A management key in hexadecimal, as `ykman` prints it.
+pub fn management_key(path: &Path) -> Result<SecretSlice<u8>> {
+    let text = durable::read_secret(path, MAXIMUM)?;
+    let digits = text.strip_suffix(b"\n").map(|rest| rest.strip_suffix(b"\r").unwrap_or(rest));
+    let key: Option<Vec<u8>> = digits.unwrap_or(&text).chunks(2).map(hexadecimal).collect();
+    key.filter(|key| [16, 24, 32].contains(&key.len())).map(SecretSlice::from).ok_or_else(|| {
+        Error::usage("token.mgm-key-file", format!("{}: holds no management key", shown_path(path)))
+            .next("write it as 32, 48 or 64 hexadecimal digits on one line")
+    })
+}
+
+fn hexadecimal(pair: &[u8]) -> Option<u8> {
+    let digit = |b: &u8| char::from(*b).to_digit(16);
+    match pair {
+        [high, low] => u8::try_from(digit(high)? << 4 | digit(low)?).ok(),
+        _ => None,
+    }
 }
 
 fn from_terminal(parts: u8, token: &str) -> Result<SecretString> {

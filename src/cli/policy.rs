@@ -84,9 +84,9 @@ fn pin(globals: &Globals, args: &Pin) -> Result<u8> {
         home.pin_unsealed(process::now(), &consent)?;
     } else {
         let mut token = unlock::token(&home, args)?;
-        unlock::login(&home, &mut token, args)?;
+        unlock::login(&home, token.as_mut(), args)?;
         let edited = !home.edits().is_empty();
-        unlock::session(&mut home, &mut token, consent, |session| {
+        unlock::session(&mut home, token.as_mut(), consent, |session| {
             if edited {
                 session.pin()?;
             }

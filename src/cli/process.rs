@@ -7,7 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anchorite::x509::Time;
 use anchorite::{Error, Result};
-use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use rustix::mm::{MlockAllFlags, mlockall};
+use rustix::process::{
+    DumpableBehavior, Resource, Rlimit, geteuid, getrlimit, set_dumpable_behavior, setrlimit,
+};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 struct Signals {
@@ -39,6 +42,14 @@ pub fn harden() -> Result<()> {
     }
     let _ = SIGNALS.set(signals);
     Ok(())
+}
+
+/// Keeps this process's memory out of swap from now on, if the system lets it. Where
+/// only so much may be locked, locking all would make later allocations fail.
+pub fn lock_memory() -> bool {
+    let unlimited = getrlimit(Resource::Memlock).current.is_none() || geteuid().is_root();
+    let all = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
+    unlimited && mlockall(all).is_ok()
 }
 
 /// Whether a signal came while held.

@@ -20,7 +20,7 @@ pub fn run(globals: &Globals, args: &RootRenew) -> Result<u8> {
         review::certificate(&mut out, &describe_certificate(&before.der)?);
         None
     } else {
-        let serial = root::new_serial(&mut token)?;
+        let serial = root::new_serial(token.as_mut())?;
         let renewal = Renewal::decide(&before, home.journal.ledger(), args.ttl, serial, process::now())?;
         out.push_str("ROOT to be renewed: the same key and name\n");
         review::certificate(&mut out, &describe_tbs(renewal.as_der())?);
@@ -34,8 +34,8 @@ pub fn run(globals: &Globals, args: &RootRenew) -> Result<u8> {
     };
     out.push_str("   the certificate of the journal's key is issued anew to the same end\n");
     let consent = unlock::consent(globals, &args.pin, &home, "root renew", &out, "Renew this root?")?;
-    unlock::login(&home, &mut token, &args.pin)?;
+    unlock::login(&home, token.as_mut(), &args.pin)?;
     let (renewed, head) =
-        unlock::session(&mut home, &mut token, consent, |session| session.renew_root(renewal))?;
-    root::report(globals, &home, "renewed root", &renewed, head)
+        unlock::session(&mut home, token.as_mut(), consent, |session| session.renew_root(renewal))?;
+    root::report(globals, &home, "renewed root", &renewed, head, &[])
 }

@@ -1,8 +1,8 @@
 //! `root create`, and what it shares with `adopt` and `renew`.
 
 use anchorite::home::Home;
-use anchorite::journal::{Head, RootDecision};
-use anchorite::perform::{RootSpec, journal_label, preview};
+use anchorite::journal::{Head, KeyAttested, KeyRole, RootDecision};
+use anchorite::perform::{RootSpec, check_demands, journal_label, preview};
 use anchorite::plan::review;
 use anchorite::token::Token;
 use anchorite::verify::describe::describe_tbs;
@@ -37,19 +37,24 @@ fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
         label: args.label.clone(),
         path_len: args.path_len,
     };
-    let mut token = unlock::token(&home, &args.pin)?;
+    let mut token = unlock::token_for(&home, &args.pin, args.pin_policy, args.touch_policy)?;
     token.supports(args.key)?;
     token.supports(KeyAlgorithm::P256)?;
-    let (decision, resumed) = decide(&home, &spec, &mut token)?;
-    let review = render(&decision, resumed)?;
-    let consent = unlock::consent(globals, &args.pin, &home, "root create", &review, "Make this root?")?;
-    unlock::login(&home, &mut token, &args.pin)?;
-    if !resumed {
-        refuse_labels(&mut token, &args.label)?;
+    for key in [args.key, KeyAlgorithm::P256] {
+        check_demands(&home.config.token, token.info(), key)?;
     }
-    let (root, head) =
-        unlock::session(&mut home, &mut token, consent, |session| session.create_root(decision))?;
-    report(globals, &home, "made root", &root, head)
+    let (decision, resumed) = decide(&home, &spec, token.as_mut())?;
+    let review = render(&decision, resumed, token.as_ref())?;
+    let consent = unlock::consent(globals, &args.pin, &home, "root create", &review, "Make this root?")?;
+    unlock::login(&home, token.as_mut(), &args.pin)?;
+    if !resumed {
+        refuse_labels(token.as_mut(), &args.label)?;
+    }
+    let (root, head, attested) = unlock::session(&mut home, token.as_mut(), consent, |session| {
+        let (root, head) = session.create_root(decision)?;
+        Ok((root, head, session.attested().to_vec()))
+    })?;
+    report(globals, &home, "made root", &root, head, &attested)
 }
 
 /// One home, one root.
@@ -68,19 +73,28 @@ pub fn refuse_existing(home: &Home) -> Result<()> {
 }
 
 /// What is noted on paper.
-pub fn report(globals: &Globals, home: &Home, done: &str, root: &Issuer, head: Head) -> Result<u8> {
+pub fn report(
+    globals: &Globals,
+    home: &Home,
+    done: &str,
+    root: &Issuer,
+    head: Head,
+    attested: &[KeyAttested],
+) -> Result<u8> {
     let fingerprint = root.fingerprint();
     if globals.json {
         output::json(&serde_json::json!({
             "subject": root.subject.to_string(), "serial": root.serial, "sha256": fingerprint,
             "words": fingerprint.words(), "certificate": shown_path(&home.dir().join("root.pem")), "head": head,
+            "attested": attested,
         }))?;
         return Ok(0);
     }
     let words: String =
         review::wrapped_words(&fingerprint).iter().map(|w| format!("          {w}\n")).collect();
+    let vouched: String = attested.iter().map(vouched).collect();
     output::text(&format!(
-        "{} {}\n  SHA-256 {fingerprint}\n{words}  file    {}\njournal head, for the sheet: {} lines, {}\nnote the SHA-256 on paper: everything else can be checked with it\n",
+        "{} {}\n  SHA-256 {fingerprint}\n{words}  file    {}\n{vouched}journal head, for the sheet: {} lines, {}\nnote the SHA-256 on paper: everything else can be checked with it\n",
         output::styled(output::GOOD, done),
         root.subject,
         shown_path(&home.dir().join("root.pem")),
@@ -88,6 +102,26 @@ pub fn report(globals: &Globals, home: &Home, done: &str, root: &Issuer, head: H
         head.hash,
     ))?;
     Ok(0)
+}
+
+/// What the token's maker says of a key.
+fn vouched(attested: &KeyAttested) -> String {
+    let whose = match attested.role {
+        KeyRole::Root => "root's key",
+        KeyRole::Journal => "journal's key",
+    };
+    let Some(facts) = &attested.facts else {
+        let why = attested.problem.as_deref().unwrap_or_default();
+        return format!(
+            "  {} the {whose} is NOT attested: {why}\n",
+            output::styled(output::WARN, "warning:")
+        );
+    };
+    let serial = facts.serial.map_or_else(String::new, |serial| format!(" {serial}"));
+    format!(
+        "  attested: the {whose} was generated in YubiKey{serial} ({}, firmware {}), PIN {}, touch {}; by {}\n",
+        facts.form_factor, facts.firmware, facts.pin_policy, facts.touch_policy, facts.voucher
+    )
 }
 
 /// A new decision, or the one that a crash interrupted; then the wishes must agree.
@@ -126,6 +160,7 @@ pub fn new_serial(token: &mut dyn Token) -> Result<Serial> {
 }
 
 fn refuse_labels(token: &mut dyn Token, label: &str) -> Result<()> {
+    [KeyRole::Root, KeyRole::Journal].into_iter().try_for_each(|role| token.check_free(role))?;
     [label, &journal_label(label)].into_iter().try_for_each(|label| refuse_label(token, "--label", label))
 }
 
@@ -142,7 +177,7 @@ pub fn refuse_label(token: &mut dyn Token, option: &str, label: &str) -> Result<
     .next(format!("give another {option}; existing keys are never touched")))
 }
 
-fn render(decision: &RootDecision, resumed: bool) -> Result<String> {
+fn render(decision: &RootDecision, resumed: bool, token: &dyn Token) -> Result<String> {
     let mut out = String::from(if resumed {
         "ROOT, taken up again after an interruption\n"
     } else {
@@ -153,12 +188,23 @@ fn render(decision: &RootDecision, resumed: bool) -> Result<String> {
     description.extensions.retain(|e| e.name != "subjectKeyIdentifier");
     let key = format!("{}, to be generated in the token", decision.algorithm);
     review::certificate_with_key(&mut out, &description, &key);
-    out.push_str(&format!(
-        "   {:<22} '{}' and '{}'\n",
-        "labels",
-        anchorite::text::shown(&decision.label),
-        anchorite::text::shown(&journal_label(&decision.label))
-    ));
+    let places = [KeyRole::Root, KeyRole::Journal].map(|role| token.key_id(role));
+    out.push_str(&match places {
+        [Some(root), Some(journal)] => {
+            format!(
+                "   {:<22} {} and {}\n",
+                "slots",
+                anchorite::text::hex(&root),
+                anchorite::text::hex(&journal)
+            )
+        }
+        _ => format!(
+            "   {:<22} '{}' and '{}'\n",
+            "labels",
+            anchorite::text::shown(&decision.label),
+            anchorite::text::shown(&journal_label(&decision.label))
+        ),
+    });
     out.push_str("   with a P-256 key beside it that seals the journal and signs releases\n");
     Ok(out)
 }

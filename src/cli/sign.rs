@@ -29,7 +29,7 @@ pub fn run(globals: &Globals, args: &Sign) -> Result<u8> {
     let mut token = unlock::token(&home, &args.pin)?;
     let out = release_place(&home, &args.to)?;
     // The session settles what is open before it signs; the plan is made in view of that.
-    let planned = make(&home, home.journal.ledger().settled()?.as_ref(), &wishes, Some(&mut token))?;
+    let planned = make(&home, home.journal.ledger().settled()?.as_ref(), &wishes, Some(token.as_mut()))?;
     if let Err(error) = require_complete(&planned, args.partial) {
         output::note(&planned.review);
         for matter in home.open_matters() {
@@ -37,7 +37,7 @@ pub fn run(globals: &Globals, args: &Sign) -> Result<u8> {
         }
         return Err(error);
     }
-    perform_planned(globals, &args.pin, "sign", &mut home, &mut token, planned, out)
+    perform_planned(globals, &args.pin, "sign", &mut home, token.as_mut(), planned, out)
 }
 
 /// Everything from the review to the release, for `sign` and `perform`.

@@ -1,16 +1,17 @@
-//! `token list`.
+//! `token list`, and the way to the other verbs of `token`.
 
 use std::path::Path;
 
 use anchorite::Result;
 use anchorite::home::Home;
+use anchorite::token::piv::{self, uri::PivUri};
 use anchorite::token::pkcs11::{self, Pkcs11};
 use anchorite::token::uri::Pkcs11Uri;
 use anchorite::token::{ObjectInfo, Token as _, TokenInfo};
 use serde::Serialize;
 
 use super::args::{Globals, Pin, Token, TokenVerb};
-use super::{check, output, unlock};
+use super::{attest, check, output, unlock};
 
 #[derive(Serialize)]
 struct Listed {
@@ -21,33 +22,53 @@ struct Listed {
 
 pub fn run(globals: &Globals, args: &Token) -> Result<u8> {
     match &args.verb {
-        TokenVerb::List { module, login, pin } => list(globals, module.as_deref(), *login, pin),
+        TokenVerb::List { module, piv, login, pin } => {
+            let listed = match module {
+                _ if *piv => every_yubikey(pin)?,
+                Some(module) => every_token(module)?,
+                None => homes(globals, *login, pin)?,
+            };
+            list(globals, &listed)
+        }
         TokenVerb::Check(args) => check::run(globals, args),
+        TokenVerb::Attest(args) => attest::run(globals, args),
     }
 }
 
-fn list(globals: &Globals, module: Option<&Path>, login: bool, pin: &Pin) -> Result<u8> {
-    let mut listed = Vec::new();
-    if let Some(module) = module {
-        for token in pkcs11::list(module, None)? {
-            let uri = Pkcs11Uri::parse(&token.uri)?;
-            let objects = Pkcs11::open(module, None, &uri)?.objects()?;
-            listed.push(Listed { token, objects });
-        }
-    } else {
-        let home: Home = unlock::home(globals)?;
-        let mut token = unlock::token(&home, pin)?;
-        if login {
-            unlock::login(&home, &mut token, pin)?;
-        }
-        listed.push(Listed { token: token.info().clone(), objects: token.objects()? });
+fn every_token(module: &Path) -> Result<Vec<Listed>> {
+    let objects = |token: TokenInfo| {
+        let uri = Pkcs11Uri::parse(&token.uri)?;
+        let objects = Pkcs11::open(module, None, &uri)?.objects()?;
+        Ok(Listed { token, objects })
+    };
+    pkcs11::list(module, None)?.into_iter().map(objects).collect()
+}
+
+fn every_yubikey(pin: &Pin) -> Result<Vec<Listed>> {
+    let objects = |token: TokenInfo| {
+        let mut opened = piv::open(&PivUri::parse(&token.uri)?, unlock::reading(pin)?)?;
+        let objects = opened.objects()?;
+        Ok(Listed { token: opened.info().clone(), objects })
+    };
+    piv::list()?.into_iter().map(objects).collect()
+}
+
+fn homes(globals: &Globals, login: bool, pin: &Pin) -> Result<Vec<Listed>> {
+    let home: Home = unlock::home(globals)?;
+    let mut token = unlock::token(&home, pin)?;
+    if login {
+        unlock::login(&home, token.as_mut(), pin)?;
     }
+    Ok(vec![Listed { token: token.info().clone(), objects: token.objects()? }])
+}
+
+fn list(globals: &Globals, listed: &[Listed]) -> Result<u8> {
     if globals.json {
         output::json(&serde_json::json!({ "tokens": listed }))?;
         return Ok(0);
     }
     let mut out = String::new();
-    for Listed { token, objects } in &listed {
+    for Listed { token, objects } in listed {
         let pin =
             if token.pin_state.is_empty() { String::new() } else { format!(", PIN: {}", token.pin_state) };
         out.push_str(&format!(

@@ -6,9 +6,11 @@ use anchorite::home::Home;
 use anchorite::journal::Consent;
 use anchorite::perform::{Progress, Session, World, check_token_head};
 use anchorite::policy::Config;
+use anchorite::token::piv::policy::{PinPolicy, TouchPolicy};
 use anchorite::token::pkcs11::Pkcs11;
-use anchorite::token::uri::Pkcs11Uri;
-use anchorite::token::{Token, TokenInfo};
+use anchorite::token::uri::{Pkcs11Uri, TokenUri};
+use anchorite::token::{Token, TokenInfo, piv};
+use anchorite::x509::Digest;
 use anchorite::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use secrecy::SecretString;
@@ -46,11 +48,17 @@ pub fn yes_refused() -> Error {
 }
 
 /// Opens the home's token, without login, and compares the head it keeps.
-pub fn token(home: &Home, args: &Pin) -> Result<Pkcs11> {
-    let uri = Pkcs11Uri::parse(&home.config.token.uri)?;
-    let module = module(&uri, home.config.token.module.clone())?;
-    let mut token = Pkcs11::open(&module, home.config.token.module_sha256.as_ref(), &uri)?;
-    match check_token_head(home, &mut token) {
+pub fn token(home: &Home, args: &Pin) -> Result<Box<dyn Token>> {
+    token_for(home, args, PinPolicy::Always, TouchPolicy::Always)
+}
+
+/// As [`token`], for a root that is to be made with these policies.
+pub fn token_for(home: &Home, args: &Pin, pin: PinPolicy, touch: TouchPolicy) -> Result<Box<dyn Token>> {
+    let config = &home.config.token;
+    let uri = TokenUri::parse(&config.uri)?;
+    let module = config.module.clone().map(PathBuf::from);
+    let mut token = open(&uri, module, config.module_sha256.as_ref(), options(args, pin, touch)?)?;
+    match check_token_head(home, token.as_mut()) {
         Err(lost) if args.accept_loss => {
             output::note(&format!(
                 "{} {lost}\n  --accept-loss: certificates signed in the lost lines are unknown to this home from now on",
@@ -62,9 +70,37 @@ pub fn token(home: &Home, args: &Pin) -> Result<Pkcs11> {
     Ok(token)
 }
 
+/// Opens whatever the URI means. The module is for PKCS#11, the options are for PIV.
+pub fn open(
+    uri: &TokenUri,
+    configured: Option<PathBuf>,
+    sha256: Option<&Digest>,
+    options: piv::Options,
+) -> Result<Box<dyn Token>> {
+    match uri {
+        TokenUri::Pkcs11(uri) => Ok(Box::new(Pkcs11::open(&module(uri, configured)?, sha256, uri)?)),
+        TokenUri::Piv(uri) => piv::open(uri, options),
+    }
+}
+
+/// How a YubiKey is used, as the command line says.
+pub fn options(args: &Pin, pin_policy: PinPolicy, touch_policy: TouchPolicy) -> Result<piv::Options> {
+    Ok(piv::Options {
+        management_key: args.mgm_key_file.as_deref().map(pin::management_key).transpose()?,
+        pin_policy,
+        touch_policy,
+        tell: Box::new(output::note),
+    })
+}
+
+/// As [`options`], where no key is made.
+pub fn reading(args: &Pin) -> Result<piv::Options> {
+    options(args, PinPolicy::Always, TouchPolicy::Always)
+}
+
 /// The module of the configuration, or the one that the URI names.
-pub fn module(uri: &Pkcs11Uri, configured: Option<String>) -> Result<PathBuf> {
-    configured.map(PathBuf::from).or_else(|| uri.module_path.clone()).ok_or_else(|| {
+fn module(uri: &Pkcs11Uri, configured: Option<PathBuf>) -> Result<PathBuf> {
+    configured.or_else(|| uri.module_path.clone()).ok_or_else(|| {
         Error::usage("token.no-module", "no PKCS#11 module is configured").next(
             "set module in anchorite.toml (and `policy pin`), or put ?module-path= into the token's URI",
         )
@@ -135,6 +171,13 @@ pub fn login_by(config: Option<&Config>, token: &mut dyn Token, args: &Pin) -> R
     if token.pin_at_token() {
         output::note("enter the PIN at the token");
         return token.login(&SecretString::default());
+    }
+    // A YubiKey is shown the PIN anew for each signature: it stays in memory until the end.
+    if !process::lock_memory() && info.uri.starts_with("piv:") {
+        output::note(
+            "note: this memory cannot be locked: where swap is in use, the PIN may end up on the disk; \
+             run it as root, after `ulimit -l unlimited`, or without swap",
+        );
     }
     token.login(&pin::read(args, config, &info.label)?)
 }

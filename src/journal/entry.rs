@@ -100,6 +100,41 @@ pub struct RootAdoption {
     pub accepted: Vec<String>,
 }
 
+/// What a token said of one of the home's keys, in its maker's name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyAttested {
+    /// Which key of the home.
+    pub role: KeyRole,
+    /// DER: the attestation, and the certificate of the device's key that signed it.
+    pub certificates: Vec<Bytes>,
+    /// What they say, where they verify.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub facts: Option<AttestedFacts>,
+    /// Why they do not, by the error's ID and in words.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub problem: Option<String>,
+}
+
+/// What a verified attestation says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttestedFacts {
+    /// The issuer that was trusted.
+    pub voucher: String,
+    /// The device's serial number, where it tells it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub serial: Option<u32>,
+    /// e.g. `5.7.4`
+    pub firmware: String,
+    /// `once`, `always`, …
+    pub pin_policy: String,
+    /// `never`, `always`, `cached`
+    pub touch_policy: String,
+    /// e.g. `USB-C keychain`
+    pub form_factor: String,
+}
+
 /// Everything that can stand on record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case", deny_unknown_fields)]
@@ -160,6 +195,8 @@ pub enum Event {
         /// DER of its SubjectPublicKeyInfo.
         public_key: Bytes,
     },
+    /// The token's maker vouches for a key, or does not.
+    KeyAttested(KeyAttested),
     /// A plan was confirmed and is being performed.
     Plan {
         /// SHA-256 of the plan file.
@@ -264,6 +301,7 @@ impl Event {
             Event::RootAdopted(_) => "root-adopted",
             Event::KeyIntent { .. } => "key-intent",
             Event::KeyMade { .. } => "key-made",
+            Event::KeyAttested(_) => "key-attested",
             Event::Plan { .. } => "plan",
             Event::Intent { .. } => "intent",
             Event::Signed { .. } => "signed",

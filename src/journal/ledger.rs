@@ -135,6 +135,12 @@ impl Ledger {
             Event::KeyIntent { role, algorithm, label, id } => {
                 self.key_intent(entry.seq, *role, algorithm, label, id)?;
             }
+            Event::KeyAttested(attested)
+                if self.key(attested.role).is_none_or(|k| k.public_key.is_none()) =>
+            {
+                return Err("vouches for a key that does not exist".into());
+            }
+            Event::KeyAttested(_) => {}
             Event::KeyMade { intent, public_key } => self.key_made(*intent, public_key)?,
             Event::Plan { digest, grants, .. } => {
                 if self.plan(digest).map_err(|e| e.message)?.is_some() {

@@ -23,7 +23,10 @@ mod store;
 mod tests;
 
 pub use consent::Consent;
-pub use entry::{Bytes, Entry, Event, GENESIS, Purpose, RefusedRequest, RootAdoption, RootDecision};
+pub use entry::{
+    AttestedFacts, Bytes, Entry, Event, GENESIS, KeyAttested, Purpose, RefusedRequest, RootAdoption,
+    RootDecision,
+};
 pub use file::{CertificateIntent, FILE as JOURNAL_FILE, Journal, READ_WHOLE};
 pub use head::{Head, Standing};
 pub use index::{Index, Update, find, update};

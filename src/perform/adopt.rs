@@ -3,6 +3,7 @@
 //! of the journal key's certificate, on record like every other.
 
 use super::Session;
+use super::attest::check_demands;
 use super::own::lint_journal;
 use super::root::journal_label;
 use crate::error::{Error, Result};
@@ -10,14 +11,15 @@ use crate::finding::{Finding, Outcome};
 use crate::intake::check_key;
 use crate::journal::{Bytes, Event, Head, KeyRole, RootAdoption};
 use crate::text::{hex, unhex};
-use crate::token::rules::{judge_key, judge_token, name};
-use crate::token::{KeyDescription, TokenFlags};
+use crate::token::KeyDescription;
+use crate::token::rules::name;
 use crate::verify::judge_adopted;
 use crate::x509::{Issuer, KeyAlgorithm, Time};
 
 /// A key of which a copy may exist, or that needs no PIN, can still be a root's where
 /// there is no other; one that cannot sign, or is not the certificate's, cannot.
-const ACCEPTABLE: [&str; 3] = ["token.key.extractable", "token.key.sensitive", "token.key.private"];
+const ACCEPTABLE: [&str; 4] =
+    ["token.key.extractable", "token.key.sensitive", "token.key.private", "token.piv.pin-policy"];
 
 /// What is to be taken over, and all that was found of it.
 #[derive(Debug)]
@@ -31,19 +33,17 @@ pub struct Takeover {
 }
 
 impl Takeover {
-    /// Judges certificate, key and token. What refuses the key is taken only where
-    /// the operator accepts it, on record.
+    /// Judges the certificate and, by what the token found of it, the key. What refuses
+    /// the key is taken only where the operator accepts it, on record.
     pub fn judge(
         certificate: &[u8],
         key: &KeyDescription,
-        flags: &TokenFlags,
+        of_key: Vec<Finding>,
         accept_weak_key: bool,
         now: Time,
     ) -> Result<Self> {
         let (root, mut findings) = judge_certificate(certificate, now)?;
         check_pair(key, &root)?;
-
-        let of_key = [judge_key(key, Some(&root.public_key)), judge_token(flags)].concat();
         let refusals = || of_key.iter().filter(|f| f.refuses());
         let accepted = |f: &Finding| accept_weak_key && ACCEPTABLE.contains(&f.rule);
         if refusals().any(|f| !accepted(f)) {
@@ -144,12 +144,15 @@ impl Session<'_> {
         let Takeover { adoption, root, .. } = takeover;
         let id = unhex(&adoption.id).unwrap_or_default();
         let root_key = self.found_key(&id, &adoption.label, Some(&root.public_key))?;
+        check_demands(&self.home.config.token, self.token.info(), root.public_key.algorithm())?;
         if self.ledger().root_adoption().is_none() {
             self.append(Event::RootAdopted(adoption))?;
         }
         self.home.file_issued(&root.serial, &root.der)?;
         self.home.write_certificate("root.pem", &root.der)?;
+        self.attest(KeyRole::Root, &root_key)?;
         let journal_key = self.make_key(KeyRole::Journal, KeyAlgorithm::P256, journal_label)?;
+        self.attest(KeyRole::Journal, &journal_key)?;
         self.certify_journal(&root, &root_key, &journal_key).map_err(|e| match e.id {
             "token.wrong-signature" => e.next(
                 "the private key is not the certificate's, whatever lies beside it, or the token is broken: nothing \
@@ -157,6 +160,7 @@ impl Session<'_> {
             ),
             _ => e,
         })?;
+        self.token.store_certificate(&root_key, &root.der)?;
         let head = self.close(&journal_key)?;
         Ok((root, head))
     }

@@ -5,6 +5,7 @@
 //! unlocked.
 
 mod adopt;
+mod attest;
 mod batch;
 mod lanes;
 mod own;
@@ -13,13 +14,14 @@ mod renew;
 mod root;
 
 pub use adopt::{Takeover, judge_certificate};
+pub use attest::{check_attestation, check_demands, judge_attestation};
 pub use batch::{Outcome, Remaining};
 pub use renew::{Renewal, journal_lags};
 pub use root::{RootSpec, check_label, journal_label, preview};
 
 use crate::error::{Error, Result};
 use crate::home::Home;
-use crate::journal::{Consent, Event, Head, KeyRole, Ledger, Permit};
+use crate::journal::{Consent, Event, Head, KeyAttested, KeyRole, Ledger, Permit};
 use crate::plan::{self, Item, Plan, Prepared};
 use crate::policy::Context;
 use crate::token::{Key, Token};
@@ -55,6 +57,8 @@ pub struct Session<'a> {
     world: World<'a>,
     /// The plan that was shown and confirmed.
     confirmed: Option<Digest>,
+    /// What the token said of the home's keys as they were made.
+    attested: Vec<KeyAttested>,
     /// The keys found so far.
     keys: Vec<Key>,
 }
@@ -74,7 +78,8 @@ impl<'a> Session<'a> {
             check_head(home, known)?;
         }
         let lost = known.filter(|head| home.journal.compare("the token", *head).is_err());
-        let mut session = Self { home, token, world, confirmed: consent.plan, keys: Vec::new() };
+        let mut session =
+            Self { home, token, world, confirmed: consent.plan, attested: Vec::new(), keys: Vec::new() };
         session.check_keys()?;
         let home = &mut *session.home;
         home.begin(now, &consent)?;

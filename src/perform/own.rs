@@ -59,7 +59,8 @@ impl Session<'_> {
             }
         };
         let der = self.finish_own(purpose, CertificateKind::Journal, &planned, Some(root))?;
-        self.home.write_certificate("journal-cert.pem", &der)
+        self.home.write_certificate("journal-cert.pem", &der)?;
+        self.token.store_certificate(journal_key, &der).map(drop)
     }
 
     pub(super) fn sign_own(&mut self, purpose: Purpose, tbs: Linted<Tbs>, key: &Key) -> Result<()> {

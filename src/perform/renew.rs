@@ -88,6 +88,7 @@ impl Session<'_> {
             None => before,
         };
         self.home.write_certificate("root.pem", &root.der)?;
+        self.token.store_certificate(&root_key, &root.der)?;
         self.certify_journal(&root, &root_key, &journal_key)?;
         let head = self.close(&journal_key)?;
         Ok((root, head))

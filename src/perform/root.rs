@@ -3,6 +3,7 @@
 //! taken up again by running the same command.
 
 use super::Session;
+use super::attest::check_demands;
 use super::own::{journal_tbs, root_extensions, shortened};
 use crate::error::{Error, Result};
 use crate::journal::{Bytes, Event, Head, KeyRole, Purpose, RootDecision};
@@ -111,18 +112,23 @@ pub fn preview(decision: &RootDecision) -> Result<Vec<u8>> {
 impl Session<'_> {
     /// Makes the root, or takes up where a crash left it.
     pub fn create_root(&mut self, decision: RootDecision) -> Result<(Issuer, Head)> {
+        check_demands(&self.home.config.token, self.token.info(), decision.algorithm()?)?;
+        check_demands(&self.home.config.token, self.token.info(), KeyAlgorithm::P256)?;
         if self.home.journal.ledger().root_decision() != Some(&decision) {
             self.append(Event::RootDecided(decision.clone()))?;
         }
         let root_key = self.make_key(KeyRole::Root, decision.algorithm()?, &decision.label)?;
+        self.attest(KeyRole::Root, &root_key)?;
         let journal_label = journal_label(&decision.label);
         let journal_key = self.make_key(KeyRole::Journal, KeyAlgorithm::P256, &journal_label)?;
+        self.attest(KeyRole::Journal, &journal_key)?;
 
         let tbs = root_tbs(&decision, &root_key.public_key)?;
         let der =
             self.own_certificate(Purpose::RootCertificate, CertificateKind::Root, tbs, None, &root_key)?;
         let root = Issuer::from_der(&der)?;
         self.home.write_certificate("root.pem", &der)?;
+        self.token.store_certificate(&root_key, &der)?;
 
         let serial = decision.journal_serial.clone();
         let tbs = journal_tbs(&root, serial, root.not_before, &journal_key.public_key)?;
@@ -134,6 +140,7 @@ impl Session<'_> {
             &root_key,
         )?;
         self.home.write_certificate("journal-cert.pem", &der)?;
+        self.token.store_certificate(&journal_key, &der)?;
         let head = self.close(&journal_key)?;
         Ok((root, head))
     }
@@ -145,7 +152,8 @@ impl Session<'_> {
         }
         let permit = match self.home.journal.ledger().key(role) {
             None => {
-                let id = self.new_id()?;
+                self.token.check_free(role)?;
+                let id = self.token.key_id(role).map_or_else(|| self.new_id(), Ok)?;
                 self.home.journal.intend_key(self.now(), role, algorithm, label, &id)?
             }
             Some(_) => self

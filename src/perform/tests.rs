@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::*;
 use crate::audit::State;
 use crate::cluster::{PrivateKey, make_key, make_request};
+use crate::finding::Finding;
 use crate::home::{NewHome, examine};
 use crate::intake::{self, Arrival, Request};
 use crate::journal::{JOURNAL_FILE, KeyPermit};
@@ -18,7 +19,7 @@ use crate::lint::fixtures::{NOW, key, time};
 use crate::media::{Output, check_output};
 use crate::plan::Frame;
 use crate::policy::decide_all;
-use crate::token::{ObjectInfo, Signer, TokenInfo};
+use crate::token::{KeyDescription, ObjectInfo, Signer, TokenInfo, Wanted};
 use crate::x509::{KeyAlgorithm, Name, Seconds, Serial};
 
 /// P-256 keys in memory.
@@ -98,6 +99,15 @@ impl Token for Soft {
     }
     fn load_data(&mut self, label: &str) -> Result<Vec<Vec<u8>>> {
         Ok(self.data.get(label).cloned().into_iter().collect())
+    }
+    fn describe_keys(&mut self, _: &Wanted<'_>) -> Result<Vec<KeyDescription>> {
+        Ok(vec![])
+    }
+    fn judge(&mut self) -> Result<Vec<Finding>> {
+        Ok(vec![])
+    }
+    fn judge_key(&mut self, _: &KeyDescription, _: Option<&PublicKey>) -> Result<Vec<Finding>> {
+        Ok(vec![])
     }
 }
 

@@ -1,8 +1,10 @@
 //! The configuration of a CA home, `anchorite.toml`.
 
+use der::{DecodePem as _, Encode as _};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use toml::Value;
+use x509_cert::Certificate;
 
 use super::document::{Ids, read};
 use super::values::worded;
@@ -52,6 +54,15 @@ pub struct TokenConfig {
     /// own; without it as many as the host has cores.
     #[serde(default, deserialize_with = "sessions")]
     pub sessions: Option<u8>,
+    /// Whether the home's keys must be attested by their token's maker when they are made.
+    #[serde(default)]
+    pub require_attestation: bool,
+    /// Whether a published flaw of the token's firmware, which touches a key, refuses it.
+    #[serde(default)]
+    pub require_unaffected_firmware: bool,
+    /// Who may vouch for tokens beside Yubico: DER of roots or of issuers beneath them.
+    #[serde(default, deserialize_with = "certificates")]
+    pub attestation_roots: Vec<Vec<u8>>,
 }
 
 /// `[ceremony]`
@@ -156,6 +167,13 @@ fn parts<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<u8, D::Error> {
     }
 }
 
+/// One certificate in PEM each, so that what is trusted is pinned with the document.
+fn certificates<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<Vec<Vec<u8>>, D::Error> {
+    let der = |pem: &String| Certificate::from_pem(pem).and_then(|certificate| certificate.to_der());
+    let texts = Vec::<String>::deserialize(d)?;
+    texts.iter().map(|pem| der(pem).map_err(|_| D::Error::custom("want certificates, each in PEM"))).collect()
+}
+
 fn sessions<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<Option<u8>, D::Error> {
     match u8::deserialize(d)? {
         n @ 1..=64 => Ok(Some(n)),
@@ -202,6 +220,8 @@ mod tests {
             "[token]\nuri = \"pkcs11:token=x\"\npin-env = \"1234\"",
             "[token]\nuri = \"pkcs11:token=x\"\npin-parts = 0",
             "[token]\nuri = \"pkcs11:token=x\"\nsessions = 0",
+            "[token]\nuri = \"piv:\"\nattestation-roots = [\"root.pem\"]",
+            "[token]\nuri = \"piv:\"\nrequire-attestation = \"yes\"",
             "[token]\nuri = \"pkcs11:token=x\"\n[limits]\nfile-size = \"1MB\"",
             "[token]\nuri = \"pkcs11:token=x\"\n[ceremony]\nunattended = \"yes\"",
         ] {

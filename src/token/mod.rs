@@ -1,20 +1,24 @@
 //! What keeps the keys. One trait; every token passes the same suite.
 
+mod message;
 pub mod pin;
+pub mod piv;
 pub mod pkcs11;
 pub mod rules;
 pub mod uri;
 
 use secrecy::SecretString;
 
+use self::uri::TokenUri;
 use crate::error::Result;
-use crate::journal::{KeyPermit, Permit};
+use crate::finding::Finding;
+use crate::journal::{KeyPermit, KeyRole, Permit};
 use crate::x509::{KeyAlgorithm, PublicKey};
 
 /// What a token says of itself, fit for a terminal.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct TokenInfo {
-    /// Its URI: `pkcs11:token=…;serial=…` (RFC 7512).
+    /// Its URI: `pkcs11:token=…;serial=…` (RFC 7512), or `piv:?serial=…`.
     pub uri: String,
     /// CK_TOKEN_INFO label
     pub label: String,
@@ -26,7 +30,7 @@ pub struct TokenInfo {
     pub serial: String,
     /// firmwareVersion, e.g. `2.6`
     pub firmware: String,
-    /// What it says of the PIN: `low`, `final try`, `locked`, or empty.
+    /// What it says of the PIN: `low`, `final try`, `locked`, `2 of 3 tries left`, or empty.
     pub pin_state: String,
 }
 
@@ -141,6 +145,28 @@ pub struct Key {
     pub always_authenticate: bool,
 }
 
+/// Which keys to describe.
+#[derive(Debug, Clone, Copy)]
+pub enum Wanted<'a> {
+    /// Those that a URI means.
+    Uri(&'a TokenUri),
+    /// That with this CKA_ID.
+    Id(&'a [u8]),
+}
+
+/// What a token says of a key of its own, in its maker's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// The key's certificate, made when it was asked for.
+    pub certificate: Vec<u8>,
+    /// The certificate of the key that signed it, one a token.
+    pub device: Vec<u8>,
+    /// When the token says that it asks for the PIN: to be what the certificate says.
+    pub pin_policy: String,
+    /// When it says that it has to be touched: as above.
+    pub touch_policy: String,
+}
+
 /// A way to sign with a token, each signature against a permit of the journal.
 pub trait Signer: Send {
     /// Signs the permit's bytes. ECDSA signatures come back as DER (RFC 3279 §2.2.3).
@@ -176,6 +202,33 @@ pub trait Token: Signer {
     /// Reads it back. Empty where there is none; several where a crash came between
     /// writing the newer and removing the older one: the caller can tell them apart.
     fn load_data(&mut self, label: &str) -> Result<Vec<Vec<u8>>>;
+    /// Every private key that is meant, after login.
+    fn describe_keys(&mut self, wanted: &Wanted<'_>) -> Result<Vec<KeyDescription>>;
+    /// Every rule on the token.
+    fn judge(&mut self) -> Result<Vec<Finding>>;
+    /// Every rule on a key. `recorded` is the public key that a journal has for it.
+    fn judge_key(&mut self, key: &KeyDescription, recorded: Option<&PublicKey>) -> Result<Vec<Finding>>;
+    /// What it says of its PINs and itself, where it has such flags.
+    fn flags(&self) -> Option<TokenFlags> {
+        None
+    }
+    /// The CKA_ID that a new key has to get, where the token has a place for each.
+    fn key_id(&self, _role: KeyRole) -> Option<Vec<u8>> {
+        None
+    }
+    /// Whether that place is free; an error says what is there.
+    fn check_free(&mut self, _role: KeyRole) -> Result<()> {
+        Ok(())
+    }
+    /// Keeps a key's certificate beside it, replacing an older one; `false` where the
+    /// token does not.
+    fn store_certificate(&mut self, _key: &Key, _der: &[u8]) -> Result<bool> {
+        Ok(false)
+    }
+    /// What its maker's key says of this one; `None` where it says nothing.
+    fn attest(&mut self, _key: &Key) -> Result<Option<Evidence>> {
+        Ok(None)
+    }
 }
 
 impl<S: Signer + ?Sized> Signer for &mut S {

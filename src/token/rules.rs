@@ -104,7 +104,8 @@ const fn flag(
 pub fn ids() -> impl Iterator<Item = &'static str> {
     let attributes = ATTRIBUTE_RULES.iter().map(|rule| rule.id);
     let flags = FLAG_RULES.iter().map(|rule| rule.id);
-    attributes.chain(flags).chain(["token.key.mechanisms", "token.key.kind", "token.key.pair"])
+    let others = ["token.key.mechanisms", "token.key.kind", "token.key.pair"];
+    attributes.chain(flags).chain(others).chain(super::piv::rules::ids())
 }
 
 /// Every rule on a token.
@@ -176,7 +177,8 @@ fn mechanisms(attributes: &KeyAttributes) -> Finding {
     )
 }
 
-fn kind(key: &KeyDescription) -> Finding {
+/// Whether the kind of key is strong enough for a root, and known here.
+pub(super) fn kind(key: &KeyDescription) -> Finding {
     let kind = key.public_keys.first().map(PublicKey::algorithm).or(key.told);
     let outcome = match kind {
         Some(KeyAlgorithm::Rsa(bits)) if RSA_BITS.contains(&bits) => Outcome::Pass,
@@ -195,7 +197,7 @@ fn kind(key: &KeyDescription) -> Finding {
 }
 
 /// Whoever can write to a token can put another public key beside a private one.
-fn pair(key: &KeyDescription, recorded: Option<&PublicKey>) -> Finding {
+pub(super) fn pair(key: &KeyDescription, recorded: Option<&PublicKey>) -> Finding {
     let wanted = "one public key, of the private key's own kind, and the one on record";
     let shown = |key: &PublicKey| format!("{} {}", key.algorithm(), key.digest());
     let found: Vec<String> = key.public_keys.iter().map(shown).collect();

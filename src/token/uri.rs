@@ -1,4 +1,4 @@
-//! PKCS#11 URIs (RFC 7512): how a token and a key on it are named.
+//! How a token and a key on it are named: PKCS#11 URIs (RFC 7512), and those of PIV.
 //!
 //! Our own parser: the crate `pkcs11-uri` drags in an abandoned binding, and a
 //! ceremony wants an unknown or repeated attribute refused, not overlooked.
@@ -6,8 +6,39 @@
 use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 
+use super::piv::uri::PivUri;
 use crate::error::{Error, Result};
 use crate::text::shown;
+
+/// A token or a key on one, by either kind of token.
+#[expect(clippy::large_enum_variant, reason = "there are a handful of them")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenUri {
+    /// `pkcs11:…`
+    Pkcs11(Pkcs11Uri),
+    /// `piv:…`
+    Piv(PivUri),
+}
+
+impl TokenUri {
+    /// Reads a URI by its scheme.
+    pub fn parse(text: &str) -> Result<Self> {
+        let scheme = text.split(':').next().unwrap_or_default();
+        if scheme.eq_ignore_ascii_case("piv") {
+            return PivUri::parse(text).map(Self::Piv);
+        }
+        Pkcs11Uri::parse(text).map(Self::Pkcs11)
+    }
+}
+
+impl fmt::Display for TokenUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pkcs11(uri) => uri.fmt(f),
+            Self::Piv(uri) => uri.fmt(f),
+        }
+    }
+}
 
 /// The `type` attribute: the class of the object that is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,12 +99,8 @@ impl Pkcs11Uri {
     /// encoded is an error, and so is a PIN or the way to one.
     pub fn parse(text: &str) -> Result<Self> {
         let (scheme, rest) = text.split_once(':').unwrap_or((text, ""));
-        if scheme.eq_ignore_ascii_case("piv") {
-            return Err(Error::usage("token.piv", "a `piv:` key is not supported yet by this build")
-                .next("name the token by a PKCS#11 URI; a YubiKey has one through OpenSC or ykcs11"));
-        }
         if !scheme.eq_ignore_ascii_case("pkcs11") || scheme.len() == text.len() {
-            return Err(bad("it does not begin with `pkcs11:`"));
+            return Err(bad("it does not begin with `pkcs11:` (or `piv:`)"));
         }
         let (path, query) = match rest.split_once('?') {
             Some((path, query)) => (path, Some(query)),
@@ -108,7 +135,7 @@ impl Pkcs11Uri {
             }
             "id" => set(&mut self.id, name, decoded(name, value)?),
             // people write the PIN on this side too; its value must not be shown
-            "pin-value" | "pin-source" => Err(pin_in_uri(name)),
+            "pin-value" | "pin-source" => Err(pin_in_uri("PKCS#11", name)),
             _ => Err(unknown(name, "token, serial, manufacturer, model, slot-id, object, type, id")),
         }
     }
@@ -116,7 +143,7 @@ impl Pkcs11Uri {
     fn query_attribute(&mut self, attribute: &str) -> Result<()> {
         let (name, value) = split(attribute)?;
         match name {
-            "pin-value" | "pin-source" => return Err(pin_in_uri(name)),
+            "pin-value" | "pin-source" => return Err(pin_in_uri("PKCS#11", name)),
             "module-path" => set(&mut self.module_path, name, string(name, value)?.into())?,
             "module-name" => set(&mut self.module_name, name, string(name, value)?)?,
             _ => return Err(unknown(name, "module-path, module-name")),
@@ -227,11 +254,12 @@ fn unknown(name: &str, known: &str) -> Error {
     bad(format!("`{}` is not an attribute known here; known are {known}", shown(name)))
 }
 
-fn pin_in_uri(name: &str) -> Error {
+/// A PIN, or the way to one, where it has no place. Its value is not shown.
+pub(in crate::token) fn pin_in_uri(scheme: &str, name: &str) -> Error {
     Error::usage(
         "token.pin-in-uri",
         format!(
-            "PKCS#11 URI: `{name}` is refused; a PIN never stands on a command line or in a configuration"
+            "{scheme} URI: `{name}` is refused; a PIN never stands on a command line or in a configuration"
         ),
     )
     .next("leave it out and type the PIN when asked, or use --pin-file, --pin-fd or an environment variable")
@@ -325,7 +353,14 @@ mod tests {
             assert_eq!(error.id, "token.uri", "{text}");
             assert!(error.message.contains(why), "{text}: {error}");
         }
-        assert_eq!(refused("piv:9c?serial=1").id, "token.piv");
-        assert_eq!(refused("piv:9c?serial=1").kind, crate::Kind::Usage);
+    }
+
+    #[test]
+    fn a_token_is_named_by_either_scheme() {
+        for text in ["pkcs11:token=a", "piv:9c?serial=1"] {
+            assert_eq!(TokenUri::parse(text).unwrap().to_string(), text);
+        }
+        assert!(matches!(TokenUri::parse("PIV:"), Ok(TokenUri::Piv(_))));
+        assert_eq!(TokenUri::parse("yubikey:9c").unwrap_err().id, "token.uri");
     }
 }

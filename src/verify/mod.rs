@@ -3,6 +3,7 @@
 //! and signed, so that one bug is not a bug in both.
 
 mod adoption;
+pub mod attestation;
 pub mod certificate;
 pub mod cms;
 pub mod describe;
@@ -15,6 +16,7 @@ pub mod signature;
 mod tests;
 
 pub use self::adoption::{ADOPTION_RULES, AdoptionRule, check_adopted, judge_adopted};
+pub use self::attestation::{Attested, Version, Vouchers, verify_attestation};
 pub use self::certificate::{Certificate, Verified, verify};
 pub use self::cms::{check_journal_certificate, signed_digest, verify_detached};
 pub use self::describe::{DescribedExtension, Description, describe_certificate, describe_tbs};

@@ -7,8 +7,8 @@ use super::single::SinglePart;
 use super::{Pkcs11, at_token, attributes, public_key};
 use crate::error::{Error, Result};
 use crate::text::{hex, shown_bytes};
-use crate::token::uri::Pkcs11Uri;
-use crate::token::{Key, KeyDescription};
+use crate::token::uri::TokenUri;
+use crate::token::{Key, KeyDescription, Wanted};
 use crate::x509::PublicKey;
 
 impl Pkcs11 {
@@ -31,11 +31,16 @@ impl Pkcs11 {
         }
     }
 
-    /// Every private key that the URI means, by label and CKA_ID, after login.
-    pub fn describe_keys(&self, uri: &Pkcs11Uri) -> Result<Vec<KeyDescription>> {
+    pub(super) fn described_keys(&self, wanted: &Wanted<'_>) -> Result<Vec<KeyDescription>> {
         let mut template = vec![Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Token(true)];
-        template.extend(uri.object.as_ref().map(|label| Attribute::Label(label.as_bytes().to_vec())));
-        template.extend(uri.id.clone().map(Attribute::Id));
+        match wanted {
+            Wanted::Uri(TokenUri::Pkcs11(uri)) => {
+                template.extend(uri.object.as_ref().map(|label| Attribute::Label(label.as_bytes().to_vec())));
+                template.extend(uri.id.clone().map(Attribute::Id));
+            }
+            Wanted::Uri(TokenUri::Piv(_)) => return Ok(Vec::new()),
+            Wanted::Id(id) => template.push(Attribute::Id(id.to_vec())),
+        }
         let found = self.session.find_objects(&template).map_err(explained)?;
         found.into_iter().map(|handle| self.describe_key(handle)).collect()
     }

@@ -30,9 +30,11 @@ use secrecy::SecretString;
 use self::errors::explained;
 use self::module::Module;
 use self::single::SinglePart;
+use super::rules::{judge_key, judge_token};
 use super::uri::Pkcs11Uri;
-use super::{Key, ObjectInfo, Signer, Token, TokenFlags, TokenInfo};
+use super::{Key, KeyDescription, ObjectInfo, Signer, Token, TokenFlags, TokenInfo, Wanted};
 use crate::error::{Error, Result};
+use crate::finding::Finding;
 use crate::journal::{KeyPermit, Permit};
 use crate::x509::{Digest, KeyAlgorithm, PublicKey};
 
@@ -84,11 +86,6 @@ impl Pkcs11 {
             pin: None,
             module,
         })
-    }
-
-    /// What the token said of its PINs when it was opened: a login resets its counters.
-    pub fn flags(&self) -> TokenFlags {
-        slots::flags(&self.raw)
     }
 
     /// A session that may write. Login holds for all sessions with a token, and
@@ -163,6 +160,23 @@ impl Token for Pkcs11 {
 
     fn load_data(&mut self, label: &str) -> Result<Vec<Vec<u8>>> {
         self.all_data(label)
+    }
+
+    fn describe_keys(&mut self, wanted: &Wanted<'_>) -> Result<Vec<KeyDescription>> {
+        self.described_keys(wanted)
+    }
+
+    fn judge(&mut self) -> Result<Vec<Finding>> {
+        Ok(judge_token(&slots::flags(&self.raw)))
+    }
+
+    fn judge_key(&mut self, key: &KeyDescription, recorded: Option<&PublicKey>) -> Result<Vec<Finding>> {
+        Ok(judge_key(key, recorded))
+    }
+
+    /// As they were when it was opened: a login resets its counters.
+    fn flags(&self) -> Option<TokenFlags> {
+        Some(slots::flags(&self.raw))
     }
 }
 

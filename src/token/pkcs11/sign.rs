@@ -9,7 +9,6 @@ use cryptoki::session::Session;
 use der::asn1::Uint;
 use der::{Encode as _, Sequence};
 use secrecy::SecretString;
-use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
 use super::errors::explained;
 use super::keys::handle_of;
@@ -18,8 +17,9 @@ use super::single::SinglePart;
 use super::{Pkcs11, at_token};
 use crate::error::{Error, Result};
 use crate::journal::Permit;
+use crate::token::message::{check_match, digest, digest_info, of_length};
 use crate::token::{Key, Signer, TokenInfo};
-use crate::x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
+use crate::x509::{KeyAlgorithm, PublicKey};
 
 /// Ecdsa-Sig-Value (RFC 3279 §2.2.3).
 #[derive(Sequence)]
@@ -121,45 +121,6 @@ impl Found<'_> {
     }
 }
 
-/// A permit for one kind of key must never be spent with another.
-fn check_match(key: KeyAlgorithm, algorithm: SignatureAlgorithm) -> Result<()> {
-    use SignatureAlgorithm as S;
-    let fits = match key {
-        KeyAlgorithm::Rsa(_) => matches!(algorithm, S::RsaSha256 | S::RsaSha384 | S::RsaSha512),
-        KeyAlgorithm::P256 | KeyAlgorithm::P384 | KeyAlgorithm::P521 => {
-            matches!(algorithm, S::EcdsaSha256 | S::EcdsaSha384 | S::EcdsaSha512)
-        }
-        KeyAlgorithm::Ed25519 => algorithm == S::Ed25519,
-    };
-    if fits {
-        return Ok(());
-    }
-    let message = format!("the permit is for {}, the key is {key}", algorithm.describe());
-    Err(Error::integrity("token.permit-mismatch", message)
-        .next("stop: journal and token do not belong together; nothing was signed"))
-}
-
-fn digest(algorithm: SignatureAlgorithm, message: &[u8]) -> Vec<u8> {
-    match algorithm {
-        SignatureAlgorithm::EcdsaSha384 | SignatureAlgorithm::RsaSha384 => Sha384::digest(message).to_vec(),
-        SignatureAlgorithm::EcdsaSha512 | SignatureAlgorithm::RsaSha512 => Sha512::digest(message).to_vec(),
-        _ => Sha256::digest(message).to_vec(),
-    }
-}
-
-/// The digest in its DigestInfo (RFC 8017 §9.2, note 1): the prefixes differ only
-/// in two lengths and in the last arc of the hash's object identifier.
-fn digest_info(algorithm: SignatureAlgorithm, message: &[u8]) -> Vec<u8> {
-    let digest = digest(algorithm, message);
-    let (total, arc, length) = match algorithm {
-        SignatureAlgorithm::RsaSha384 => (0x41, 2, 0x30),
-        SignatureAlgorithm::RsaSha512 => (0x51, 3, 0x40),
-        _ => (0x31, 1, 0x20),
-    };
-    let sha2 = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, arc];
-    [&[0x30, total, 0x30, 0x0d, 0x06, 0x09][..], &sha2, &[0x05, 0x00, 0x04, length], &digest].concat()
-}
-
 /// PKCS#11 gives r and s side by side, each as long as the curve's order.
 fn ecdsa_der(raw: &[u8], length: usize) -> Result<Vec<u8>> {
     let malformed =
@@ -173,14 +134,6 @@ fn ecdsa_der(raw: &[u8], length: usize) -> Result<Vec<u8>> {
     }
     let integer = |half| Uint::new(half).map_err(|e| malformed(e.to_string()));
     EcdsaSigValue { r: integer(r)?, s: integer(s)? }.to_der().map_err(|e| malformed(e.to_string()))
-}
-
-fn of_length(signature: Vec<u8>, length: usize) -> Result<Vec<u8>> {
-    if signature.len() == length {
-        return Ok(signature);
-    }
-    let message = format!("the token's signature is malformed: {} bytes, wanted {length}", signature.len());
-    Err(Error::token("token.signature", message))
 }
 
 #[cfg(test)]
@@ -205,37 +158,5 @@ mod tests {
         let mut half = [0; 64];
         half[0] = 1;
         assert!(ecdsa_der(&half, 32).is_err());
-        assert!(of_length(vec![1; 63], 64).is_err());
-        assert!(of_length(vec![1; 64], 64).is_ok());
-    }
-
-    #[test]
-    fn a_permit_fits_its_own_kind_of_key_only() {
-        use SignatureAlgorithm as S;
-        for (key, fitting) in [
-            (KeyAlgorithm::P256, S::EcdsaSha256),
-            (KeyAlgorithm::P384, S::EcdsaSha384),
-            (KeyAlgorithm::Rsa(3072), S::RsaSha256),
-            (KeyAlgorithm::Ed25519, S::Ed25519),
-        ] {
-            for algorithm in [S::EcdsaSha256, S::EcdsaSha384, S::RsaSha256, S::Ed25519] {
-                let same_family = algorithm == fitting
-                    || matches!(
-                        (algorithm, fitting),
-                        (S::EcdsaSha256 | S::EcdsaSha384, S::EcdsaSha256 | S::EcdsaSha384)
-                    );
-                assert_eq!(check_match(key, algorithm).is_ok(), same_family, "{key} {algorithm:?}");
-            }
-        }
-        let error = check_match(KeyAlgorithm::P256, S::RsaSha256).unwrap_err();
-        assert_eq!((error.id, error.kind), ("token.permit-mismatch", crate::Kind::Integrity));
-    }
-
-    #[test]
-    fn digest_info_has_the_published_prefix() {
-        let info = digest_info(SignatureAlgorithm::RsaSha384, b"");
-        assert_eq!(crate::text::hex(&info[..19]), "3041300d060960864801650304020205000430");
-        assert_eq!(info.len(), 19 + 48);
-        assert_eq!(info[1] as usize, info.len() - 2);
     }
 }

@@ -27,7 +27,6 @@ const NEVER: &[(&str, &str)] = &[
     ("process.harden", "setrlimit and prctl fail on no such kernel"),
     ("token.module-path", "a working folder that is gone, or a path that is not UTF-8"),
     ("terminal.echo", TERMINAL), ("terminal.too-long", TERMINAL),
-    ("token.answer", "what a module can answer only by breaking the memory that it was lent"),
 ];
 
 const ENCODER: &str = "DER and JSON encoders fail on no value that can be built here";

@@ -4,7 +4,8 @@ use anchorite::audit::{Expectation, State, audit};
 use anchorite::journal::{Bytes, Event, KeyRole, Purpose};
 use anchorite::release::certificate::facts;
 use anchorite::verify::{
-    Description, check_journal_certificate, describe_certificate, describe_tbs, validate_path,
+    Description, Vouchers, check_journal_certificate, describe_certificate, describe_tbs, validate_path,
+    verify_attestation,
 };
 use anchorite::x509::certificate::Facts;
 use anchorite::x509::{Digest, Issuer, SignatureAlgorithm};
@@ -32,6 +33,10 @@ pub fn certificate(data: &[u8]) {
     assert!(
         good(check_journal_certificate(data, &root().der)).is_none() || data == world::journal_certificate()
     );
+    // No certificate of this root's is an attestation, and no other counts as one.
+    let vouchers = Vouchers::with(&[root().der.clone()]).unwrap();
+    assert!(good(verify_attestation(data, &root().der, &vouchers, now())).is_none());
+    assert!(good(verify_attestation(world::journal_certificate(), data, &vouchers, now())).is_none());
     if let Some(issuer) = good(Issuer::from_der(data)) {
         fit(&issuer.subject.to_string());
         let _ = good(validate_path(&[], data, now()));

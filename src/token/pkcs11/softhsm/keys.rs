@@ -129,7 +129,6 @@ pub(super) fn what_does_not_fit_the_permit_is_not_done() {
 }
 
 fn protection(token: &Pkcs11, id: &[u8]) -> KeyAttributes {
-    let uri = Pkcs11Uri { id: Some(id.to_vec()), ..Pkcs11Uri::default() };
-    let [key] = &token.describe_keys(&uri).unwrap()[..] else { panic!("one key was made") };
+    let [key] = &token.described_keys(&Wanted::Id(id)).unwrap()[..] else { panic!("one key was made") };
     key.attributes.clone()
 }

@@ -6,6 +6,7 @@ use cryptoki::object::{CertificateType, KeyType, ObjectClass};
 use super::*;
 use crate::finding::Outcome;
 use crate::token::rules;
+use crate::token::uri::TokenUri;
 use crate::verify::verify_signature;
 use crate::x509::SignatureAlgorithm;
 
@@ -117,8 +118,7 @@ pub(super) fn a_key_that_is_not_fit_is_told_as_it_is() {
     let mut token = logged_in("twins");
     let open_key = [Attribute::Extractable(true), Attribute::Sensitive(false), Attribute::Derive(true)];
     key_pair(&mut token, &P256, b"open", b"open", &open_key);
-    let open = Pkcs11Uri { id: Some(b"open".to_vec()), ..Pkcs11Uri::default() };
-    let key = token.describe_keys(&open).unwrap()[0].attributes.clone();
+    let key = token.described_keys(&Wanted::Id(b"open")).unwrap()[0].attributes.clone();
     assert_eq!((key.extractable, key.sensitive, key.derive), (Some(true), Some(false), Some(true)));
     assert_eq!((key.never_extractable, key.always_sensitive), (Some(false), Some(false)));
 
@@ -152,7 +152,7 @@ pub(super) fn a_key_is_judged_by_what_its_token_says() {
     token.generate(fit).unwrap();
     let judged = |token: &Pkcs11, label: &str| {
         let uri = Pkcs11Uri { object: Some(label.into()), ..Pkcs11Uri::default() };
-        let found = token.describe_keys(&uri).unwrap();
+        let found = token.described_keys(&Wanted::Uri(&TokenUri::Pkcs11(uri))).unwrap();
         let [key] = found.as_slice() else { panic!("{label}: {found:?}") };
         let all = rules::judge_key(key, None);
         all.iter().filter(|f| f.outcome != Outcome::Pass).map(|f| f.rule).collect::<Vec<_>>()
@@ -230,7 +230,7 @@ pub(super) fn a_key_is_judged_by_what_its_token_says() {
 /// A wrong PIN leaves its mark until the next login; it is read before that.
 pub(super) fn a_token_is_judged_by_its_flags() {
     let amiss = |token: &Pkcs11| {
-        let all = rules::judge_token(&token.flags());
+        let all = rules::judge_token(&token.flags().unwrap());
         all.iter().filter(|f| f.outcome != Outcome::Pass).map(|f| f.rule).collect::<Vec<_>>()
     };
     assert_eq!(amiss(&open("pkcs11:token=judged").unwrap()), [""; 0]);

@@ -1,0 +1,68 @@
+//! The command line of `token`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::Pin;
+
+/// The hardware
+#[derive(Debug, Args)]
+#[command(after_help = "example:\n  anchorite token list --home /srv/ca")]
+pub struct Token {
+    #[command(subcommand)]
+    pub verb: TokenVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TokenVerb {
+    /// Show the tokens that are there and the objects on them
+    #[command(
+        after_help = "example:\n  anchorite token list --home /srv/ca\n  anchorite token list --module /usr/lib/softhsm/libsofthsm2.so"
+    )]
+    List {
+        /// A PKCS#11 module instead of the home's
+        #[arg(long, value_name = "PATH", conflicts_with = "piv")]
+        module: Option<PathBuf>,
+        /// The YubiKeys that are plugged in, and what is in their slots
+        #[arg(long, conflicts_with = "login")]
+        piv: bool,
+        /// Log in, to see private objects as well
+        #[arg(long)]
+        login: bool,
+        #[command(flatten)]
+        pin: Pin,
+    },
+    /// Judge the home's keys and their token, or any keys, by what the token says of them
+    #[command(
+        after_help = "example:\n  anchorite token check --home /srv/ca\n  anchorite token check 'pkcs11:token=ceremony;object=anchorite%20root' \\\n      --module /usr/lib/softhsm/libsofthsm2.so --strict"
+    )]
+    Check(TokenCheck),
+    Attest(TokenAttest),
+}
+
+/// Fetch what a YubiKey says of its keys, and verify it to Yubico or whom the home trusts
+#[derive(Debug, Args)]
+#[command(
+    after_help = "example:\n  anchorite token attest --home /srv/ca\n  anchorite token attest --home /srv/ca 'piv:9c?serial=12345678'"
+)]
+pub struct TokenAttest {
+    /// The slot to ask about instead of the home's two
+    #[arg(value_name = "URI")]
+    pub uri: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct TokenCheck {
+    /// Keys to judge instead of the home's: a token's, or those with this object or id
+    #[arg(value_name = "URI")]
+    pub uri: Option<String>,
+    /// A PKCS#11 module instead of the home's
+    #[arg(long, value_name = "PATH", requires = "uri")]
+    pub module: Option<PathBuf>,
+    /// Refuse what is otherwise only warned of
+    #[arg(long)]
+    pub strict: bool,
+    #[command(flatten)]
+    pub pin: Pin,
+}

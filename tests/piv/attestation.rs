@@ -1,0 +1,155 @@
+//! What the YubiKey says of its keys: verified, on record, demanded.
+
+use super::desk::{Desk, SERIAL};
+use crate::appliance::{Appliance, Ran};
+
+const UNTOUCHED: [&str; 2] = ["--touch-policy", "never"];
+
+#[track_caller]
+fn nothing_signed(desk: &Desk) {
+    assert_eq!(desk.card.made("SIGN"), 0, "{}", desk.card.calls());
+}
+
+#[test]
+fn it_is_verified_and_goes_on_record() {
+    for firmware in ["5.7.4", "5.4.3"] {
+        let desk = Desk::new(firmware);
+        desk.trust_card();
+        let made = desk.create_root("p384", &UNTOUCHED).code(0).json();
+        let facts = &made["attested"][0]["facts"];
+        assert_eq!(
+            (facts["serial"].as_u64(), facts["firmware"].as_str()),
+            (Some(SERIAL.into()), Some(firmware))
+        );
+        assert_eq!(
+            (facts["pin_policy"].as_str(), facts["touch_policy"].as_str()),
+            (Some("always"), Some("never"))
+        );
+        let events = desk.events("key-attested");
+        assert_eq!((events.len(), &events[0]["facts"]), (2, facts), "the root's and the journal's");
+        assert_eq!(
+            (events[1]["role"].as_str(), events[1]["facts"]["pin_policy"].as_str()),
+            (Some("journal"), Some("once"))
+        );
+        desk.appliance.audit(&[]).code(0);
+        let shown = desk.run(&["token", "attest"]).code(0).stdout;
+        for wanted in ["attested slot 9c", "attested slot 82", "USB-C keychain", "touch policy   never"] {
+            assert!(shown.contains(wanted), "{wanted}: {shown}");
+        }
+        let told = desk.run(&["token", "attest", "piv:82", "--json"]).code(0).json();
+        assert_eq!(told["attested"][0]["slot"], "82", "{told}");
+        let checked = desk.verb(&["token", "check", "--json"], &[]).code(0).json();
+        let keys = checked["judged"].as_array().unwrap();
+        let attested = keys.iter().flat_map(|key| key["findings"].as_array().unwrap());
+        let attested = attested.filter(|f| f["rule"] == "token.piv.attested" && f["outcome"] == "pass");
+        assert_eq!(attested.count(), 2, "{checked}");
+    }
+}
+
+#[test]
+fn without_trust_it_is_warned_of_and_on_record_as_it_is() {
+    let desk = Desk::new("5.7.4");
+    let made = desk.create_root("p256", &UNTOUCHED).code(0).json();
+    let problem = made["attested"][0]["problem"].as_str().unwrap();
+    assert!(problem.contains("[attest.chain]"), "{problem}");
+    assert!(desk.events("key-attested")[0].get("facts").is_none());
+    desk.run(&["token", "attest"]).fails(4, "attest.chain");
+    let checked = desk.verb(&["token", "check"], &[]).code(0).stdout;
+    assert!(checked.contains("warn    token.piv.attested"), "{checked}");
+}
+
+#[test]
+fn where_it_is_demanded_nothing_is_signed_without() {
+    let desk = Desk::new("5.7.4");
+    desk.configure("require-attestation = true");
+    desk.create_root("p256", &UNTOUCHED).fails(4, "attest.chain");
+    nothing_signed(&desk);
+    // The same command goes on once the issuer is trusted.
+    desk.trust_card();
+    desk.create_root("p256", &UNTOUCHED).code(0);
+    assert_eq!(desk.card.made("GENERATE"), 2);
+}
+
+#[test]
+fn no_pkcs11_token_attests() {
+    let appliance = Appliance::with_home();
+    let path = appliance.path("home/anchorite.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replacen("[token]\n", "[token]\nrequire-attestation = true\n", 1)).unwrap();
+    appliance.run(&["policy", "pin", "--yes"]).code(0);
+    appliance.create_root("p256", &[]).fails(1, "attest.none");
+    appliance.run(&["token", "attest", "pkcs11:token=ceremony"]).fails(1, "attest.none");
+    assert!(!appliance.journal().contains("key-intent"), "no key was asked for");
+}
+
+#[test]
+fn a_firmware_with_flaws_is_refused_before_a_key_is_made() {
+    let desk = Desk::new("5.6.9");
+    desk.configure("require-unaffected-firmware = true");
+    let refused = desk.create_root("p256", &UNTOUCHED).fails(1, "attest.firmware");
+    assert!(refused.stderr.contains("YSA-2024-03"), "{}", refused.stderr);
+    assert_eq!(desk.card.made("GENERATE"), 0);
+    let newer = Desk::new("5.7.0");
+    newer.configure("require-unaffected-firmware = true");
+    newer.create_root("p256", &UNTOUCHED).code(0);
+}
+
+#[test]
+fn a_key_that_was_brought_in_is_not_attested() {
+    let desk = Desk::new("5.4.3");
+    let key = desk.appliance.path("key.pem");
+    let key = key.to_str().unwrap();
+    crate::support::run(
+        desk.appliance.dir.path(),
+        "openssl",
+        &["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key],
+    );
+    desk.tool(&["-a", "import-key", "-s", "9a", "-i", key]).code(0);
+    desk.run(&["token", "attest", "piv:9a"]).fails(1, "attest.none");
+    desk.run(&["token", "attest", "piv:9d"]).fails(3, "token.no-such-key");
+    let checked = desk.verb(&["token", "check", "piv:9a"], &[]).code(0).stdout;
+    assert!(checked.contains("warn    token.piv.generated"), "{checked}");
+    desk.verb(&["token", "check", "piv:9a", "--strict"], &[]).code(1);
+}
+
+fn ordered(orders: &str, demanded: bool) -> (Desk, Ran) {
+    let desk = Desk::new("5.7.4");
+    let demand = if demanded { "require-attestation = true\n" } else { "" };
+    desk.configure(&format!("{demand}{}", desk.roots()));
+    desk.card.order(orders);
+    let ran = desk.create_root("p256", &UNTOUCHED);
+    (desk, ran)
+}
+
+#[test]
+fn a_forged_attestation_is_found() {
+    let (desk, ran) = ordered("ATTEST * other-root\nGET * other-root\n", true);
+    ran.fails(4, "attest.signature");
+    nothing_signed(&desk);
+    let (desk, ran) = ordered("ATTEST * other-root\nGET * other-root\n", false);
+    ran.code(0);
+    assert!(desk.events("key-attested")[0]["problem"].as_str().unwrap().contains("[attest.signature]"));
+}
+
+#[test]
+fn one_that_contradicts_itself_is_never_accepted() {
+    for order in ["other-key", "other-serial 1", "other-version 5 7 9", "other-policies 1 1"] {
+        let (desk, ran) = ordered(&format!("ATTEST 1 {order}\n"), false);
+        ran.fails(4, "attest.mismatch");
+        nothing_signed(&desk);
+    }
+}
+
+#[test]
+fn a_damaged_one_is_told() {
+    for (order, id) in [("cut 3", "attest.form"), ("flip", "attest.signature")] {
+        let (desk, ran) = ordered(&format!("ATTEST 1 {order}\n"), true);
+        ran.fails(4, id);
+        nothing_signed(&desk);
+    }
+    for (order, id) in [("empty", "token.answer"), ("fail 0x6a80", "token.attestation")] {
+        let (desk, ran) = ordered(&format!("ATTEST 1 {order}\n"), false);
+        ran.fails(3, id);
+        nothing_signed(&desk);
+    }
+}
