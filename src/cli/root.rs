@@ -4,6 +4,7 @@ use anchorite::home::Home;
 use anchorite::journal::{Head, KeyAttested, KeyRole, RootDecision};
 use anchorite::perform::{RootSpec, check_demands, journal_label, preview};
 use anchorite::plan::review;
+use anchorite::policy::TokenConfig;
 use anchorite::token::Token;
 use anchorite::verify::describe::describe_tbs;
 use anchorite::x509::{Issuer, KeyAlgorithm, Name, Serial, Status};
@@ -44,7 +45,7 @@ fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
         check_demands(&home.config.token, token.info(), key)?;
     }
     let (decision, resumed) = decide(&home, &spec, token.as_mut())?;
-    let review = render(&decision, resumed, token.as_ref())?;
+    let review = render(&decision, resumed, token.as_ref())? + &given_up(&home.config.token);
     let consent = unlock::consent(globals, &args.pin, &home, "root create", &review, "Make this root?")?;
     unlock::login(&home, token.as_mut(), &args.pin)?;
     if !resumed {
@@ -55,6 +56,11 @@ fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
         Ok((root, head, session.attested().to_vec()))
     })?;
     report(globals, &home, "made root", &root, head, &attested)
+}
+
+/// What the configuration does not demand of the keys.
+fn given_up(config: &TokenConfig) -> String {
+    config.accept.iter().map(|rule| format!("   ACCEPTED keys that do not fulfil {rule}, by anchorite.toml\n")).collect()
 }
 
 /// One home, one root.
