@@ -27,9 +27,10 @@ impl Pkcs11 {
         self.check_free(permit)?;
         let (mechanism, mut public) = kind(permit.algorithm())?;
         public.extend(public_template(permit));
+        let private = private_template(permit, &self.accept);
         let (public, private) = self
             .writable()?
-            .generate_key_pair(&mechanism, &public, &private_template(permit))
+            .generate_key_pair(&mechanism, &public, &private)
             .map_err(explained)?;
         self.read_back(permit, public, private)
     }
@@ -160,8 +161,10 @@ fn public_template(permit: &KeyPermit) -> [Attribute; 5] {
     ]
 }
 
-fn private_template(permit: &KeyPermit) -> [Attribute; 11] {
-    [
+/// A use that the home's configuration accepts is not forbidden: some tokens do not let
+/// it be. Sensitive and not extractable is asked for in any case.
+fn private_template(permit: &KeyPermit, accept: &[String]) -> Vec<Attribute> {
+    let mut template = vec![
         Attribute::Token(true),
         Attribute::Private(true),
         Attribute::Id(permit.id().to_vec()),
@@ -169,11 +172,16 @@ fn private_template(permit: &KeyPermit) -> [Attribute; 11] {
         Attribute::Sensitive(true),
         Attribute::Extractable(false),
         Attribute::Sign(true),
-        Attribute::SignRecover(false),
-        Attribute::Decrypt(false),
-        Attribute::Unwrap(false),
-        Attribute::Derive(false),
-    ]
+    ];
+    let uses = [
+        ("token.key.sign-recover", Attribute::SignRecover(false)),
+        ("token.key.decrypt", Attribute::Decrypt(false)),
+        ("token.key.unwrap", Attribute::Unwrap(false)),
+        ("token.key.derive", Attribute::Derive(false)),
+    ];
+    let forbidden = uses.into_iter().filter(|(rule, _)| !accept.iter().any(|id| id == rule));
+    template.extend(forbidden.map(|(_, attribute)| attribute));
+    template
 }
 
 #[cfg(test)]
