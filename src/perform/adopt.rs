@@ -14,7 +14,7 @@ use crate::text::{hex, unhex};
 use crate::token::KeyDescription;
 use crate::token::rules::name;
 use crate::verify::judge_adopted;
-use crate::x509::{Issuer, KeyAlgorithm, Time};
+use crate::x509::{Issuer, KeyAlgorithm, PublicKey, Time};
 
 /// A key of which a copy may exist, or that needs no PIN, can still be a root's where
 /// there is no other; one that cannot sign, or is not the certificate's, cannot.
@@ -28,6 +28,8 @@ pub struct Takeover {
     pub adoption: RootAdoption,
     /// The root as an issuer.
     pub root: Issuer,
+    /// The journal's key, where it is one that is there.
+    journal_key: Option<PublicKey>,
     /// Everything that does not pass, for the review.
     pub findings: Vec<Finding>,
 }
@@ -63,7 +65,8 @@ impl Takeover {
             accepted,
             journal_key: journal.map(|key| hex(&key.id)),
         };
-        Ok(Self { adoption, root, findings })
+        let journal_key = journal.and_then(|key| key.public_keys.first().cloned());
+        Ok(Self { adoption, root, journal_key, findings })
     }
 
     /// Whether an adoption on record, which a crash interrupted, is this one.
@@ -161,7 +164,7 @@ impl Session<'_> {
     /// Takes a root over, or takes up where a crash left it.
     /// The journal's key is made with this label, or is the one that the takeover names.
     pub fn adopt_root(&mut self, takeover: Takeover, journal_label: &str) -> Result<(Issuer, Head)> {
-        let Takeover { adoption, root, .. } = takeover;
+        let Takeover { adoption, root, journal_key: public, .. } = takeover;
         let id = unhex(&adoption.id).unwrap_or_default();
         let there = adoption.journal_key.as_deref().and_then(unhex);
         let root_key = self.found_key(&id, &adoption.label, Some(&root.public_key))?;
@@ -174,7 +177,7 @@ impl Session<'_> {
         self.attest(KeyRole::Root, &root_key)?;
         let journal_key = match there {
             None => self.make_key(KeyRole::Journal, KeyAlgorithm::P256, journal_label)?,
-            Some(id) => self.take_key(KeyRole::Journal, KeyAlgorithm::P256, journal_label, &id)?,
+            Some(id) => self.take_key(KeyRole::Journal, journal_label, &id, public.as_ref())?,
         };
         self.attest(KeyRole::Journal, &journal_key)?;
         self.certify_journal(&root, &root_key, &journal_key).map_err(|e| match e.id {

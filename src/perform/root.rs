@@ -173,14 +173,15 @@ impl Session<'_> {
     pub(super) fn take_key(
         &mut self,
         role: KeyRole,
-        algorithm: KeyAlgorithm,
         label: &str,
         id: &[u8],
+        public_key: Option<&PublicKey>,
     ) -> Result<Key> {
         if self.home.journal.ledger().key(role).is_some_and(|k| k.public_key.is_some()) {
             return self.key(role);
         }
-        let key = self.found_key(id, label, None)?;
+        let key = self.found_key(id, label, public_key)?;
+        let algorithm = key.public_key.algorithm();
         let permit = match self.home.journal.resume_key(role) {
             Some(permit) => permit,
             None => self.home.journal.intend_key(self.now(), role, algorithm, label, id)?,
