@@ -2,7 +2,9 @@
 //! binary, and README's table is the same one.
 
 mod promises;
+mod pulled;
 mod readme;
+mod refused;
 mod rig;
 mod tokens;
 

@@ -59,7 +59,8 @@ pub fn run(globals: &Globals, args: &RootAdopt) -> Result<u8> {
             finding
         }));
     }
-    let takeover = Takeover::judge(&der, &key, journal.as_ref(), findings, args.accept_weak_key, process::now())?;
+    let takeover =
+        Takeover::judge(&der, &key, journal.as_ref(), findings, args.accept_weak_key, process::now())?;
     if ledger.root_adoption().is_some_and(|recorded| !takeover.agrees(recorded)) {
         return Err(Error::usage(
             "root.resume",

@@ -60,7 +60,11 @@ fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
 
 /// What the configuration does not demand of the keys.
 fn given_up(config: &TokenConfig) -> String {
-    config.accept.iter().map(|rule| format!("   ACCEPTED keys that do not fulfil {rule}, by anchorite.toml\n")).collect()
+    config
+        .accept
+        .iter()
+        .map(|rule| format!("   ACCEPTED keys that do not fulfil {rule}, by anchorite.toml\n"))
+        .collect()
 }
 
 /// One home, one root.

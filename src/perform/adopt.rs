@@ -136,8 +136,9 @@ fn check_pair(key: &KeyDescription, root: &Issuer) -> Result<()> {
 /// It seals the journal, so that it is one that was never the root's.
 fn check_journal_key(key: &KeyDescription, root: &Issuer) -> Result<()> {
     let wrong = |what: &str| {
-        Err(Error::usage("adopt.journal-key", format!("{}: {what}", name(key)))
-            .next("have a P-256 key made for the journal with the token's own tool, with a CKA_ID of its own"))
+        Err(Error::usage("adopt.journal-key", format!("{}: {what}", name(key))).next(
+            "have a P-256 key made for the journal with the token's own tool, with a CKA_ID of its own",
+        ))
     };
     match key.public_keys.as_slice() {
         _ if key.id.is_empty() => wrong("has no CKA_ID to find it by"),

@@ -191,7 +191,9 @@ fn acceptable<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<Vec<String
     let named = Vec::<String>::deserialize(d)?;
     match named.iter().find(|id| !ACCEPTABLE.contains(&id.as_str())) {
         None => Ok(named),
-        Some(other) => Err(D::Error::custom(format!("found {other:?}, want any of {}", ACCEPTABLE.join(", ")))),
+        Some(other) => {
+            Err(D::Error::custom(format!("found {other:?}, want any of {}", ACCEPTABLE.join(", "))))
+        }
     }
 }
 
@@ -244,15 +246,18 @@ mod tests {
     #[test]
     fn what_is_rendered_reads_back() {
         let uri = "pkcs11:token=a%22b";
-        let config =
-            Config::parse("anchorite.toml", &render_default(uri, Some("/opt/\"x\\.so"), Some("a='b'"), true, false))
-                .unwrap();
+        let config = Config::parse(
+            "anchorite.toml",
+            &render_default(uri, Some("/opt/\"x\\.so"), Some("a='b'"), true, false),
+        )
+        .unwrap();
         assert_eq!((config.token.uri.as_str(), config.token.module.as_deref()), (uri, Some("/opt/\"x\\.so")));
         assert_eq!(config.token.module_args.as_deref(), Some("a='b'"));
         assert_eq!((config.ceremony.unattended, config.ceremony.rehearsal), (true, false));
         assert_eq!((config.limits, config.token.pin_parts), (Limits::default(), 1));
         let bare =
-            Config::parse("anchorite.toml", &render_default("piv:9c?serial=1", None, None, false, true)).unwrap();
+            Config::parse("anchorite.toml", &render_default("piv:9c?serial=1", None, None, false, true))
+                .unwrap();
         assert_eq!((bare.token.module, bare.ceremony.rehearsal), (None, true));
     }
 

@@ -22,6 +22,12 @@ pub fn kept(row: &Row) {
     }
 }
 
+/// With a home and a root.
+pub fn ready(row: &Row, rig: &mut Rig, kind: &str) {
+    has_a_home(row, rig);
+    rig.appliance.root_sha256 = makes_a_root(row, rig, kind);
+}
+
 fn is_listed(rig: &Rig) {
     let of = rig.module();
     let which: Vec<&str> = match of.is_empty() {
@@ -60,7 +66,8 @@ fn refuses_what_is_wrong(row: &Row, rig: &Rig, kind: &str) {
 fn root_args(row: &Row, rig: &Rig, kind: &str) -> Vec<String> {
     let words: Vec<&str> = match &rig.there {
         None => {
-            let mut words = vec!["root", "create", "--subject", "O=Example,CN=Example Root G1", "--ttl", "20y"];
+            let mut words =
+                vec!["root", "create", "--subject", "O=Example,CN=Example Root G1", "--ttl", "20y"];
             words.extend(["--key", kind]);
             if row.through.starts_with("`piv:`") {
                 words.extend(["--touch-policy", "never"]);
@@ -68,8 +75,14 @@ fn root_args(row: &Row, rig: &Rig, kind: &str) -> Vec<String> {
             words
         }
         Some(there) => vec![
-            "root", "adopt", "--certificate", &there.certificate, "--key", &there.root_key,
-            "--journal-key", &there.journal_key,
+            "root",
+            "adopt",
+            "--certificate",
+            &there.certificate,
+            "--key",
+            &there.root_key,
+            "--journal-key",
+            &there.journal_key,
         ],
     };
     words.into_iter().chain(["--json"]).map(String::from).collect()
@@ -81,7 +94,10 @@ fn is_refused_for_its_attributes(row: &Row, rig: &mut Rig, kind: &str) {
     let root = root_args(row, rig, kind);
     let root: Vec<&str> = root.iter().map(String::as_str).collect();
     let refused = rig.verb(&root).code(3).stderr;
-    assert!(row.accept.iter().all(|rule| refused.contains(rule)) || !refused.contains("key-unfit"), "{refused}");
+    assert!(
+        row.accept.iter().all(|rule| refused.contains(rule)) || !refused.contains("key-unfit"),
+        "{refused}"
+    );
     assert!(!rig.appliance.path("home/root.pem").exists());
     // What it made stays in the token, for a token keeps what it has: another one, or label.
     *rig = (row.rig)(row, kind);

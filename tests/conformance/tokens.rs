@@ -26,11 +26,7 @@ pub fn softhsm(_: &Row, _: &str) -> Rig {
 
 fn card(firmware: &str) -> Rig {
     let (host, card) = Host::with_card(SERIAL, firmware);
-    Rig {
-        host: Some(host),
-        card: Some(card),
-        ..Rig::new(YUBIKEY_PIN, &format!("piv:9c?serial={SERIAL}"))
-    }
+    Rig { host: Some(host), card: Some(card), ..Rig::new(YUBIKEY_PIN, &format!("piv:9c?serial={SERIAL}")) }
 }
 
 pub fn yubikey(_: &Row, _: &str) -> Rig {
@@ -65,13 +61,17 @@ pub fn ykcs11(_: &Row, kind: &str) -> Rig {
     made_by_piv(kind, &format!("pkcs11:serial={SERIAL}"), "libykcs11.so")
 }
 
-pub fn nss(_: &Row, _: &str) -> Rig {
+pub fn nss(_: &Row, kind: &str) -> Rig {
     let mut rig = Rig::new(PIN, "pkcs11:token=NSS%20Certificate%20DB");
     std::fs::create_dir(rig.appliance.path("nss")).unwrap();
     let database = format!("sql:{}", rig.arg("nss"));
     rig.run("certutil", &["-N", "-d", &database, "-f", &rig.arg("pin")]).code(0);
     rig.module = debian("libsoftokn3.so");
     rig.module_args = Some(format!("configdir='{database}'"));
+    // With this it tells the points of its curves bare, as some tokens do.
+    if kind == "p384" {
+        rig.environment.push(("NSS_USE_DECODED_CKA_EC_POINT", "1".into()));
+    }
     rig
 }
 
@@ -117,7 +117,10 @@ pub fn tpm(_: &Row, _: &str) -> Rig {
 fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
-        assert!(start.elapsed() < Duration::from_secs(30), "waited for {what} in vain: tests/run installs it");
+        assert!(
+            start.elapsed() < Duration::from_secs(30),
+            "waited for {what} in vain: tests/run installs it"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }

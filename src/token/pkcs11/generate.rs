@@ -28,10 +28,8 @@ impl Pkcs11 {
         let (mechanism, mut public) = kind(permit.algorithm())?;
         public.extend(public_template(permit));
         let private = private_template(permit, &self.accept);
-        let (public, private) = self
-            .writable()?
-            .generate_key_pair(&mechanism, &public, &private)
-            .map_err(explained)?;
+        let (public, private) =
+            self.writable()?.generate_key_pair(&mechanism, &public, &private).map_err(explained)?;
         self.read_back(permit, public, private)
     }
 

@@ -129,8 +129,9 @@ fn invalid(path: &Path, why: &str) -> Error {
 
 fn other_args(file: &Path, how: &ModuleUse) -> Error {
     let found = if how.args.is_some() { "does not take its module-args" } else { "wants module-args" };
-    Error::token("token.module-args", format!("PKCS#11 module {}: {found}", display(file)))
-        .next("its handbook says what it wants to be told; set module-args beside module, or give --module-args")
+    Error::token("token.module-args", format!("PKCS#11 module {}: {found}", display(file))).next(
+        "its handbook says what it wants to be told; set module-args beside module, or give --module-args",
+    )
 }
 
 fn cannot_start(file: &Path, error: CryptokiError) -> Error {

@@ -95,7 +95,9 @@ impl Found<'_> {
         })?;
         let single = self.single.filter(|_| key.always_authenticate);
         let sign = |mechanism: &Mechanism, data: &[u8]| match single {
-            Some(single) => single.sign(session, self.pin, self.tell, mechanism, handle, data).map_err(explained),
+            Some(single) => {
+                single.sign(session, self.pin, self.tell, mechanism, handle, data).map_err(explained)
+            }
             None => session.sign(mechanism, handle, data).map_err(explained),
         };
         self.signature(&sign, key.public_key.algorithm(), permit).map_err(|e| at_token(self.info, e))

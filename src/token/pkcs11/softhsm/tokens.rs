@@ -3,7 +3,7 @@
 use super::*;
 
 pub(super) fn a_token_is_chosen_by_its_uri() {
-    let all = list(&module(), None).unwrap();
+    let all = list(&ModuleUse::of(module())).unwrap();
     let mut labels: Vec<&str> = all.iter().map(|info| info.label.as_str()).collect();
     labels.sort_unstable();
     let mut wanted = TOKENS;
@@ -71,7 +71,8 @@ pub(super) fn the_module_is_compared_with_its_digest() {
     assert!(open(digest).is_ok());
     let error = open(Digest::of(b"another")).unwrap_err();
     assert_eq!(error.id, "token.module-hash");
-    assert_eq!(list(&module(), Some(&Digest::of(b"another"))).unwrap_err(), error);
+    let other = ModuleUse { sha256: Some(Digest::of(b"another")), ..ModuleUse::of(module()) };
+    assert_eq!(list(&other).unwrap_err(), error);
     assert!(error.message.contains(&digest.to_string()), "{error}");
 }
 
