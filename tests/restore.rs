@@ -17,6 +17,7 @@ fn used() -> Appliance {
         a.request(cluster);
         a.sign(&["--policy", "istio"]).code(0);
         std::fs::remove_file(a.path(&format!("in/{cluster}.csr"))).unwrap();
+        copy(&a.path("home"), &a.path(cluster));
         std::fs::create_dir(a.path(&format!("export-{cluster}"))).unwrap();
         export(&a, &format!("export-{cluster}"));
     }
@@ -122,10 +123,51 @@ fn a_releases_copy_makes_a_fresh_home_the_old_one_knowingly() {
     a.sign(&["--policy", "istio"]).code(4);
     std::fs::create_dir(a.path("stick")).unwrap();
     seal(&a, &["--accept-loss"]).code(0);
+    // The plan of that release went with the old home: nobody is told to take it up.
+    assert_eq!(a.audit(&["--root-sha256", &a.root_sha256]).code(0).json()["state"], "ok");
     let (stick, pin) = (a.path("stick"), a.path("pin"));
     let (from, to) = (a.path("in"), stick.to_str().unwrap());
     let args = ["sign", "--policy", "istio", "--from", from.to_str().unwrap(), "--to", to, "--yes"];
     a.run(&[&args[..], &["--pin-file", pin.to_str().unwrap()]].concat()).code(0);
+}
+
+/// Whoever removes the token's own knowledge of the journal is no more likely to bring
+/// an older copy through.
+#[test]
+fn a_head_that_was_removed_from_the_token_is_missed() {
+    let a = used();
+    let head = pkcs11(&a, &["--list-objects", "--type", "data"], true);
+    let label = head.lines().find_map(|l| l.trim().strip_prefix("label:")).unwrap().trim().trim_matches('\'');
+    let remove = ["--delete-object", "--type", "data", "--label", label];
+    // Without the PIN it is neither seen nor removed.
+    assert!(!pkcs11(&a, &["--list-objects", "--type", "data"], false).contains("anchorite head"));
+    let _ = pkcs11(&a, &remove, false);
+    assert!(pkcs11(&a, &["--list-objects", "--type", "data"], true).contains(label));
+    pkcs11(&a, &remove, true);
+
+    std::fs::rename(a.path("home"), a.path("newer")).unwrap();
+    copy(&a.path("east"), &a.path("home"));
+    a.request("north");
+    let refused = a.sign(&["--policy", "istio"]).fails(4, "journal.head-removed");
+    assert!(refused.stderr.contains("--accept-loss"), "{}", refused.stderr);
+    // Not even the newest goes on without a word.
+    std::fs::remove_dir_all(a.path("home")).unwrap();
+    std::fs::rename(a.path("newer"), a.path("home")).unwrap();
+    a.sign(&["--policy", "istio"]).fails(4, "journal.head-removed");
+    a.sign(&["--policy", "istio", "--accept-loss"]).code(0);
+    std::fs::remove_file(a.path("in/north.csr")).unwrap();
+    works(&a, "south");
+}
+
+fn pkcs11(a: &Appliance, args: &[&str], login: bool) -> String {
+    let module = crate::appliance::module();
+    let mut command = a.command("pkcs11-tool");
+    command.args(["--module", &module, "--token-label", "ceremony"]);
+    if login {
+        command.args(["--login", "--pin", crate::appliance::PIN]);
+    }
+    let out = command.args(args).output().unwrap();
+    String::from_utf8_lossy(&out.stdout).into_owned()
 }
 
 #[test]

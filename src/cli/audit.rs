@@ -184,7 +184,7 @@ fn restore(globals: &Globals, args: &AuditRestore) -> Result<u8> {
             "restore.broken",
             format!("{}: the copy does not pass the audit", shown_path(&args.from)),
         )
-        .next("restore from another copy; every release holds one"));
+        .next("restore from another copy, such as the last export; the copy in a release ends before the head of its session, so give no --expect-head with that"));
     };
     if report.state == State::Open {
         // Beyond the last seal a copy may hold anybody's lines.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anchorite::x509::Time;
@@ -21,6 +21,8 @@ struct Signals {
 }
 
 static SIGNALS: OnceLock<Signals> = OnceLock::new();
+/// How many [`Hold`]s there are.
+static HOLDS: AtomicUsize = AtomicUsize::new(0);
 
 /// No core dump may hold a PIN, no other process may read our memory, and a
 /// signal ends the process with 130, or at the next safe place while held.
@@ -62,15 +64,22 @@ pub struct Hold(());
 
 /// Holds signals back until the result is dropped.
 pub fn hold() -> Hold {
+    HOLDS.fetch_add(1, Ordering::SeqCst);
     if let Some(signals) = SIGNALS.get() {
         signals.exit_at_once.store(false, Ordering::SeqCst);
     }
     Hold(())
 }
 
+/// A safe place: stops here if a signal came.
+pub fn stop_if_interrupted() -> Result<()> {
+    if interrupted() { Err(Error::interrupted()) } else { Ok(()) }
+}
+
 impl Drop for Hold {
     fn drop(&mut self) {
-        if let Some(signals) = SIGNALS.get() {
+        let last = HOLDS.fetch_sub(1, Ordering::SeqCst) == 1;
+        if let Some(signals) = SIGNALS.get().filter(|_| last) {
             signals.exit_at_once.store(true, Ordering::SeqCst);
         }
     }

@@ -31,6 +31,13 @@ fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
         )
         .next("run `anchorite root adopt` as before, or begin anew in another home"));
     }
+    if args.path_len == Some(0) {
+        return Err(Error::usage(
+            "root.path-len",
+            "--path-len 0: a root that may have no CA beneath it signs no intermediate, wanted at least 1",
+        )
+        .next("leave it away, or give how many CAs may stand between the root and a workload"));
+    }
     let spec = RootSpec {
         subject: Name::parse(&args.subject)?,
         algorithm: args.key,

@@ -72,6 +72,13 @@ pub fn perform_planned(
 
 /// Checks the outgoing stick before anything else happens.
 pub fn release_place(home: &Home, to: &std::path::Path) -> Result<Output> {
+    if same_place(home.dir(), to)? {
+        return Err(Error::usage(
+            "output.home",
+            format!("{}: is the CA home, lies in it or holds it", shown_path(to)),
+        )
+        .next("release to a stick of its own"));
+    }
     let ledger = home.journal.ledger();
     let mark = if ledger.rehearsal() { "REHEARSAL-" } else { "" };
     let name = format!("anchorite-{mark}{}-{:04}", process::now().date(), ledger.releases() + 1);

@@ -6,7 +6,7 @@ use std::io::{Read as _, Write as _};
 
 use anchorite::{Error, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
 use super::process;
@@ -34,6 +34,8 @@ impl Terminal {
     /// Asks for the exact word `yes`.
     pub fn confirm(&mut self, question: &str) -> Result<bool> {
         let _hold = process::hold();
+        // What was typed before the question could be read answers another one.
+        tcflush(&self.0, QueueSelector::IFlush).map_err(|_| closed())?;
         self.show(&format!("{question} Type yes to go on, anything else to stop: "))?;
         Ok(self.line()?.as_slice() == b"yes")
     }

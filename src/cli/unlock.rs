@@ -180,7 +180,7 @@ pub fn login_by(config: Option<&Config>, token: &mut dyn Token, args: &Pin) -> R
     }
     if token.pin_at_token() {
         output::note("enter the PIN at the token");
-        return token.login(&SecretString::default());
+        return log_in(token, &SecretString::default());
     }
     // A YubiKey is shown the PIN anew for each signature: it stays in memory until the end.
     if !process::lock_memory() && info.uri.starts_with("piv:") {
@@ -189,7 +189,16 @@ pub fn login_by(config: Option<&Config>, token: &mut dyn Token, args: &Pin) -> R
              run it as root, after `ulimit -l unlimited`, or without swap",
         );
     }
-    token.login(&pin::read(args, config, &info.label)?)
+    log_in(token, &pin::read(args, config, &info.label)?)
+}
+
+/// A signal waits until the token is done: it counts tries, and SoftHSM for one empties
+/// the token's own file to write it anew, which the end of the process would leave empty.
+fn log_in(token: &mut dyn Token, pin: &SecretString) -> Result<()> {
+    let _hold = process::hold();
+    process::stop_if_interrupted()?;
+    token.login(pin)?;
+    process::stop_if_interrupted()
 }
 
 /// Runs `work` in a session. Signals wait for the next safe place meanwhile.

@@ -7,7 +7,7 @@ use crate::audit::Certificates;
 use crate::error::{Error, Result};
 use crate::journal::{Event, Head, JOURNAL_FILE, Journal, KeyRole, Replay, replay};
 use crate::media::durable;
-use crate::x509::{Time, pem};
+use crate::x509::{Digest, Time, pem};
 
 /// What the operator says of the copy.
 #[derive(Debug, Clone, Copy)]
@@ -59,7 +59,9 @@ impl Home {
             }
         }
         let now = journal.ledger().last_time().map_or(now, |last| last.max(now));
-        journal.append(now, vec![Event::Restored { count: copied.count, head: copied.hash }])?;
+        let here = |plan: &Digest| dir.join("plans").join(format!("{plan}.json")).exists();
+        let given_up = journal.ledger().unfinished_plans().into_iter().filter(|plan| !here(plan)).collect();
+        journal.append(now, vec![Event::Restored { count: copied.count, head: copied.hash, given_up }])?;
         durable::write_atomic(&dir.join("state"), "head", &journal.head().to_json(), 0o600)
     }
 }

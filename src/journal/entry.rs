@@ -280,7 +280,13 @@ pub enum Event {
         count: u64,
         /// The hash of its last line.
         head: Digest,
+        /// Plans that were signed and are not released on this record, and whose files
+        /// are lost.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        given_up: Vec<Digest>,
     },
+    /// The token keeps this journal's head from now on; that it has none will be noticed.
+    HeadKept {},
     /// The operator accepted that lines known of elsewhere are lost for good.
     LossAccepted {
         /// Who knows of them.
@@ -314,6 +320,7 @@ impl Event {
             Event::Torn { .. } => "torn",
             Event::Released { .. } => "released",
             Event::Restored { .. } => "restored",
+            Event::HeadKept {} => "head-kept",
             Event::LossAccepted { .. } => "loss-accepted",
         }
     }

@@ -50,7 +50,7 @@ impl Head {
                 "journal.behind",
                 format!("the journal ends at line {lines}, but {place} knows {} lines: it was cut short or replaced by an older copy", self.count),
             )
-            .next("stop the ceremony; find the newer copy (a release's journal/ folder holds one) and `anchorite audit restore` it"));
+            .next("stop the ceremony; find the newer copy, such as the last export, and `anchorite audit restore` it"));
         }
         if hash_there != Some(self.hash) {
             return Err(Error::integrity(

@@ -53,6 +53,8 @@ pub struct Ledger {
     releases: u64,
     signatures: u64,
     seal: Option<Seal>,
+    /// Whether the token was seen to keep the head.
+    head_kept: bool,
     #[serde(skip)]
     unsealed: Vec<&'static str>,
     #[serde(skip)]
@@ -130,6 +132,7 @@ impl Ledger {
             | Event::ClockCorrected { .. }
             | Event::Torn { .. }
             | Event::LossAccepted { .. } => {}
+            Event::HeadKept {} => self.head_kept = true,
             Event::RootDecided(decision) => self.root_decided(decision)?,
             Event::RootAdopted(adoption) => self.root_adopted(entry.seq, adoption)?,
             Event::KeyIntent { role, algorithm, label, id } => {
@@ -168,10 +171,10 @@ impl Ledger {
                 }
             }
             Event::Released { plan, .. } => self.released(plan)?,
-            Event::Restored { count, head } if (*count, *head) != (self.count, self.head()) => {
+            Event::Restored { count, head, .. } if (*count, *head) != (self.count, self.head()) => {
                 return Err("says it was restored from another copy".into());
             }
-            Event::Restored { .. } => {}
+            Event::Restored { given_up, .. } => given_up.iter().try_for_each(|plan| self.give_up(plan))?,
         }
         Ok(())
     }
@@ -362,6 +365,17 @@ impl Ledger {
                 return Err(format!("releases plan {plan} while its intent {seq} is open"));
             }
         }
+        Ok(())
+    }
+
+    /// A plan whose file is lost is taken up by nobody. What was signed for it stays
+    /// known as signed.
+    fn give_up(&mut self, plan: &Digest) -> std::result::Result<(), String> {
+        if self.plans.remove(plan).is_none() {
+            return Err(format!("gives up plan {plan}, which is not being performed"));
+        }
+        self.recent.finished.insert(*plan);
+        self.intents.retain(|_, intent| intent.plan != Some(*plan) || intent.signature.is_none());
         Ok(())
     }
 

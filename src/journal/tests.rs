@@ -327,9 +327,11 @@ fn documents_are_in_force_once_a_seal_covers_them() {
 fn a_restored_journal_says_where_its_copy_ended() {
     let script = Script::with_root();
     let (count, head) = (script.ledger.count(), script.ledger.head());
-    accepted(&script, Event::Restored { count, head });
-    refused(&script, Event::Restored { count: count - 1, head }, "another copy");
-    refused(&script, Event::Restored { count, head: Digest::of(b"x") }, "another copy");
+    accepted(&script, Event::Restored { count, head, given_up: vec![] });
+    let given_up = vec![Digest::of(b"no plan")];
+    refused(&script, Event::Restored { count, head, given_up }, "not being performed");
+    refused(&script, Event::Restored { count: count - 1, head, given_up: vec![] }, "another copy");
+    refused(&script, Event::Restored { count, head: Digest::of(b"x"), given_up: vec![] }, "another copy");
     accepted(&script, Event::Torn { bytes: 3, sha256: head });
 }
 

@@ -24,7 +24,7 @@ use crate::home::Home;
 use crate::journal::{Consent, Event, Head, KeyAttested, KeyRole, Ledger, Permit};
 use crate::plan::{self, Item, Plan, Prepared};
 use crate::policy::Context;
-use crate::token::{Key, Token};
+use crate::token::{Key, Token, TokenInfo};
 use crate::x509::{Digest, PublicKey, Time};
 
 /// What a session tells while it works.
@@ -76,6 +76,7 @@ impl<'a> Session<'a> {
         let known = token_head(home, token)?;
         if !consent.accept_loss {
             check_head(home, known)?;
+            check_kept(home, token.info(), known)?;
         }
         let lost = known.filter(|head| home.journal.compare("the token", *head).is_err());
         let mut session =
@@ -86,6 +87,9 @@ impl<'a> Session<'a> {
         if let Some(Head { count, hash }) = lost {
             let event = Event::LossAccepted { place: "the token".into(), count, head: hash };
             home.journal.append(now, vec![event])?;
+        }
+        if known.is_some() && !home.journal.ledger().head_kept() {
+            home.journal.append(now, vec![Event::HeadKept {}])?;
         }
         Ok(session)
     }
@@ -233,7 +237,7 @@ pub fn head_label(home: &Home) -> String {
     format!("anchorite head {name}")
 }
 
-/// The newest head that the token keeps, if it keeps one. No login needed.
+/// The newest head that the token keeps, if it keeps one. Seen after login, on most.
 pub fn token_head(home: &Home, token: &mut dyn Token) -> Result<Option<Head>> {
     let values = token.load_data(&head_label(home))?;
     let heads = values.iter().map(|value| Head::from_json("the token", value));
@@ -244,6 +248,20 @@ pub fn token_head(home: &Home, token: &mut dyn Token) -> Result<Option<Head>> {
 /// whole home is noticed here.
 pub fn check_token_head(home: &Home, token: &mut dyn Token) -> Result<()> {
     check_head(home, token_head(home, token)?)
+}
+
+/// A token that kept the head and has none was made to forget it, or is another one.
+fn check_kept(home: &Home, token: &TokenInfo, known: Option<Head>) -> Result<()> {
+    if known.is_some() || !home.journal.ledger().head_kept() {
+        return Ok(());
+    }
+    let message = format!(
+        "{}: keeps no head of this journal, though it did: it was removed, and this journal may be an older copy",
+        token.uri
+    );
+    Err(Error::integrity("journal.head-removed", message).next(
+        "compare the journal's head with the last printed sheet (`anchorite audit verify --expect-head HEX`); where it is that one, --accept-loss goes on, on record",
+    ))
 }
 
 fn check_head(home: &Home, known: Option<Head>) -> Result<()> {

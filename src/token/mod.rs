@@ -196,10 +196,10 @@ pub trait Token: Signer {
     /// Generates the key pair: private, sensitive, non-extractable, sign-only; or
     /// takes the one that a run which was broken off made against the same intent.
     fn generate(&mut self, permit: KeyPermit) -> Result<Key>;
-    /// Keeps a small public data object (CKO_DATA) under this label, replacing an
-    /// older one; `false` where the token cannot.
+    /// Keeps a small data object (CKO_DATA) under this label, replacing an older one;
+    /// `false` where the token cannot. Where it can, it takes a login.
     fn store_data(&mut self, label: &str, value: &[u8]) -> Result<bool>;
-    /// Reads it back. Empty where there is none; several where a crash came between
+    /// Reads it back, after login. Empty where there is none; several where a crash came between
     /// writing the newer and removing the older one: the caller can tell them apart.
     fn load_data(&mut self, label: &str) -> Result<Vec<Vec<u8>>>;
     /// Every private key that is meant, after login.

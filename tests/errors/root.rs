@@ -41,6 +41,8 @@ fn what_cannot_be_a_root_is_refused_before_its_key_is_made() {
     refused_without_trace(&a, || create(&a, "CN=x", "p256", "9999y", &[]), wanted);
     let wanted = (2, "command-line.usage", &["--path-len"][..]);
     refused_without_trace(&a, || create(&a, "CN=x", "p256", "20y", &["--path-len", "300"]), wanted);
+    let wanted = (2, "root.path-len", &["--path-len 0", "at least 1"][..]);
+    refused_without_trace(&a, || create(&a, "CN=x", "p256", "20y", &["--path-len", "0"]), wanted);
     for label in ["", "a\u{1b}b", "a\nb", &"x".repeat(300)] {
         let wanted = (2, "root.label", &["--label"][..]);
         refused_without_trace(&a, || create(&a, "CN=x", "p256", "20y", &["--label", label]), wanted);

@@ -108,6 +108,15 @@ fn yes_and_the_typed_pin_sign_and_the_pin_is_never_shown() {
     assert_eq!(a.audit(&[]).code(0).json()["state"], "ok");
 }
 
+/// What was typed while the plan was being made answers no question about it.
+#[test]
+fn a_yes_typed_beforehand_is_not_taken() {
+    let a = attended();
+    let session = sign_at(&a, &[("", "yes\nyes\n"), (QUESTION, "no\n")]);
+    session.ran().fails(1, "consent.declined");
+    assert!(std::fs::read_dir(a.path("out")).unwrap().next().is_none());
+}
+
 #[test]
 fn anything_but_yes_stops_and_leaves_no_trace() {
     let a = attended();

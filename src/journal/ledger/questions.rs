@@ -123,6 +123,10 @@ impl Ledger {
     pub fn signatures(&self) -> u64 {
         self.signatures
     }
+    /// Whether the token was seen to keep this journal's head.
+    pub fn head_kept(&self) -> bool {
+        self.head_kept
+    }
     /// The last seal.
     pub fn seal(&self) -> Option<&Seal> {
         self.seal.as_ref()

@@ -1,4 +1,5 @@
-//! Small public data objects (CKO_DATA), such as the journal's head.
+//! Small private data objects (CKO_DATA), such as the journal's head: without the PIN
+//! nobody reads, replaces or removes them.
 
 use cryptoki::error::{Error as CryptokiError, RvError};
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
@@ -16,7 +17,7 @@ impl Pkcs11 {
         let older = self.find_data(label)?;
         let mut template = named(label).to_vec();
         template.extend([
-            Attribute::Private(false),
+            Attribute::Private(true),
             Attribute::Modifiable(true),
             Attribute::Value(value.to_vec()),
         ]);

@@ -57,6 +57,11 @@ pub fn rows() -> Vec<Row> {
             sign(a)
         }, 4, "journal.behind", "state/head"),
         by("errors/token.rs::an_older_copy_of_the_home_is_noticed_by_the_token", "an older copy of the home", 4, Id("journal.behind")),
+        by("restore.rs::a_head_that_was_removed_from_the_token_is_missed", "the token's knowledge of the journal removed", 4, Id("journal.head-removed"))
+            .told(
+                "the token kept this journal's head and keeps none any more: somebody with the PIN removed it, or this is another token",
+                "`audit verify --expect-head` with the head from the last sheet; where that is this journal's, `--accept-loss` goes on, on record",
+            ),
         here("an older copy of the home, without the token", Released, |a| {
             let head = a.audit(&[]).code(0).json()["head"].as_str().unwrap().to_string();
             std::fs::remove_dir_all(a.path("home")).unwrap();
@@ -134,7 +139,7 @@ pub fn rows() -> Vec<Row> {
         }, 2, "audit.root-file", "/pin"),
         by("errors/record.rs::a_restore_never_goes_back_and_never_takes_a_broken_copy", "a broken copy restored", 4, Id("restore.broken"))
             .also(&["restore.head"])
-            .told("the copy does not pass the audit, or nothing here says how far the journal had come", "another copy: every release holds one; `--expect-head` from the sheet"),
+            .told("the copy does not pass the audit, or nothing here says how far the journal had come", "another copy, such as the last export; a release's copy ends before the head of its own session"),
         here("a restore from nowhere", Released, |a| restore(a, &a.path("in")), 2, "file.missing", "journal.jsonl"),
         here("a restore of an older copy", Released, |a| restore(a, &a.release().join("journal")), 4, "journal.behind", "the copy"),
         here("a restore of an edited copy", Released, |a| {

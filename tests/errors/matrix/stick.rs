@@ -212,6 +212,7 @@ pub fn rows() -> Vec<Row> {
         ),
         by("errors/stick.rs::names_that_steer_a_terminal_are_never_written_raw", "names with newlines, ANSI and invalid UTF-8", 0, Words("")),
         by("errors/stick.rs::what_goes_out_goes_to_another_stick", "one stick for both ways", 2, Id("output.same-stick")),
+        by("errors/stick.rs::what_goes_out_goes_to_another_stick", "a release into the CA home", 2, Id("output.home")),
         here(
             "nowhere to write to",
             Root,

@@ -112,7 +112,7 @@ fn a_signal_at_the_borders_of_a_batchs_groups() {
 fn a_signal_before_the_session_ends_it_at_once_and_leaves_no_trace() {
     let a = with_requests(1);
     let args = sign_args(&a);
-    for call in ["C_GetSlotList 1", "C_OpenSession 1", "C_GenerateRandom 1", "C_Login 1"] {
+    for call in ["C_GetSlotList 1", "C_OpenSession 1", "C_GenerateRandom 1"] {
         for signal in SIGNALS {
             let before = trace(&a);
             let child = held_at(&a, call, ANCHORITE, &strs(&args));
@@ -125,6 +125,25 @@ fn a_signal_before_the_session_ends_it_at_once_and_leaves_no_trace() {
             let seen: Vec<_> = before.into_iter().filter(|(name, _)| lists(name)).collect();
             assert_eq!(trace(&a).into_iter().filter(|(name, _)| lists(name)).collect::<Vec<_>>(), seen);
         }
+    }
+    assert_eq!(nothing_released(&a), "ok");
+    a.sign(&SIGN).code(0);
+    settled(&a);
+}
+
+/// SoftHSM writes its token's file anew at each login: a process that ended meanwhile
+/// would leave it empty, and the root's key with it.
+#[test]
+fn a_signal_during_the_login_waits_for_the_token() {
+    let a = with_requests(1);
+    let args = sign_args(&a);
+    for signal in SIGNALS {
+        let before = a.calls().len();
+        let ran = interrupted_at(&a, "C_Login 1", signal, &strs(&args));
+        refused(ran, (130, "interrupted", &[]));
+        let calls = a.calls()[before..].to_string();
+        assert!(calls.contains("end C_Login"), "{calls}");
+        assert!(!calls.contains("C_SignInit"), "{calls}");
     }
     assert_eq!(nothing_released(&a), "ok");
     a.sign(&SIGN).code(0);
