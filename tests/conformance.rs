@@ -87,7 +87,7 @@ pub const TABLE: [Row; 6] = [
         kinds: &["p256"],
         makes_keys: true,
         pin_each_time: false,
-        keeps_head: false,
+        keeps_head: true,
         accept: &["token.key.decrypt"],
         rig: tokens::tpm,
     },
