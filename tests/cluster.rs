@@ -242,6 +242,7 @@ fn a_rehearsal_is_refused() {
     let (pki, key, bundle) = released("anchorite-REHEARSAL-1");
     let error = try_assemble(&pki, &bundle, &key).unwrap_err();
     assert_eq!((error.kind, error.id), (Kind::Refused, "release.rehearsal"));
-    let allowed = AssembleOptions { allow_rehearsal: true, ..options(&pki) };
+    let noted = [pki.root_sha256()];
+    let allowed = AssembleOptions { allow_rehearsal: true, ..options(&noted) };
     assert!(assemble(&bundle, &key, &allowed, &OpenSsl).is_ok());
 }

@@ -9,6 +9,7 @@ mod card_itself;
 mod cluster;
 mod command_line;
 mod companion;
+mod conformance;
 mod crash;
 mod defects;
 mod errors;

@@ -90,6 +90,9 @@ pub struct Init {
     /// The PKCS#11 module's shared object
     #[arg(long, value_name = "PATH")]
     pub module: Option<PathBuf>,
+    /// What the module is told when it starts, where it wants to be told something
+    #[arg(long, value_name = "TEXT")]
+    pub module_args: Option<String>,
     /// Allow --yes in this home, for CI and rehearsals
     #[arg(long)]
     pub unattended: bool,
@@ -165,6 +168,9 @@ pub struct RootAdopt {
     /// The label of the journal's key, which is made beside it
     #[arg(long, value_name = "LABEL")]
     pub journal_label: Option<String>,
+    /// A P-256 key that is there, for the journal, where the token does not let one be made
+    #[arg(long, value_name = "URI", conflicts_with = "journal_label")]
+    pub journal_key: Option<String>,
     /// Take a key of which a copy may exist or that needs no PIN; goes on record
     #[arg(long)]
     pub accept_weak_key: bool,

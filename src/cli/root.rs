@@ -4,6 +4,7 @@ use anchorite::home::Home;
 use anchorite::journal::{Head, KeyAttested, KeyRole, RootDecision};
 use anchorite::perform::{RootSpec, check_demands, check_elsewhere, journal_label, preview};
 use anchorite::plan::review;
+use anchorite::policy::TokenConfig;
 use anchorite::token::Token;
 use anchorite::verify::describe::describe_tbs;
 use anchorite::x509::{Issuer, KeyAlgorithm, Name, Serial, Status};
@@ -55,7 +56,7 @@ fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
     }
     let (decision, resumed) = decide(&home, &spec, token.as_mut())?;
     companion::check_resumed(&home, first.as_ref())?;
-    let mut review = render(&decision, resumed, token.as_ref())?;
+    let mut review = render(&decision, resumed, token.as_ref())? + &given_up(&home.config.token);
     if let Some(first) = &first {
         first.check_apart("the root to be made", &decision.subject()?, None)?;
         review.push_str(&companion::render(first)?);
@@ -75,6 +76,15 @@ fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
         Ok((root, head, session.attested().to_vec()))
     })?;
     report(globals, &home, "made root", &root, head, &attested)
+}
+
+/// What the configuration does not demand of the keys.
+fn given_up(config: &TokenConfig) -> String {
+    config
+        .accept
+        .iter()
+        .map(|rule| format!("   ACCEPTED keys that do not fulfil {rule}, by anchorite.toml\n"))
+        .collect()
 }
 
 /// One home, one root.

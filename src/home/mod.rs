@@ -60,6 +60,8 @@ pub struct NewHome<'a> {
     pub token: &'a str,
     /// The PKCS#11 module's path.
     pub module: Option<&'a str>,
+    /// What the module is told when it starts.
+    pub module_args: Option<&'a str>,
     /// Whether `--yes` may answer confirmations.
     pub unattended: bool,
     /// Whether everything in it is a rehearsal.

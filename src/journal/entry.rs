@@ -98,6 +98,9 @@ pub struct RootAdoption {
     pub warned: Vec<String>,
     /// The rules that refused the key, which the operator accepted all the same.
     pub accepted: Vec<String>,
+    /// CKA_ID of the journal's key in hexadecimal, where it is one that was there.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub journal_key: Option<String>,
 }
 
 /// Another root that is trusted beside this CA's own. It signs nothing here.

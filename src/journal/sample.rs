@@ -89,6 +89,7 @@ impl Script {
             id: "07".into(),
             warned: vec!["adopt.crl-sign".into()],
             accepted: vec![],
+            journal_key: None,
         })
     }
 

@@ -183,6 +183,29 @@ impl Session<'_> {
         Ok(key)
     }
 
+    /// As [`Session::make_key`] with a key that is there already: the same on record, where
+    /// what was taken over tells the two apart.
+    pub(super) fn take_key(
+        &mut self,
+        role: KeyRole,
+        label: &str,
+        id: &[u8],
+        public_key: Option<&PublicKey>,
+    ) -> Result<Key> {
+        if self.home.journal.ledger().key(role).is_some_and(|k| k.public_key.is_some()) {
+            return self.key(role);
+        }
+        let key = self.found_key(id, label, public_key)?;
+        let algorithm = key.public_key.algorithm();
+        let permit = match self.home.journal.resume_key(role) {
+            Some(permit) => permit,
+            None => self.home.journal.intend_key(self.now(), role, algorithm, label, id)?,
+        };
+        let public_key = Bytes(key.public_key.as_der().to_vec());
+        self.append(Event::KeyMade { intent: permit.intent(), public_key })?;
+        Ok(key)
+    }
+
     fn new_id(&mut self) -> Result<Vec<u8>> {
         let own = self.token.random(20)?.unwrap_or_default();
         let system = (self.world.entropy)()?;

@@ -137,6 +137,7 @@ impl Scene {
         let new = NewHome {
             token: "pkcs11:token=t",
             module: Some("/m.so"),
+            module_args: None,
             unattended: false,
             rehearsal: false,
             name: [7; 16],
