@@ -122,12 +122,12 @@ fn released(name: &str) -> (Pki, PrivateKey, BTreeMap<String, Vec<u8>>) {
     (pki, key, bundle)
 }
 
-fn options(pki: &Pki) -> AssembleOptions {
-    AssembleOptions { root_sha256: pki.root_sha256(), allow_rehearsal: false, at: now() }
+fn options(noted: &[anchorite::x509::Digest]) -> AssembleOptions<'_> {
+    AssembleOptions { noted, allow_rehearsal: false, at: now() }
 }
 
 fn try_assemble(pki: &Pki, bundle: &BTreeMap<String, Vec<u8>>, key: &PrivateKey) -> Result<Vec<OutFile>> {
-    assemble(bundle, key, &options(pki), &OpenSsl)
+    assemble(bundle, key, &options(&[pki.root_sha256()]), &OpenSsl)
 }
 
 #[test]
@@ -242,6 +242,7 @@ fn a_rehearsal_is_refused() {
     let (pki, key, bundle) = released("anchorite-REHEARSAL-1");
     let error = try_assemble(&pki, &bundle, &key).unwrap_err();
     assert_eq!((error.kind, error.id), (Kind::Refused, "release.rehearsal"));
-    let allowed = AssembleOptions { allow_rehearsal: true, ..options(&pki) };
+    let noted = [pki.root_sha256()];
+    let allowed = AssembleOptions { allow_rehearsal: true, ..options(&noted) };
     assert!(assemble(&bundle, &key, &allowed, &OpenSsl).is_ok());
 }

@@ -14,7 +14,7 @@ mod requests;
 mod root;
 mod stick;
 mod terminal;
-mod token;
+pub mod token;
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt as _;

@@ -8,6 +8,8 @@ mod card_host;
 mod card_itself;
 mod cluster;
 mod command_line;
+mod companion;
+mod conformance;
 mod crash;
 mod defects;
 mod errors;

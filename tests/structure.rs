@@ -61,7 +61,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ("x509_parser", &["lint/", "verify/", "release/certificate.rs"], "the second parser judges; it builds nothing"),
     ("rcgen", &["cluster/"], "keys are generated on the cluster's side alone; the CA's are in the token"),
     ("cms", &["release/cms.rs", "perform/release.rs"], "the release's signature"),
-    ("rustix", &["media/", "cli/process.rs", "cli/terminal.rs"], "files, the process, the terminal"),
+    ("rustix", &["media/", "cli/process.rs", "cli/terminal.rs", "cli/output.rs"], "files, the process, the terminal, stdout"),
     ("getrandom", &["cli/process.rs"], "randomness is an argument"),
     ("signal_hook", &["cli/process.rs"], "signals are the process's"),
     ("clap", &["cli/args", "cli/mod.rs", "cli/generate.rs"], "the command line"),
@@ -116,7 +116,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("KeyPermit {", &["journal/file.rs"]),
     ("Linted {", &["lint/mod.rs"]),
     (".map(Verified)", &["verify/certificate.rs"]),
-    ("unsafe", &["token/pkcs11/single.rs"]), // C_Sign alone, explained there
+    ("unsafe", &["token/pkcs11/single.rs", "token/pkcs11/module.rs"]), // C_Sign, and a string for C_Initialize: explained there
 ];
 
 /// What only a test may say. The process must not fall over on any input.

@@ -33,13 +33,17 @@ pub fn run(globals: &Globals, args: &RootAdopt) -> Result<u8> {
         .next("run `anchorite root create` as before, or begin anew in another home"));
     }
     let resumed = ledger.root_adoption().is_some();
-    let der = read_certificate(&args.certificate)?;
+    let der = read_certificate(&args.certificate, "adopt.certificate-file")?;
     let (issuer, _) = judge_certificate(&der, process::now())?;
-    check_rehearsal(&issuer, ledger.rehearsal())?;
+    check_rehearsal(&issuer, ledger.rehearsal(), "adopt.rehearsal")?;
 
     let mut token = unlock::token(&home, &args.pin)?;
-    token.supports(KeyAlgorithm::P256)?;
-    let wanted = key_uri(&args.key, token.info())?;
+    if args.journal_key.is_none() {
+        token.supports(KeyAlgorithm::P256)?;
+    }
+    let wanted = key_uri("--key", &args.key, token.info())?;
+    let journal = args.journal_key.as_deref();
+    let journal = journal.map(|uri| key_uri("--journal-key", uri, token.info())).transpose()?;
     // Before the login, which resets a token's counters.
     let mut findings = token.judge()?;
     unlock::check_clock(&home, &args.pin)?;
@@ -48,7 +52,15 @@ pub fn run(globals: &Globals, args: &RootAdopt) -> Result<u8> {
     let key = one_key(token.as_mut(), &wanted)?;
     check_demands(&home.config.token, token.info(), issuer.public_key.algorithm())?;
     findings.extend(token.judge_key(&key, Some(&issuer.public_key))?);
-    let takeover = Takeover::judge(&der, &key, findings, args.accept_weak_key, process::now())?;
+    let journal = journal.map(|uri| one_key(token.as_mut(), &uri)).transpose()?;
+    if let Some(key) = &journal {
+        findings.extend(token.judge_key(key, None)?.into_iter().map(|mut finding| {
+            finding.message.insert_str(0, "the journal's key: ");
+            finding
+        }));
+    }
+    let takeover =
+        Takeover::judge(&der, &key, journal.as_ref(), findings, args.accept_weak_key, process::now())?;
     if ledger.root_adoption().is_some_and(|recorded| !takeover.agrees(recorded)) {
         return Err(Error::usage(
             "root.resume",
@@ -56,8 +68,11 @@ pub fn run(globals: &Globals, args: &RootAdopt) -> Result<u8> {
         )
         .next("run the same command as before to take it up again, or begin anew in another home"));
     }
-    let label = journal_label(&home, args, &takeover, token.as_mut())?;
-    let shown = render(&takeover, &key, &label, resumed)?;
+    let label = match &journal {
+        Some(key) => key.label.clone(),
+        None => journal_label(&home, args, &takeover, token.as_mut())?,
+    };
+    let shown = render(&takeover, &key, journal.as_ref(), &label, resumed)?;
     let consent = unlock::consent(globals, &args.pin, &home, "root adopt", &shown, "Take over this root?")?;
     let (adopted, head, attested) = unlock::session(&mut home, token.as_mut(), consent, |session| {
         let (adopted, head) = session.adopt_root(takeover, &label)?;
@@ -67,31 +82,32 @@ pub fn run(globals: &Globals, args: &RootAdopt) -> Result<u8> {
 }
 
 /// One certificate: DER, or PEM with nothing around it.
-fn read_certificate(path: &Path) -> Result<Vec<u8>> {
+pub fn read_certificate(path: &Path, id: &'static str) -> Result<Vec<u8>> {
     let bytes = durable::read_bounded(path, MAXIMUM)?;
     if bytes.first() == Some(&0x30) {
         return Ok(bytes);
     }
     anchorite::release::pem::single(&shown_path(path), &bytes).map_err(|e| {
-        Error::usage("adopt.certificate-file", e.message)
+        Error::usage(id, e.message)
             .next("give the root's certificate alone; `openssl x509 -in FILE` writes it so")
     })
 }
 
-fn check_rehearsal(root: &Issuer, rehearsal: bool) -> Result<()> {
+pub fn check_rehearsal(root: &Issuer, rehearsal: bool, id: &'static str) -> Result<()> {
     if root.subject.to_string().contains("REHEARSAL") == rehearsal {
         return Ok(());
     }
     let (home, root) = if rehearsal { ("a rehearsal's", "does not say") } else { ("for real use", "says") };
-    Err(Error::usage("adopt.rehearsal", format!("this home is {home}, the root's name {root} REHEARSAL"))
-        .next("take a root over into a home of its own kind; `anchorite init --rehearsal` makes one for rehearsals"))
+    Err(Error::usage(id, format!("this home is {home}, the root's name {root} REHEARSAL")).next(
+        "take a root into a home of its own kind; `anchorite init --rehearsal` makes one for rehearsals",
+    ))
 }
 
 /// The key's URI names one key; what it says of the token must be the home's.
-fn key_uri(text: &str, token: &TokenInfo) -> Result<TokenUri> {
+fn key_uri(option: &str, text: &str, token: &TokenInfo) -> Result<TokenUri> {
     let uri = TokenUri::parse(text)?;
     let wrong = |what: &str| {
-        Err(Error::usage("adopt.key-uri", format!("--key: {what}"))
+        Err(Error::usage("adopt.key-uri", format!("{option}: {what}"))
             .next("name the key as `anchorite token list --login` prints it, or as 'pkcs11:object=LABEL'"))
     };
     match (&uri, &TokenUri::parse(&token.uri)?) {
@@ -147,7 +163,13 @@ fn journal_label(
     Ok(label)
 }
 
-fn render(takeover: &Takeover, key: &KeyDescription, label: &str, resumed: bool) -> Result<String> {
+fn render(
+    takeover: &Takeover,
+    key: &KeyDescription,
+    journal: Option<&KeyDescription>,
+    label: &str,
+    resumed: bool,
+) -> Result<String> {
     let mut out = String::from(if resumed {
         "ROOT to be taken over, taken up again after an interruption\n"
     } else {
@@ -161,10 +183,11 @@ fn render(takeover: &Takeover, key: &KeyDescription, label: &str, resumed: bool)
         let word = if finding.refuses() { "ACCEPTED" } else { "warning " };
         out.push_str(&format!("   {word} {} [{}]\n", finding.message, finding.rule));
     }
-    out.push_str(&format!(
-        "   with a P-256 key beside it, '{}', that seals the journal and signs releases\n",
-        shown(label)
-    ));
+    let beside = match journal {
+        Some(key) => format!("the P-256 key that is there beside it, {},", name(key)),
+        None => format!("a P-256 key beside it, '{}',", shown(label)),
+    };
+    out.push_str(&format!("   with {beside} that seals the journal and signs releases\n"));
     out.push_str("   what other software signed with this key is not on record here\n");
     Ok(out)
 }

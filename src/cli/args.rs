@@ -97,6 +97,9 @@ pub struct Init {
     /// The PKCS#11 module's shared object
     #[arg(long, value_name = "PATH")]
     pub module: Option<PathBuf>,
+    /// What the module is told when it starts, where it wants to be told something
+    #[arg(long, value_name = "TEXT")]
+    pub module_args: Option<String>,
     /// Allow --yes in this home, for CI and rehearsals
     #[arg(long)]
     pub unattended: bool,
@@ -120,6 +123,7 @@ pub enum RootVerb {
     Create(RootCreate),
     Adopt(RootAdopt),
     Renew(RootRenew),
+    Companion(RootCompanion),
 }
 
 /// Generate the root's key in the token and sign its certificate
@@ -143,6 +147,9 @@ pub struct RootCreate {
     /// pathLenConstraint; without it the root sets none
     #[arg(long, value_name = "N")]
     pub path_len: Option<u8>,
+    /// Another device's root (its certificate), to be trusted beside this one from the start
+    #[arg(long, value_name = "FILE")]
+    pub second_device: Option<PathBuf>,
     /// When a YubiKey asks for the PIN before it signs with the root's key: once or always
     #[arg(long, value_name = "WHEN", default_value = "always", value_parser = pin_policy)]
     pub pin_policy: PinPolicy,
@@ -168,6 +175,9 @@ pub struct RootAdopt {
     /// The label of the journal's key, which is made beside it
     #[arg(long, value_name = "LABEL")]
     pub journal_label: Option<String>,
+    /// A P-256 key that is there, for the journal, where the token does not let one be made
+    #[arg(long, value_name = "URI", conflicts_with = "journal_label")]
+    pub journal_key: Option<String>,
     /// Take a key of which a copy may exist or that needs no PIN; goes on record
     #[arg(long)]
     pub accept_weak_key: bool,
@@ -184,6 +194,19 @@ pub struct RootRenew {
     /// How long it is valid from now: a number and s, m, h, d, w or y (365 days)
     #[arg(long, value_parser = span)]
     pub ttl: Seconds,
+    #[command(flatten)]
+    pub pin: Pin,
+}
+
+/// Trust another device's root beside this one, in every trust bundle
+#[derive(Debug, Args)]
+#[command(
+    after_help = "example:\n  anchorite root companion --home /srv/ca --certificate /media/in/second-root.pem\n\nIt signs nothing here. Its renewed certificate takes the place of the older one."
+)]
+pub struct RootCompanion {
+    /// The other root's certificate, PEM or DER, alone in its file
+    #[arg(long, value_name = "FILE")]
+    pub certificate: PathBuf,
     #[command(flatten)]
     pub pin: Pin,
 }
@@ -340,9 +363,9 @@ pub struct AuditRestore {
 pub struct Verify {
     /// The release folder, or one cluster's folder in it
     pub bundle: PathBuf,
-    /// The root certificate's SHA-256, as noted at its ceremony
-    #[arg(long, value_name = "HEX", value_parser = parse_digest)]
-    pub root_sha256: Digest,
+    /// The root certificate's SHA-256, as noted at its ceremony; once for each root in the trust bundle
+    #[arg(long, value_name = "HEX", value_parser = parse_digest, required = true)]
+    pub root_sha256: Vec<Digest>,
     /// Accept the release of a rehearsal
     #[arg(long)]
     pub rehearsal: bool,
@@ -413,9 +436,9 @@ pub struct Assemble {
     /// The folder to make
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// The root certificate's SHA-256, as noted at its ceremony
-    #[arg(long, value_name = "HEX", value_parser = parse_digest)]
-    pub root_sha256: Digest,
+    /// The root certificate's SHA-256, as noted at its ceremony; once for each root in the trust bundle
+    #[arg(long, value_name = "HEX", required = true, value_parser = parse_digest)]
+    pub root_sha256: Vec<Digest>,
     /// Accept the bundle of a rehearsal
     #[arg(long)]
     pub rehearsal: bool,

@@ -20,11 +20,8 @@ pub fn run(globals: &Globals, args: &Assemble) -> Result<u8> {
     refuse_on_stick("assemble.key-on-stick", &args.out, &came_on(&args.bundle))?;
     let bundle = folder::read(&args.bundle)?;
     let key = read_key(&args.key)?;
-    let options = AssembleOptions {
-        root_sha256: args.root_sha256,
-        allow_rehearsal: args.rehearsal,
-        at: process::now(),
-    };
+    let options =
+        AssembleOptions { noted: &args.root_sha256, allow_rehearsal: args.rehearsal, at: process::now() };
     let files = assemble(&bundle, &key, &options, &Verifier)?;
     let mode = |file: &OutFile| if file.secret { 0o600 } else { 0o644 };
     let new = files.iter().map(|file| NewFile { path: file.name, bytes: &file.bytes, mode: mode(file) });

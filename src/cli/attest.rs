@@ -31,7 +31,7 @@ pub fn run(globals: &Globals, args: &TokenAttest) -> Result<u8> {
         Some(text) => {
             let uri = TokenUri::parse(text)?;
             let TokenUri::Piv(named) = &uri else { return Err(not_a_yubikey()) };
-            let (home, token) = check::of_uri(globals, None, &uri, &pin)?;
+            let (home, token) = check::of_uri(globals, unlock::given(None, None), &uri, &pin)?;
             (home, token, vec![vec![named.root_slot().number()]])
         }
     };

@@ -1,13 +1,12 @@
 //! `token check`: whether keys and token are fit, by what the token says.
 
-use std::path::PathBuf;
-
 use anchorite::finding::{Finding, Outcome};
 use anchorite::home::Home;
 use anchorite::journal::KeyRole;
 use anchorite::perform::judge_attestation;
 use anchorite::policy::Config;
 use anchorite::text::hex;
+use anchorite::token::pkcs11::ModuleUse;
 use anchorite::token::rules::name;
 use anchorite::token::uri::TokenUri;
 use anchorite::token::{KeyAttributes, KeyDescription, Token, TokenFlags, Wanted};
@@ -49,7 +48,8 @@ pub fn run(globals: &Globals, args: &TokenCheck) -> Result<u8> {
 
 /// The keys that a URI names, with or without a home.
 fn any(globals: &Globals, args: &TokenCheck, uri: &TokenUri) -> Result<Vec<Judged>> {
-    let (home, mut token) = of_uri(globals, args.module.clone(), uri, &args.login.pin())?;
+    let module = unlock::given(args.module.clone(), args.module_args.clone());
+    let (home, mut token) = of_uri(globals, module, uri, &args.login.pin())?;
     let config = home.as_ref().map(|home| &home.config);
     let mut judged = vec![judge(token.as_mut())?];
     unlock::login_by(config, token.as_mut(), &args.login.pin())?;
@@ -67,19 +67,17 @@ fn any(globals: &Globals, args: &TokenCheck, uri: &TokenUri) -> Result<Vec<Judge
 /// no module is named.
 pub fn of_uri(
     globals: &Globals,
-    module: Option<PathBuf>,
+    module: ModuleUse,
     uri: &TokenUri,
     pin: &Pin,
 ) -> Result<(Option<Home>, Box<dyn Token>)> {
     let named = match uri {
-        TokenUri::Pkcs11(uri) => module.is_some() || uri.module_path.is_some(),
+        TokenUri::Pkcs11(uri) => !module.file.as_os_str().is_empty() || uri.module_path.is_some(),
         TokenUri::Piv(_) => !globals.home.join("anchorite.toml").exists(),
     };
     let home = if named { None } else { Some(unlock::home(globals)?) };
-    let config = home.as_ref().map(|home| &home.config.token);
-    let module = module.or_else(|| config?.module.clone().map(PathBuf::from));
-    let digest = config.and_then(|config| config.module_sha256.as_ref());
-    let token = unlock::open(uri, module, digest, unlock::reading(pin)?)?;
+    let module = home.as_ref().map_or(module, |home| unlock::configured(&home.config.token));
+    let token = unlock::open(uri, module, unlock::reading(pin)?)?;
     Ok((home, token))
 }
 

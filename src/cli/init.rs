@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anchorite::home::{Home, NewHome};
 use anchorite::token::piv::{self, uri::PivUri};
-use anchorite::token::pkcs11::Pkcs11;
+use anchorite::token::pkcs11::{ModuleUse, Pkcs11};
 use anchorite::token::uri::{Pkcs11Uri, TokenUri};
 use anchorite::{Error, Result};
 
@@ -38,6 +38,7 @@ pub fn run(globals: &Globals, args: &Init) -> Result<u8> {
     let new = NewHome {
         token: &args.token,
         module: module.as_deref(),
+        module_args: args.module_args.as_deref(),
         unattended: args.unattended,
         rehearsal: args.rehearsal,
         name,
@@ -67,7 +68,7 @@ fn module(args: &Init, uri: &Pkcs11Uri) -> Result<Option<String>> {
             Error::usage("token.module-path", format!("{}: is not a path ({e})", shown_path(path)))
                 .next("give the path of the module's shared object")
         })?;
-        check(&absolute, uri)?;
+        check(args, &absolute, uri)?;
         return match absolute.to_str() {
             Some(text) => Ok(Some(text.into())),
             None => Err(Error::usage("token.module-path", format!("{}: is not UTF-8", shown_path(path)))
@@ -75,11 +76,11 @@ fn module(args: &Init, uri: &Pkcs11Uri) -> Result<Option<String>> {
         };
     }
     if let Some(path) = &uri.module_path {
-        return check(path, uri).map(|()| None);
+        return check(args, path, uri).map(|()| None);
     }
     let found = SOFTHSM
         .iter()
-        .find(|path| Path::new(path).exists() && Pkcs11::open(Path::new(path), None, uri).is_ok());
+        .find(|path| Path::new(path).exists() && Pkcs11::open(&ModuleUse::of(*path), uri).is_ok());
     match found {
         Some(path) => Ok(Some((*path).into())),
         None => Err(Error::usage(
@@ -111,8 +112,8 @@ fn check_yubikey(args: &Init, uri: &PivUri) -> Result<()> {
 
 /// A module that cannot be loaded, or a URI that means several tokens, is found now
 /// and not at the root ceremony. The token itself may still be in the safe.
-fn check(module: &Path, uri: &Pkcs11Uri) -> Result<()> {
-    match Pkcs11::open(module, None, uri) {
+fn check(args: &Init, module: &Path, uri: &Pkcs11Uri) -> Result<()> {
+    match Pkcs11::open(&unlock::given(Some(module.into()), args.module_args.clone()), uri) {
         Err(e) if matches!(e.id, "token.absent" | "token.uninitialised") => {
             output::note(&format!("{} {}", output::styled(output::WARN, "note:"), e.message));
             Ok(())

@@ -6,6 +6,7 @@ mod assemble;
 mod attest;
 mod audit;
 mod check;
+mod companion;
 mod folder;
 mod generate;
 mod init;
@@ -49,7 +50,7 @@ pub fn main() -> ExitCode {
         }
     };
     let json = cli.globals.json;
-    match process::harden().and_then(|()| run(cli)) {
+    match process::harden().and_then(|()| output::keep_stdout()).and_then(|()| run(cli)) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             output::error(&error, json);

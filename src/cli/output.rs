@@ -1,6 +1,8 @@
 //! Results to stdout, everything else to stderr; colours only where wanted.
 
+use std::fs::File;
 use std::io::Write as _;
+use std::sync::OnceLock;
 
 use anchorite::{Error, Result};
 use anstyle::{AnsiColor, Style};
@@ -18,9 +20,32 @@ pub fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
+/// The stdout that we were given.
+static STDOUT: OnceLock<File> = OnceLock::new();
+
+/// Keeps stdout for results. A PKCS#11 module is in this process and may print on
+/// descriptor 1, which is stderr from here on.
+pub fn keep_stdout() -> Result<()> {
+    let failed = |e: rustix::io::Errno| {
+        let e = std::io::Error::from(e);
+        Error::usage("output.stdout", format!("stdout cannot be kept for the results ({e})"))
+            .next("look at how the command's output is redirected")
+    };
+    let ours = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3).map_err(failed)?;
+    let _ = STDOUT.set(ours.into());
+    rustix::stdio::dup2_stdout(rustix::stdio::stderr()).map_err(failed)
+}
+
+fn print(bytes: &[u8]) -> Result<()> {
+    written(match STDOUT.get() {
+        Some(file) => file.try_clone().and_then(|file| anstream::AutoStream::auto(file).write_all(bytes)),
+        None => anstream::stdout().lock().write_all(bytes),
+    })
+}
+
 /// A result, for people.
 pub fn text(text: &str) -> Result<()> {
-    written(anstream::stdout().lock().write_all(text.as_bytes()))
+    print(text.as_bytes())
 }
 
 /// A result, for machines: one JSON document and a newline.
@@ -28,7 +53,7 @@ pub fn json(value: &impl Serialize) -> Result<()> {
     let mut text = serde_json::to_string_pretty(value)
         .map_err(|e| Error::usage("output.json", format!("the result cannot be written as JSON ({e})")))?;
     text.push('\n');
-    written(anstream::stdout().lock().write_all(ascii(&text).as_bytes()))
+    print(ascii(&text).as_bytes())
 }
 
 /// The same JSON in ASCII: beyond it JSON has only the characters of strings,

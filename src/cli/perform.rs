@@ -4,7 +4,7 @@ use anchorite::home::Home;
 use anchorite::media::durable;
 use anchorite::perform::{Outcome, Remaining, prepare};
 use anchorite::plan::{self, Plan, Prepared, review};
-use anchorite::x509::Digest;
+use anchorite::x509::{Digest, Issuer};
 use anchorite::{Error, Result};
 
 use super::args::{Globals, Perform};
@@ -63,6 +63,7 @@ fn same_plan(args: &Perform, plan: &Plan) -> Result<()> {
 pub fn report(globals: &Globals, home: &Home, plan: &Plan, outcome: &Outcome) -> Result<u8> {
     let head = home.journal.head();
     let root = home.root()?.fingerprint();
+    let companions: Vec<Digest> = home.companions()?.iter().map(Issuer::fingerprint).collect();
     if globals.json {
         let list = |items: &[plan::Item]| -> Vec<serde_json::Value> {
             items.iter().map(|i| serde_json::json!({"cluster": i.cluster, "serial": i.serial, "policy": i.policy, "file": i.file})).collect()
@@ -74,6 +75,7 @@ pub fn report(globals: &Globals, home: &Home, plan: &Plan, outcome: &Outcome) ->
             "refused": plan.refused.iter().map(|r| &r.file).collect::<Vec<_>>(),
             "plan": plan.digest()?,
             "root_sha256": root,
+            "companions_sha256": companions,
             "head": head,
         }))?;
         return Ok(0);
@@ -93,8 +95,9 @@ pub fn report(globals: &Globals, home: &Home, plan: &Plan, outcome: &Outcome) ->
     }
     out.push_str(&format!("journal head, for the sheet: {} lines, {}\n", head.count, head.hash));
     out.push_str(&format!(
-        "check it anywhere: anchorite verify {} --root-sha256 {root}{}\n",
+        "check it anywhere: anchorite verify {} --root-sha256 {root}{}{}\n",
         quoted(&outcome.folder),
+        companions.iter().map(|c| format!(" --root-sha256 {c}")).collect::<String>(),
         if plan.rehearsal() { " --rehearsal" } else { "" }
     ));
     output::text(&out)?;

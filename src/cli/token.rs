@@ -1,11 +1,9 @@
 //! `token list`, and the way to the other verbs of `token`.
 
-use std::path::Path;
-
 use anchorite::Result;
 use anchorite::home::Home;
 use anchorite::token::piv::{self, uri::PivUri};
-use anchorite::token::pkcs11::{self, Pkcs11};
+use anchorite::token::pkcs11::{self, ModuleUse, Pkcs11};
 use anchorite::token::uri::Pkcs11Uri;
 use anchorite::token::{ObjectInfo, Token as _, TokenInfo};
 use serde::Serialize;
@@ -22,10 +20,10 @@ struct Listed {
 
 pub fn run(globals: &Globals, args: &Token) -> Result<u8> {
     match &args.verb {
-        TokenVerb::List { module, piv, login, pin } => {
+        TokenVerb::List { module, module_args, piv, login, pin } => {
             let listed = match module {
                 _ if *piv => every_yubikey(&pin.pin())?,
-                Some(module) => every_token(module)?,
+                Some(module) => every_token(&unlock::given(Some(module.clone()), module_args.clone()))?,
                 None => homes(globals, *login, &pin.pin())?,
             };
             list(globals, &listed)
@@ -35,13 +33,13 @@ pub fn run(globals: &Globals, args: &Token) -> Result<u8> {
     }
 }
 
-fn every_token(module: &Path) -> Result<Vec<Listed>> {
+fn every_token(module: &ModuleUse) -> Result<Vec<Listed>> {
     let objects = |token: TokenInfo| {
         let uri = Pkcs11Uri::parse(&token.uri)?;
-        let objects = Pkcs11::open(module, None, &uri)?.objects()?;
+        let objects = Pkcs11::open(module, &uri)?.objects()?;
         Ok(Listed { token, objects })
     };
-    pkcs11::list(module, None)?.into_iter().map(objects).collect()
+    pkcs11::list(module)?.into_iter().map(objects).collect()
 }
 
 fn every_yubikey(pin: &Pin) -> Result<Vec<Listed>> {

@@ -5,12 +5,11 @@ use std::path::PathBuf;
 use anchorite::home::Home;
 use anchorite::journal::Consent;
 use anchorite::perform::{Progress, Session, World, check_token_head};
-use anchorite::policy::Config;
+use anchorite::policy::{Config, TokenConfig};
 use anchorite::token::piv::policy::{PinPolicy, TouchPolicy};
-use anchorite::token::pkcs11::Pkcs11;
+use anchorite::token::pkcs11::{ModuleUse, Pkcs11};
 use anchorite::token::uri::{Pkcs11Uri, TokenUri};
 use anchorite::token::{Token, TokenInfo, piv};
-use anchorite::x509::Digest;
 use anchorite::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use secrecy::SecretString;
@@ -47,7 +46,7 @@ pub fn yes_refused() -> Error {
         .next("answer at the terminal; --unattended is for CI and rehearsals and is decided at init for good")
 }
 
-/// Opens the home's token, without login, and compares the head it keeps.
+/// Opens the home's token, without login.
 pub fn token(home: &Home, args: &Pin) -> Result<Box<dyn Token>> {
     token_for(home, args, PinPolicy::Always, TouchPolicy::Always)
 }
@@ -56,31 +55,30 @@ pub fn token(home: &Home, args: &Pin) -> Result<Box<dyn Token>> {
 pub fn token_for(home: &Home, args: &Pin, pin: PinPolicy, touch: TouchPolicy) -> Result<Box<dyn Token>> {
     let config = &home.config.token;
     let uri = TokenUri::parse(&config.uri)?;
-    let module = config.module.clone().map(PathBuf::from);
-    let mut token = open(&uri, module, config.module_sha256.as_ref(), options(args, pin, touch)?)?;
-    match check_token_head(home, token.as_mut()) {
-        Err(lost) if args.accept_loss => {
-            output::note(&format!(
-                "{} {lost}\n  --accept-loss: certificates signed in the lost lines are unknown to this home from now on",
-                output::styled(output::BAD, "accepted:")
-            ));
-        }
-        result => result?,
-    }
-    Ok(token)
+    open(&uri, configured(config), options(args, pin, touch)?)
 }
 
 /// Opens whatever the URI means. The module is for PKCS#11, the options are for PIV.
-pub fn open(
-    uri: &TokenUri,
-    configured: Option<PathBuf>,
-    sha256: Option<&Digest>,
-    options: piv::Options,
-) -> Result<Box<dyn Token>> {
+pub fn open(uri: &TokenUri, module: ModuleUse, options: piv::Options) -> Result<Box<dyn Token>> {
     match uri {
-        TokenUri::Pkcs11(uri) => Ok(Box::new(Pkcs11::open(&module(uri, configured)?, sha256, uri)?)),
+        TokenUri::Pkcs11(uri) => Ok(Box::new(Pkcs11::open(&named(uri, module)?, uri)?)),
         TokenUri::Piv(uri) => piv::open(uri, options),
     }
+}
+
+/// How the configuration wants its module used, if it names one.
+pub fn configured(config: &TokenConfig) -> ModuleUse {
+    ModuleUse {
+        sha256: config.module_sha256,
+        args: config.module_args.clone(),
+        accept: config.accept.clone(),
+        ..given(config.module.as_ref().map(PathBuf::from), None)
+    }
+}
+
+/// A module of the command line's, if it names one.
+pub fn given(file: Option<PathBuf>, args: Option<String>) -> ModuleUse {
+    ModuleUse { args, tell: output::note, ..ModuleUse::of(file.unwrap_or_default()) }
 }
 
 /// How a YubiKey is used, as the command line says.
@@ -99,12 +97,14 @@ pub fn reading(args: &Pin) -> Result<piv::Options> {
 }
 
 /// The module of the configuration, or the one that the URI names.
-fn module(uri: &Pkcs11Uri, configured: Option<PathBuf>) -> Result<PathBuf> {
-    configured.or_else(|| uri.module_path.clone()).ok_or_else(|| {
+fn named(uri: &Pkcs11Uri, module: ModuleUse) -> Result<ModuleUse> {
+    let file = Some(module.file.clone()).filter(|file| !file.as_os_str().is_empty());
+    let file = file.or_else(|| uri.module_path.clone()).ok_or_else(|| {
         Error::usage("token.no-module", "no PKCS#11 module is configured").next(
             "set module in anchorite.toml (and `policy pin`), or put ?module-path= into the token's URI",
         )
-    })
+    })?;
+    Ok(ModuleUse { file, ..module })
 }
 
 /// Refuses a clock behind the journal, unless that is to be corrected on record.
@@ -153,9 +153,20 @@ pub fn consent(
     })
 }
 
-/// Logs in with the PIN of wherever it comes from.
+/// Logs in with the PIN of wherever it comes from, and compares the head that the token
+/// keeps: an older copy of the home ends here.
 pub fn login(home: &Home, token: &mut dyn Token, args: &Pin) -> Result<()> {
-    login_by(Some(&home.config), token, args)
+    login_by(Some(&home.config), token, args)?;
+    match check_token_head(home, token) {
+        Err(lost) if args.accept_loss => {
+            output::note(&format!(
+                "{} {lost}\n  --accept-loss: certificates signed in the lost lines are unknown to this home from now on",
+                output::styled(output::BAD, "accepted:")
+            ));
+            Ok(())
+        }
+        result => result,
+    }
 }
 
 /// As [`login`], where there may be no home to say where the PIN comes from.

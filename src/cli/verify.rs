@@ -19,11 +19,11 @@ pub fn run(globals: &Globals, args: &Verify) -> Result<u8> {
     let at = args.at.unwrap_or_else(process::now);
     // A cluster's folder carries its receipt at the top; a release does not.
     let report = if files.contains_key(RECEIPT) {
-        release::check_cluster(&files, args.root_sha256, args.rehearsal, at, &Verifier)
+        release::check_cluster(&files, &args.root_sha256, args.rehearsal, at, &Verifier)
     } else {
-        release::check(&files, args.root_sha256, args.rehearsal, at, &Verifier)
+        release::check(&files, &args.root_sha256, args.rehearsal, at, &Verifier)
     };
-    let mut report = with_journal(report, &files, args.root_sha256);
+    let mut report = with_journal(report, &files, &args.root_sha256);
     report.errors = report.errors.into_iter().map(away).collect();
     let code = report.worst().map_or(0, |error| error.kind.exit_code());
     if globals.json {
@@ -40,15 +40,6 @@ fn as_json(report: &Report) -> serde_json::Value {
         .iter()
         .map(|e| serde_json::json!({"id": e.id, "message": e.message, "next": e.next}))
         .collect();
-    let mut value = serde_json::json!({
-        "ok": report.errors.is_empty(), "rehearsal": report.rehearsal, "errors": errors,
-    });
-    if report.signed {
-        value["release"] = report.release.clone().into();
-        value["created"] = serde_json::json!(report.created);
-        value["clusters"] = serde_json::json!(report.clusters);
-        return value;
-    }
     let certified = |r: &Receipt| {
         serde_json::json!({
             "subject": r.subject, "serial": r.serial, "not_before": r.not_before, "not_after": r.not_after,
@@ -61,13 +52,26 @@ fn as_json(report: &Report) -> serde_json::Value {
             "request": r.request, "plan": r.plan,
         })
     };
-    value["certificates"] = report.clusters.iter().map(certified).collect();
-    value["receipt_unsigned"] = report.clusters.iter().map(said).collect();
-    value
+    let mut value = serde_json::Map::new();
+    let mut put = |name: &str, what: serde_json::Value| value.insert(name.into(), what);
+    put("ok", report.errors.is_empty().into());
+    put("rehearsal", report.rehearsal.into());
+    put("root_sha256", serde_json::json!(report.root));
+    put("companions_sha256", serde_json::json!(report.companions));
+    if report.signed {
+        put("release", report.release.clone().into());
+        put("created", serde_json::json!(report.created));
+        put("clusters", serde_json::json!(report.clusters));
+    } else {
+        put("certificates", report.clusters.iter().map(certified).collect());
+        put("receipt_unsigned", report.clusters.iter().map(said).collect());
+    }
+    put("errors", errors.into());
+    value.into()
 }
 
-/// The journal's copy in a release must hold by itself, too.
-fn with_journal(mut report: Report, files: &BTreeMap<String, Vec<u8>>, root: Digest) -> Report {
+/// The journal's copy in a release must hold by itself, too, and have the same roots on record.
+fn with_journal(mut report: Report, files: &BTreeMap<String, Vec<u8>>, noted: &[Digest]) -> Report {
     let path = format!("{}/{JOURNAL_FILE}", release::JOURNAL);
     if let Some(journal) = files.get(&path) {
         let index = files.get(&format!("{}/{INDEX_FILE}", release::JOURNAL)).map(|bytes| Index::read(bytes));
@@ -78,9 +82,17 @@ fn with_journal(mut report: Report, files: &BTreeMap<String, Vec<u8>>, root: Dig
                 return report;
             }
         };
-        let expect = Expectation { root_sha256: Some(root), after: after.as_ref(), ..Expectation::default() };
-        let faults = audit_lines(&journal[..], &expect, &mut |_, _| ()).0.errors;
-        report.errors.extend(faults.into_iter().map(|f| {
+        let root_sha256 = report.root.or_else(|| noted.first().copied());
+        let expect = Expectation { root_sha256, after: after.as_ref(), ..Expectation::default() };
+        let audited = audit_lines(&journal[..], &expect, &mut |_, _| ()).0;
+        if audited.errors.is_empty() && audited.companions != report.companions {
+            let what = "has other roots on record than those that root-cert.pem holds after the first";
+            report.errors.push(
+                Error::integrity("release.companion", format!("{path}: {what}"))
+                    .next("do not load it: ask who holds the root"),
+            );
+        }
+        report.errors.extend(audited.errors.into_iter().map(|f| {
             Error::integrity(f.id, format!("{path}: {}", f.message))
                 .next("do not load it: ask who holds the root")
         }));
@@ -115,6 +127,9 @@ fn facts(report: &Report, bundle: &Path) -> String {
                 "{warning} its folder is called {name}: is it the release you were given?\n"
             ));
         }
+    }
+    for companion in &report.companions {
+        out.push_str(&format!("  also trusts the root   {companion}\n"));
     }
     report.clusters.iter().for_each(|receipt| out.push_str(&cluster(receipt, report.signed)));
     out

@@ -32,9 +32,9 @@ pub struct OutFile {
 
 /// What `assemble` is asked for.
 #[derive(Debug, Clone, Copy)]
-pub struct AssembleOptions {
-    /// The root's fingerprint as it was noted: never taken from what came with the bundle.
-    pub root_sha256: Digest,
+pub struct AssembleOptions<'a> {
+    /// The fingerprints of all roots as they were noted: never taken from what came with the bundle.
+    pub noted: &'a [Digest],
     /// Take a bundle made in a rehearsal.
     pub allow_rehearsal: bool,
     /// The moment at which the certificates must be valid.
@@ -46,13 +46,12 @@ pub struct AssembleOptions {
 pub fn assemble(
     bundle: &BTreeMap<String, Vec<u8>>,
     key: &PrivateKey,
-    options: &AssembleOptions,
+    options: &AssembleOptions<'_>,
     judge: &dyn Judge,
 ) -> Result<Vec<OutFile>> {
     let files = release::folder(bundle);
     let certificates = istio::check("", &files).map_err(first)?;
-    let report =
-        release::check_cluster(bundle, options.root_sha256, options.allow_rehearsal, options.at, judge);
+    let report = release::check_cluster(bundle, options.noted, options.allow_rehearsal, options.at, judge);
     if let Some(worst) = report.worst() {
         return Err(worst.clone());
     }

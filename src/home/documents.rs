@@ -147,7 +147,7 @@ pub(super) fn require_empty(dir: &Path) -> Result<()> {
 }
 
 pub(super) fn write_initial(dir: &Path, new: &NewHome<'_>) -> Result<()> {
-    let config = render_default(new.token, new.module, new.unattended, new.rehearsal);
+    let config = render_default(new.token, new.module, new.module_args, new.unattended, new.rehearsal);
     Config::parse(CONFIG, &config)?;
     durable::write_atomic(dir, CONFIG, config.as_bytes(), 0o600)?;
     durable::write_atomic(dir, REGISTER, DEFAULT_REGISTER.as_bytes(), 0o600)?;

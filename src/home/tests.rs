@@ -11,6 +11,7 @@ fn new() -> NewHome<'static> {
     NewHome {
         token: "pkcs11:token=t",
         module: Some("/m.so"),
+        module_args: None,
         unattended: false,
         rehearsal: false,
         name: [7; 16],

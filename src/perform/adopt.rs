@@ -14,7 +14,7 @@ use crate::text::{hex, unhex};
 use crate::token::KeyDescription;
 use crate::token::rules::name;
 use crate::verify::judge_adopted;
-use crate::x509::{Issuer, KeyAlgorithm, Time};
+use crate::x509::{Issuer, KeyAlgorithm, PublicKey, Time};
 
 /// A key of which a copy may exist, or that needs no PIN, can still be a root's where
 /// there is no other; one that cannot sign, or is not the certificate's, cannot.
@@ -28,6 +28,8 @@ pub struct Takeover {
     pub adoption: RootAdoption,
     /// The root as an issuer.
     pub root: Issuer,
+    /// The journal's key, where it is one that is there.
+    journal_key: Option<PublicKey>,
     /// Everything that does not pass, for the review.
     pub findings: Vec<Finding>,
 }
@@ -38,16 +40,18 @@ impl Takeover {
     pub fn judge(
         certificate: &[u8],
         key: &KeyDescription,
+        journal: Option<&KeyDescription>,
         of_key: Vec<Finding>,
         accept_weak_key: bool,
         now: Time,
     ) -> Result<Self> {
         let (root, mut findings) = judge_certificate(certificate, now)?;
         check_pair(key, &root)?;
+        journal.map_or(Ok(()), |journal| check_journal_key(journal, &root))?;
         let refusals = || of_key.iter().filter(|f| f.refuses());
         let accepted = |f: &Finding| accept_weak_key && ACCEPTABLE.contains(&f.rule);
         if refusals().any(|f| !accepted(f)) {
-            return Err(weak(refusals().collect()));
+            return Err(weak(&refusals().collect::<Vec<_>>()));
         }
         let accepted = refusals().map(|f| f.rule.to_string()).collect();
         findings.extend(of_key);
@@ -59,13 +63,16 @@ impl Takeover {
             id: hex(&key.id),
             warned,
             accepted,
+            journal_key: journal.map(|key| hex(&key.id)),
         };
-        Ok(Self { adoption, root, findings })
+        let journal_key = journal.and_then(|key| key.public_keys.first().cloned());
+        Ok(Self { adoption, root, journal_key, findings })
     }
 
     /// Whether an adoption on record, which a crash interrupted, is this one.
     pub fn agrees(&self, recorded: &RootAdoption) -> bool {
-        (&self.adoption.certificate, &self.adoption.id) == (&recorded.certificate, &recorded.id)
+        let which = |a: &RootAdoption| (a.certificate.clone(), a.id.clone(), a.journal_key.clone());
+        which(&self.adoption) == which(recorded)
     }
 
     /// The label that the journal's key gets where none is asked for.
@@ -76,21 +83,31 @@ impl Takeover {
 
 /// Judges the certificate alone, for which no token is needed.
 pub fn judge_certificate(der: &[u8], now: Time) -> Result<(Issuer, Vec<Finding>)> {
-    let mut findings = judge_adopted(der, now);
-    refuse_unfit(&findings)?;
-    let root = Issuer::from_der(der)?;
-    // What a request's key is refused for spoils a root's as well.
-    findings.extend(check_key(&root.public_key));
-    refuse_unfit(&findings)?;
+    let (root, findings) = judge_root(der, now, unfit)?;
     lint_journal(&root, now)?;
     Ok((root, findings))
 }
 
-fn refuse_unfit(findings: &[Finding]) -> Result<()> {
-    let refused: Vec<&Finding> = findings.iter().filter(|f| f.refuses()).collect();
-    if refused.is_empty() {
-        return Ok(());
-    }
+/// Judges a root's certificate, whatever it is to be here; `unfit` words a refusal.
+pub(super) fn judge_root(
+    der: &[u8],
+    now: Time,
+    unfit: fn(&[&Finding]) -> Error,
+) -> Result<(Issuer, Vec<Finding>)> {
+    let refuse = |findings: &[Finding]| {
+        let refused: Vec<&Finding> = findings.iter().filter(|f| f.refuses()).collect();
+        if refused.is_empty() { Ok(()) } else { Err(unfit(&refused)) }
+    };
+    let mut findings = judge_adopted(der, now);
+    refuse(&findings)?;
+    let root = Issuer::from_der(der)?;
+    // What a request's key is refused for spoils a root's as well.
+    findings.extend(check_key(&root.public_key));
+    refuse(&findings)?;
+    Ok((root, findings))
+}
+
+fn unfit(refused: &[&Finding]) -> Error {
     let next = if refused.iter().any(|f| f.rule == "adopt.version") {
         "a version 1 root cannot be taken over: with the software that made it, issue a version 3 certificate for \
          the same key and name, and adopt that; or make a new root with `anchorite root create`"
@@ -98,8 +115,7 @@ fn refuse_unfit(findings: &[Finding]) -> Result<()> {
         "with the software that made it, issue a certificate for the same key and name that is fit, and adopt that; \
          or make a new root with `anchorite root create`"
     };
-    Err(Error::refused("adopt.unfit", format!("the root certificate is not fit: {}", said(&refused)))
-        .next(next))
+    Error::refused("adopt.unfit", format!("the root certificate is not fit: {}", said(refused))).next(next)
 }
 
 /// The private key's own word and every public key beside it are the certificate's.
@@ -126,23 +142,41 @@ fn check_pair(key: &KeyDescription, root: &Issuer) -> Result<()> {
     }
 }
 
-fn weak(refused: Vec<&Finding>) -> Error {
-    let error = Error::refused("adopt.weak-key", format!("the key is not fit: {}", said(&refused)));
+/// It seals the journal, so that it is one that was never the root's.
+fn check_journal_key(key: &KeyDescription, root: &Issuer) -> Result<()> {
+    let wrong = |what: &str| {
+        Err(Error::usage("adopt.journal-key", format!("{}: {what}", name(key))).next(
+            "have a P-256 key made for the journal with the token's own tool, with a CKA_ID of its own",
+        ))
+    };
+    match key.public_keys.as_slice() {
+        _ if key.id.is_empty() => wrong("has no CKA_ID to find it by"),
+        [public] if *public == root.public_key => wrong("is the root's own key"),
+        [public] if public.algorithm() == KeyAlgorithm::P256 => Ok(()),
+        [public] => wrong(&format!("is {}, wanted p256", public.algorithm())),
+        keys => wrong(&format!("{} public keys belong to it, wanted one", keys.len())),
+    }
+}
+
+fn weak(refused: &[&Finding]) -> Error {
+    let error = Error::refused("adopt.weak-key", format!("the key is not fit: {}", said(refused)));
     if refused.iter().all(|f| ACCEPTABLE.contains(&f.rule)) {
         return error.next("make a new root; or, where this one must live on, --accept-weak-key takes it as it is, on record");
     }
     error.next("`anchorite token check` shows every rule; make a new root with `anchorite root create`")
 }
 
-fn said(refused: &[&Finding]) -> String {
+pub(super) fn said(refused: &[&Finding]) -> String {
     refused.iter().map(|f| format!("{} ({})", f.message, f.rule)).collect::<Vec<_>>().join("; ")
 }
 
 impl Session<'_> {
     /// Takes a root over, or takes up where a crash left it.
+    /// The journal's key is made with this label, or is the one that the takeover names.
     pub fn adopt_root(&mut self, takeover: Takeover, journal_label: &str) -> Result<(Issuer, Head)> {
-        let Takeover { adoption, root, .. } = takeover;
+        let Takeover { adoption, root, journal_key: public, .. } = takeover;
         let id = unhex(&adoption.id).unwrap_or_default();
+        let there = adoption.journal_key.as_deref().and_then(unhex);
         let root_key = self.found_key(&id, &adoption.label, Some(&root.public_key))?;
         check_demands(&self.home.config.token, self.token.info(), root.public_key.algorithm())?;
         if self.ledger().root_adoption().is_none() {
@@ -151,7 +185,10 @@ impl Session<'_> {
         self.home.file_issued(&root.serial, &root.der)?;
         self.home.write_certificate("root.pem", &root.der)?;
         self.attest(KeyRole::Root, &root_key)?;
-        let journal_key = self.make_key(KeyRole::Journal, KeyAlgorithm::P256, journal_label)?;
+        let journal_key = match there {
+            None => self.make_key(KeyRole::Journal, KeyAlgorithm::P256, journal_label)?,
+            Some(id) => self.take_key(KeyRole::Journal, journal_label, &id, public.as_ref())?,
+        };
         self.attest(KeyRole::Journal, &journal_key)?;
         self.certify_journal(&root, &root_key, &journal_key).map_err(|e| match e.id {
             "token.wrong-signature" => e.next(

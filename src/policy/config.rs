@@ -42,6 +42,9 @@ pub struct TokenConfig {
     /// The PKCS#11 module's path.
     #[serde(default, deserialize_with = "some_text")]
     pub module: Option<String>,
+    /// What the module is told when it starts.
+    #[serde(default, deserialize_with = "printable")]
+    pub module_args: Option<String>,
     /// SHA-256 of the module's file; another file is not loaded.
     pub module_sha256: Option<Digest>,
     /// The environment variable that may hold the PIN.
@@ -63,7 +66,25 @@ pub struct TokenConfig {
     /// Who may vouch for tokens beside Yubico: DER of roots or of issuers beneath them.
     #[serde(default, deserialize_with = "certificates")]
     pub attestation_roots: Vec<Vec<u8>>,
+    /// Rules on a PKCS#11 token's keys that may stay unfulfilled, by their IDs.
+    #[serde(default, deserialize_with = "acceptable")]
+    pub accept: Vec<String>,
 }
+
+/// What `accept` may name: a copy of the key may exist, or it may do more than sign. A
+/// key that cannot sign, or is another than the one on record, is never accepted.
+const ACCEPTABLE: [&str; 10] = [
+    "token.key.extractable",
+    "token.key.sensitive",
+    "token.key.private",
+    "token.key.never-extractable",
+    "token.key.always-sensitive",
+    "token.key.local",
+    "token.key.sign-recover",
+    "token.key.decrypt",
+    "token.key.unwrap",
+    "token.key.derive",
+];
 
 /// `[ceremony]`
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -105,16 +126,27 @@ impl Config {
 }
 
 /// A commented `anchorite.toml` for a new home, which [`Config::parse`] reads.
-pub fn render_default(token_uri: &str, module: Option<&str>, unattended: bool, rehearsal: bool) -> String {
+pub fn render_default(
+    token_uri: &str,
+    module: Option<&str>,
+    module_args: Option<&str>,
+    unattended: bool,
+    rehearsal: bool,
+) -> String {
     let quoted = |text: &str| Value::String(text.into()).to_string();
     let module = match module {
         Some(path) => format!("module = {}", quoted(path)),
         None => "# module = \"/usr/lib/softhsm/libsofthsm2.so\"".into(),
     };
+    let module_args = match module_args {
+        Some(text) => format!("module-args = {}", quoted(text)),
+        None => "# module-args = \"configdir='sql:/srv/nss'\"".into(),
+    };
     TEMPLATE
         .replace("@UNATTENDED@", &unattended.to_string())
         .replace("@REHEARSAL@", &rehearsal.to_string())
         .replace("@MODULE@", &module)
+        .replace("@MODULE-ARGS@", &module_args)
         .replace("@URI@", &quoted(token_uri))
 }
 
@@ -148,6 +180,21 @@ fn worded_text<E: serde::de::Error>(
 fn some_text<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<Option<String>, D::Error> {
     let absolute = |path: &str| path.starts_with('/').then(|| path.to_owned());
     worded(d, "the absolute path of a PKCS#11 module", absolute).map(Some)
+}
+
+fn printable<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<Option<String>, D::Error> {
+    let one_line = |text: &str| (!text.chars().any(char::is_control)).then(|| text.to_owned());
+    worded(d, "what the module is told, on one line", one_line).map(Some)
+}
+
+fn acceptable<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<Vec<String>, D::Error> {
+    let named = Vec::<String>::deserialize(d)?;
+    match named.iter().find(|id| !ACCEPTABLE.contains(&id.as_str())) {
+        None => Ok(named),
+        Some(other) => {
+            Err(D::Error::custom(format!("found {other:?}, want any of {}", ACCEPTABLE.join(", "))))
+        }
+    }
 }
 
 fn variable<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<Option<String>, D::Error> {
@@ -199,14 +246,18 @@ mod tests {
     #[test]
     fn what_is_rendered_reads_back() {
         let uri = "pkcs11:token=a%22b";
-        let config =
-            Config::parse("anchorite.toml", &render_default(uri, Some("/opt/\"x\\.so"), true, false))
-                .unwrap();
+        let config = Config::parse(
+            "anchorite.toml",
+            &render_default(uri, Some("/opt/\"x\\.so"), Some("a='b'"), true, false),
+        )
+        .unwrap();
         assert_eq!((config.token.uri.as_str(), config.token.module.as_deref()), (uri, Some("/opt/\"x\\.so")));
+        assert_eq!(config.token.module_args.as_deref(), Some("a='b'"));
         assert_eq!((config.ceremony.unattended, config.ceremony.rehearsal), (true, false));
         assert_eq!((config.limits, config.token.pin_parts), (Limits::default(), 1));
         let bare =
-            Config::parse("anchorite.toml", &render_default("piv:9c?serial=1", None, false, true)).unwrap();
+            Config::parse("anchorite.toml", &render_default("piv:9c?serial=1", None, None, false, true))
+                .unwrap();
         assert_eq!((bare.token.module, bare.ceremony.rehearsal), (None, true));
     }
 
@@ -220,6 +271,9 @@ mod tests {
             "[token]\nuri = \"pkcs11:token=x\"\npin-env = \"1234\"",
             "[token]\nuri = \"pkcs11:token=x\"\npin-parts = 0",
             "[token]\nuri = \"pkcs11:token=x\"\nsessions = 0",
+            "[token]\nuri = \"pkcs11:token=x\"\nmodule-args = \"a\\nb\"",
+            "[token]\nuri = \"pkcs11:token=x\"\naccept = [\"token.key.sign\"]",
+            "[token]\nuri = \"pkcs11:token=x\"\naccept = [\"token.key.*\"]",
             "[token]\nuri = \"piv:\"\nattestation-roots = [\"root.pem\"]",
             "[token]\nuri = \"piv:\"\nrequire-attestation = \"yes\"",
             "[token]\nuri = \"pkcs11:token=x\"\n[limits]\nfile-size = \"1MB\"",
@@ -237,7 +291,7 @@ mod tests {
     #[test]
     fn a_token_may_have_a_name_that_speaks_of_pins() {
         let uri = "pkcs11:token=pin-source;object=old%20pin-value";
-        let config = Config::parse("a", &render_default(uri, None, false, false)).unwrap();
+        let config = Config::parse("a", &render_default(uri, None, None, false, false)).unwrap();
         assert_eq!(config.token.uri, uri);
     }
 

@@ -119,12 +119,20 @@ pub(super) struct Case<'a> {
     pub known: &'a Known,
 }
 
+impl Case<'_> {
+    /// This CA's root, and those that are trusted beside it.
+    pub fn roots(&self) -> impl Iterator<Item = &Issuer> {
+        std::iter::once(self.context.issuer).chain(&self.known.companions)
+    }
+}
+
 /// What the past knows of one request: asked once, so that no rule has to deal with
 /// a past that cannot answer.
 pub(super) struct Known {
     pub by_key: Vec<Issued>,
     pub by_subject: Vec<Issued>,
     pub by_cluster: Vec<Issued>,
+    pub companions: Vec<Issuer>,
 }
 
 impl Known {
@@ -133,6 +141,7 @@ impl Known {
             by_key: history.by_key(&request.key.digest())?,
             by_subject: history.by_subject(&request.subject.canonical())?,
             by_cluster: history.by_cluster(cluster.unwrap_or_default())?,
+            companions: history.companions()?,
         })
     }
 }

@@ -108,6 +108,15 @@ pub fn ids() -> impl Iterator<Item = &'static str> {
     attributes.chain(flags).chain(others).chain(super::piv::rules::ids())
 }
 
+/// The findings where a home's configuration takes keys that do not fulfil these rules.
+pub(super) fn accepting(accept: &[String], mut findings: Vec<Finding>) -> Vec<Finding> {
+    for finding in findings.iter_mut().filter(|f| f.refuses() && accept.iter().any(|id| id == f.rule)) {
+        finding.outcome = Outcome::Warning;
+        finding.message.push_str("; anchorite.toml accepts that");
+    }
+    findings
+}
+
 /// Every rule on a token.
 pub fn judge_token(flags: &TokenFlags) -> Vec<Finding> {
     FLAG_RULES.iter().map(|rule| rule.judge(flags)).collect()

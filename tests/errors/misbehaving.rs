@@ -8,6 +8,7 @@ mod mounts;
 mod pins;
 mod removed;
 mod signatures;
+mod vendors;
 
 use std::path::PathBuf;
 

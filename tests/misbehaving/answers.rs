@@ -3,7 +3,7 @@
 use cryptoki_sys::*;
 
 use crate::orders::{Deed, obey, unknown};
-use crate::real;
+use crate::{folder, real};
 
 /// Functions of ours that pass on to the real ones. What spoils an answer gets the
 /// deed and the call's arguments.
@@ -25,13 +25,13 @@ macro_rules! replaced {
 
 #[rustfmt::skip]
 replaced! {
+    C_Initialize(arguments: CK_VOID_PTR);
     C_GetSlotList(present: CK_BBOOL, slots: CK_SLOT_ID_PTR, count: CK_ULONG_PTR) spoilt by no_slots;
-    C_GetTokenInfo(slot: CK_SLOT_ID, info: CK_TOKEN_INFO_PTR) spoilt by other_flags;
+    C_GetTokenInfo(slot: CK_SLOT_ID, info: CK_TOKEN_INFO_PTR) spoilt by other_token;
     C_OpenSession(
         slot: CK_SLOT_ID, flags: CK_FLAGS, application: CK_VOID_PTR, notify: CK_NOTIFY,
         session: CK_SESSION_HANDLE_PTR
     );
-    C_Login(session: CK_SESSION_HANDLE, user: CK_USER_TYPE, pin: CK_UTF8CHAR_PTR, length: CK_ULONG);
     C_FindObjectsInit(session: CK_SESSION_HANDLE, template: CK_ATTRIBUTE_PTR, count: CK_ULONG);
     C_GetAttributeValue(
         session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE, template: CK_ATTRIBUTE_PTR, count: CK_ULONG
@@ -59,14 +59,49 @@ fn no_slots(deed: &Deed, _: CK_BBOOL, _: CK_SLOT_ID_PTR, count: CK_ULONG_PTR) ->
     CKR_OK
 }
 
-/// `flags N`: these are set as well.
-fn other_flags(deed: &Deed, _: CK_SLOT_ID, info: CK_TOKEN_INFO_PTR) -> CK_RV {
+/// `flags N`: these are set as well. `label B…` and `serial B…`: these bytes, and NULs
+/// where the standard wants blanks.
+fn other_token(deed: &Deed, _: CK_SLOT_ID, info: CK_TOKEN_INFO_PTR) -> CK_RV {
+    // SAFETY: the real call has just filled it in.
+    let info = unsafe { &mut *info };
     match deed.word.as_str() {
-        // SAFETY: the real call has just filled it in.
-        "flags" => unsafe { (*info).flags |= deed.number(0) },
+        "flags" => info.flags |= deed.number(0),
+        "label" => fill(&mut info.label, deed),
+        "serial" => fill(&mut info.serialNumber, deed),
         _ => return unknown(deed),
     }
     CKR_OK
+}
+
+fn fill(field: &mut [u8], deed: &Deed) {
+    field.fill(0);
+    let bytes = deed.numbers.iter().map(|byte| u8::try_from(*byte).expect("a byte"));
+    field.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+}
+
+/// Where a file `pad` holds the PIN, it is typed at a PIN pad: the caller gives none.
+///
+/// # Safety
+/// As PKCS#11 2.40 §5.6 has it.
+pub unsafe extern "C" fn C_Login(
+    session: CK_SESSION_HANDLE,
+    user: CK_USER_TYPE,
+    pin: CK_UTF8CHAR_PTR,
+    length: CK_ULONG,
+) -> CK_RV {
+    let login = || {
+        let login = real().C_Login.expect("a function");
+        match std::fs::read(folder().join("pad")) {
+            // SAFETY: the buffer is ours and outlives the call.
+            Ok(mut typed) if pin.is_null() => unsafe {
+                login(session, user, typed.as_mut_ptr(), typed.len() as CK_ULONG)
+            },
+            Ok(_) => CKR_ARGUMENTS_BAD,
+            // SAFETY: the arguments are passed on as the caller gave them.
+            Err(_) => unsafe { login(session, user, pin, length) },
+        }
+    };
+    obey("C_Login", login, unknown)
 }
 
 /// `attribute TYPE VALUE`: this truth value, of whichever object; `untold TYPE`: it is not given.

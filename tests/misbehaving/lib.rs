@@ -8,6 +8,8 @@
 //! orders   what to do at which call: see `orders`; read anew at every call
 //! calls    written here: each call that begins and ends, each signature made
 //! go       lets those go on that were ordered to wait
+//! pad      the PIN, which is then typed at the token
+//! child    written here: the number of a process that was left behind
 //! ```
 #![allow(missing_docs, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // as in the tests
 #![allow(non_snake_case, clippy::too_many_arguments)] // PKCS#11's names and signatures
@@ -66,6 +68,7 @@ pub unsafe extern "C" fn C_GetFunctionList(list: CK_FUNCTION_LIST_PTR_PTR) -> CK
         let mut functions = *real();
         functions.C_GetFunctionList = Some(C_GetFunctionList);
         functions.C_Sign = Some(signatures::C_Sign);
+        functions.C_Login = Some(answers::C_Login);
         answers::replace(&mut functions);
         functions
     });

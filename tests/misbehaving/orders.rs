@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Before the real call: `wait` (until the file `go` is there), `slow MS`, `noise` (on
-//! stdout and stderr), `abort` (the process dies), `fail CKR`, `gone` (the device is taken
+//! stdout and stderr), `fork` (a child that lives on for a minute), `abort` (the process dies), `fail CKR`, `gone` (the device is taken
 //! out: this call and all that follow fail). After it: `lose CKR` (it was done, and says
 //! that it failed), `lose-abort`, `lose-gone`. What else there is spoils one function's
 //! answer and is described where that is done.
@@ -61,6 +61,7 @@ fn obeyed(
             "wait" => wait(),
             "slow" => std::thread::sleep(Duration::from_millis(deed.number(0))),
             "noise" => noise(),
+            "fork" => leave_a_child(),
             "abort" => abort(),
             "fail" => return deed.number(0),
             "gone" => GONE.store(true, Ordering::SeqCst),
@@ -143,6 +144,28 @@ fn noise() {
     const NOISE: &[u8] = b"\x1b[2J\x1b]0;hsm\x07DEBUG: \xff\xfe\x00 slot 0 OK\n{\"release\": \"/\"}\n";
     let _ = std::io::stdout().write_all(NOISE);
     let _ = std::io::stderr().write_all(NOISE);
+}
+
+/// A process with everything that this one has open, as some modules leave behind.
+fn leave_a_child() {
+    unsafe extern "C" {
+        fn fork() -> i32;
+        fn alarm(seconds: u32) -> u32;
+        fn pause() -> i32;
+    }
+    // SAFETY: the child calls nothing but alarm and pause, which any child may; the
+    // alarm ends it.
+    let child = unsafe {
+        let child = fork();
+        if child == 0 {
+            alarm(60);
+            loop {
+                pause();
+            }
+        }
+        child
+    };
+    std::fs::write(folder().join("child"), child.to_string()).expect("`child` can be written");
 }
 
 /// One line, whole, whoever else writes.

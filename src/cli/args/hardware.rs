@@ -24,6 +24,9 @@ pub enum TokenVerb {
         /// A PKCS#11 module instead of the home's
         #[arg(long, value_name = "PATH", conflicts_with = "piv")]
         module: Option<PathBuf>,
+        /// What that module is told when it starts, where it wants to be told something
+        #[arg(long, value_name = "TEXT", requires = "module")]
+        module_args: Option<String>,
         /// The YubiKeys that are plugged in, and what is in their slots
         #[arg(long, conflicts_with = "login")]
         piv: bool,
@@ -60,6 +63,9 @@ pub struct TokenCheck {
     /// A PKCS#11 module instead of the home's
     #[arg(long, value_name = "PATH", requires = "uri")]
     pub module: Option<PathBuf>,
+    /// What that module is told when it starts, where it wants to be told something
+    #[arg(long, value_name = "TEXT", requires = "module")]
+    pub module_args: Option<String>,
     /// Refuse what is otherwise only warned of
     #[arg(long)]
     pub strict: bool,

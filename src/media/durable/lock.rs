@@ -14,7 +14,15 @@ use crate::media::file;
 /// Held until dropped, or until the process ends however it ends.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    /// Let go, not only closed: a process that a PKCS#11 module forked and left behind
+    /// has the file open as well, and would hold it on.
+    fn drop(&mut self) {
+        let _ = fs::flock(&self.file, FlockOperation::Unlock);
+    }
 }
 
 /// Takes the lock file at `path`, making it where there is none. It is never
@@ -30,7 +38,7 @@ pub fn lock_exclusive(path: &Path) -> Result<Lock> {
         Err(e) => return Err(unwritable(path, &e.into())),
     }
     write_pid(&mut file).map_err(|e| unwritable(path, &e))?;
-    Ok(Lock { _file: file })
+    Ok(Lock { file })
 }
 
 fn write_pid(file: &mut File) -> io::Result<()> {

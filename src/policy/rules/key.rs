@@ -44,15 +44,15 @@ fn rsa_size(case: &Case<'_>, profile: &Profile) -> Finding {
 
 pub(super) const NOT_ISSUER: RuleInfo = RuleInfo::new(
     "key.issuer",
-    "no certificate carries the root's key",
+    "no certificate carries the key of a root that is trusted",
     "RFC 5280 §6.1",
     Check::Always(not_issuer),
 );
 
 fn not_issuer(case: &Case<'_>) -> Finding {
-    let (key, root) = (&case.request.key, &case.context.issuer.public_key);
+    let key = &case.request.key;
     // The key bits decide: another SubjectPublicKeyInfo around them is still the same key.
-    let same = key.key_bits() == root.key_bits();
+    let same = case.roots().any(|root| key.key_bits() == root.public_key.key_bits());
     NOT_ISSUER.demand(!same, format!("key {}", key.digest()), "a key other than the root's")
 }
 

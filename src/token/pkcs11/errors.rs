@@ -33,7 +33,9 @@ fn function_name(function: Function) -> String {
 /// The code as the standard spells it: `CKR_PIN_INCORRECT`.
 fn code_name(code: RvError) -> String {
     match code {
-        RvError::VendorDefined(number) | RvError::UnknownErrorCode(number) => format!("0x{number:08x}"),
+        RvError::VendorDefined(number) | RvError::UnknownErrorCode(number) => {
+            newer(number).map_or_else(|| format!("0x{number:08x}"), |(_, name, _)| name.to_owned())
+        }
         named => format!("{named:?}").chars().fold(String::from("CKR"), |mut name, c| {
             if c.is_ascii_uppercase() {
                 name.push('_');
@@ -44,8 +46,30 @@ fn code_name(code: RvError) -> String {
     }
 }
 
+/// Codes of PKCS#11 3.0 to 3.2 that cryptoki has no name for, and what they come to here.
+const NEWER: [(u64, &str, RvError); 9] = [
+    (0x0000_0200, "CKR_FUNCTION_REJECTED", RvError::FunctionRejected),
+    (0x0000_0201, "CKR_TOKEN_RESOURCE_EXCEEDED", RvError::SessionCount),
+    (0x0000_0202, "CKR_OPERATION_CANCEL_FAILED", RvError::OperationActive),
+    (0x0000_0203, "CKR_KEY_EXHAUSTED", RvError::KeyFunctionNotPermitted),
+    (0x0000_0204, "CKR_PENDING", RvError::OperationActive),
+    (0x0000_0205, "CKR_SESSION_ASYNC_NOT_SUPPORTED", RvError::FunctionNotSupported),
+    (0x0000_0207, "CKR_OPERATION_NOT_VALIDATED", RvError::MechanismInvalid),
+    (0x0000_0208, "CKR_TOKEN_NOT_INITIALIZED", RvError::UserPinNotInitialized),
+    (0x0000_0209, "CKR_PARAMETER_SET_NOT_SUPPORTED", RvError::MechanismParamInvalid),
+];
+
+#[allow(clippy::useless_conversion)] // CK_RV has 32 bits on some machines
+fn newer(number: impl Into<u64>) -> Option<(u64, &'static str, RvError)> {
+    let number = number.into();
+    NEWER.into_iter().find(|(code, ..)| *code == number)
+}
+
 fn meaning(code: RvError) -> (&'static str, &'static str, &'static str) {
     match code {
+        RvError::UnknownErrorCode(number) if newer(number).is_some() => {
+            meaning(newer(number).map_or(RvError::GeneralError, |(.., like)| like))
+        }
         RvError::DeviceRemoved
         | RvError::TokenNotPresent
         | RvError::SessionClosed
@@ -81,9 +105,9 @@ fn meaning(code: RvError) -> (&'static str, &'static str, &'static str) {
             "the PIN is locked after too many wrong tries",
             "have the security officer set a new PIN",
         ),
-        RvError::PinExpired => (
+        RvError::PinExpired | RvError::NewPinMode | RvError::NextOtp | RvError::PinTooWeak => (
             "token.pin-expired",
-            "the PIN has expired",
+            "the PIN has expired, or has to be another one first",
             "change the PIN with the token's own tool, then run again",
         ),
         RvError::PinLenRange | RvError::PinInvalid => {
@@ -95,7 +119,9 @@ fn meaning(code: RvError) -> (&'static str, &'static str, &'static str) {
             "finish the token's initialisation with its own tool, then run again",
         ),
         RvError::UserNotLoggedIn => ("token.not-logged-in", "this needs a login", "run again with the PIN"),
-        RvError::UserAnotherAlreadyLoggedIn | RvError::UserTooManyTypes => (
+        RvError::UserAnotherAlreadyLoggedIn
+        | RvError::UserTooManyTypes
+        | RvError::SessionReadWriteSoExists => (
             "token.other-user",
             "another kind of user, such as the security officer, is logged in",
             "end the other program that uses this token, then run again",
@@ -152,6 +178,30 @@ fn meaning(code: RvError) -> (&'static str, &'static str, &'static str) {
         RvError::CryptokiNotInitialized | RvError::OperationActive | RvError::OperationNotInitialized => {
             ("token.state", "the module lost track of what is being done", "run again")
         }
+        RvError::LibraryLoadFailed => (
+            "token.module-invalid",
+            "the module could not load a library of its own",
+            "install what its handbook asks for",
+        ),
+        RvError::NeedToCreateThreads | RvError::CantLock | RvError::MutexBad | RvError::MutexNotLocked => (
+            "token.failed",
+            "the module does not work in a program with threads",
+            "look for a newer version of the module; `sessions = 1` in anchorite.toml may help",
+        ),
+        RvError::ArgumentsBad
+        | RvError::BufferTooSmall
+        | RvError::DataInvalid
+        | RvError::DataLenRange
+        | RvError::FunctionNotParallel
+        | RvError::SessionParallelNotSupported
+        | RvError::UserTypeInvalid => (
+            "token.failed",
+            "the module does not take what it was asked, as the standard says that it may be asked",
+            "look for a newer version of the module, and report it with the module's name and version",
+        ),
+        RvError::AttributeSensitive | RvError::InformationSensitive | RvError::KeyUnextractable => {
+            ("token.failed", "the token keeps that to itself", "check the key with `anchorite token check`")
+        }
         RvError::FipsSelfTestFailed => {
             ("token.self-test", "the token failed its own test", "do not use this token")
         }
@@ -177,6 +227,10 @@ mod tests {
         assert_eq!((error.id, error.kind), ("token.not-permitted", crate::Kind::Token));
         assert!(of(RvError::VendorDefined(0x8000_0001)).message.contains("0x80000001"));
         assert_eq!(code_name(RvError::CantLock), "CKR_CANT_LOCK");
+        let error = of(RvError::UnknownErrorCode(0x203));
+        assert!(error.message.starts_with("C_SignInit: CKR_KEY_EXHAUSTED ("), "{error}");
+        assert_eq!(error.id, "token.not-permitted");
+        assert_eq!(of(RvError::UnknownErrorCode(0x7fff)).id, "token.vendor");
     }
 
     #[test]

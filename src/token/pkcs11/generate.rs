@@ -27,10 +27,9 @@ impl Pkcs11 {
         self.check_free(permit)?;
         let (mechanism, mut public) = kind(permit.algorithm())?;
         public.extend(public_template(permit));
-        let (public, private) = self
-            .writable()?
-            .generate_key_pair(&mechanism, &public, &private_template(permit))
-            .map_err(explained)?;
+        let private = private_template(permit, &self.accept);
+        let (public, private) =
+            self.writable()?.generate_key_pair(&mechanism, &public, &private).map_err(explained)?;
         self.read_back(permit, public, private)
     }
 
@@ -89,7 +88,7 @@ impl Pkcs11 {
             Some(handle) => attributes::protection(&self.session, handle)?,
             None => KeyAttributes::default(),
         };
-        let mut faults = faults(&attributes);
+        let mut faults = faults(&attributes, &self.accept);
         if key.public_key.algorithm() != permit.algorithm() {
             faults.push(format!("it is {}, wanted {}", key.public_key.algorithm(), permit.algorithm()));
         }
@@ -103,28 +102,30 @@ impl Pkcs11 {
 fn unfit(permit: &KeyPermit, what: &str) -> Error {
     let name = format!("the new key `{}` with CKA_ID {}", shown(permit.label()), hex(permit.id()));
     Error::token("token.key-unfit", format!("{name} is not as wanted: {what}")).next(
-        "delete this key with the token's own tool; unless a crash left it half made, this token is not fit for a root",
+        "delete this key with the token's own tool; unless a crash left it half made, this token is not fit for a root. \
+         Where it must be, `accept` in anchorite.toml names the rules in brackets",
     )
 }
 
 /// Every attribute that is not as a root's key needs it; what the token does not say counts as wrong.
-fn faults(key: &KeyAttributes) -> Vec<String> {
+/// Rules that the home's configuration accepts as unfulfilled are left out.
+fn faults(key: &KeyAttributes, accept: &[String]) -> Vec<String> {
     [
-        ("CKA_SENSITIVE", key.sensitive, true),
-        ("CKA_ALWAYS_SENSITIVE", key.always_sensitive, true),
-        ("CKA_EXTRACTABLE", key.extractable, false),
-        ("CKA_NEVER_EXTRACTABLE", key.never_extractable, true),
-        ("CKA_LOCAL", key.local, true),
-        ("CKA_SIGN", key.sign, true),
-        ("CKA_DECRYPT", key.decrypt, false),
-        ("CKA_UNWRAP", key.unwrap, false),
-        ("CKA_DERIVE", key.derive, false),
+        ("token.key.sensitive", "CKA_SENSITIVE", key.sensitive, true),
+        ("token.key.always-sensitive", "CKA_ALWAYS_SENSITIVE", key.always_sensitive, true),
+        ("token.key.extractable", "CKA_EXTRACTABLE", key.extractable, false),
+        ("token.key.never-extractable", "CKA_NEVER_EXTRACTABLE", key.never_extractable, true),
+        ("token.key.local", "CKA_LOCAL", key.local, true),
+        ("token.key.sign", "CKA_SIGN", key.sign, true),
+        ("token.key.decrypt", "CKA_DECRYPT", key.decrypt, false),
+        ("token.key.unwrap", "CKA_UNWRAP", key.unwrap, false),
+        ("token.key.derive", "CKA_DERIVE", key.derive, false),
     ]
     .into_iter()
-    .filter(|(_, found, wanted)| *found != Some(*wanted))
-    .map(|(name, found, wanted)| match found {
-        Some(found) => format!("{name} is {found}, wanted {wanted}"),
-        None => format!("{name} is not told, wanted {wanted}"),
+    .filter(|(rule, _, found, wanted)| *found != Some(*wanted) && !accept.iter().any(|id| id == rule))
+    .map(|(rule, name, found, wanted)| match found {
+        Some(found) => format!("{name} is {found}, wanted {wanted} ({rule})"),
+        None => format!("{name} is not told, wanted {wanted} ({rule})"),
     })
     .collect()
 }
@@ -148,20 +149,20 @@ fn kind(algorithm: KeyAlgorithm) -> Result<(Mechanism<'static>, Vec<Attribute>)>
     }
 }
 
-fn public_template(permit: &KeyPermit) -> [Attribute; 7] {
+fn public_template(permit: &KeyPermit) -> [Attribute; 5] {
     [
         Attribute::Token(true),
         Attribute::Private(false),
         Attribute::Id(permit.id().to_vec()),
         Attribute::Label(permit.label().as_bytes().to_vec()),
         Attribute::Verify(true),
-        Attribute::Encrypt(false),
-        Attribute::Wrap(false),
     ]
 }
 
-fn private_template(permit: &KeyPermit) -> [Attribute; 11] {
-    [
+/// A use that the home's configuration accepts is not forbidden: some tokens do not let
+/// it be. Sensitive and not extractable is asked for in any case.
+fn private_template(permit: &KeyPermit, accept: &[String]) -> Vec<Attribute> {
+    let mut template = vec![
         Attribute::Token(true),
         Attribute::Private(true),
         Attribute::Id(permit.id().to_vec()),
@@ -169,11 +170,16 @@ fn private_template(permit: &KeyPermit) -> [Attribute; 11] {
         Attribute::Sensitive(true),
         Attribute::Extractable(false),
         Attribute::Sign(true),
-        Attribute::SignRecover(false),
-        Attribute::Decrypt(false),
-        Attribute::Unwrap(false),
-        Attribute::Derive(false),
-    ]
+    ];
+    let uses = [
+        ("token.key.sign-recover", Attribute::SignRecover(false)),
+        ("token.key.decrypt", Attribute::Decrypt(false)),
+        ("token.key.unwrap", Attribute::Unwrap(false)),
+        ("token.key.derive", Attribute::Derive(false)),
+    ];
+    let forbidden = uses.into_iter().filter(|(rule, _)| !accept.iter().any(|id| id == rule));
+    template.extend(forbidden.map(|(_, attribute)| attribute));
+    template
 }
 
 #[cfg(test)]
@@ -201,16 +207,20 @@ mod tests {
 
     #[test]
     fn a_key_that_is_as_wanted_has_no_faults() {
-        assert!(faults(&FIT).is_empty());
+        assert!(faults(&FIT, &[]).is_empty());
     }
 
     #[test]
     fn what_is_wrong_and_what_is_not_told_are_faults() {
         let key = KeyAttributes { extractable: Some(true), local: None, ..FIT };
         assert_eq!(
-            faults(&key),
-            ["CKA_EXTRACTABLE is true, wanted false", "CKA_LOCAL is not told, wanted true"]
+            faults(&key, &[]),
+            [
+                "CKA_EXTRACTABLE is true, wanted false (token.key.extractable)",
+                "CKA_LOCAL is not told, wanted true (token.key.local)"
+            ]
         );
-        assert_eq!(faults(&KeyAttributes::default()).len(), 9);
+        assert_eq!(faults(&key, &["token.key.local".into()]).len(), 1);
+        assert_eq!(faults(&KeyAttributes::default(), &[]).len(), 9);
     }
 }

@@ -18,7 +18,7 @@ mod slots;
 #[cfg(test)]
 mod softhsm;
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use cryptoki::error::{Error as CryptokiError, RvError};
 use cryptoki::mechanism::MechanismType;
@@ -30,7 +30,7 @@ use secrecy::SecretString;
 use self::errors::explained;
 use self::module::Module;
 use self::single::SinglePart;
-use super::rules::{judge_key, judge_token};
+use super::rules::{accepting, judge_key, judge_token};
 use super::uri::Pkcs11Uri;
 use super::{Key, KeyDescription, ObjectInfo, Signer, Token, TokenFlags, TokenInfo, Wanted};
 use crate::error::{Error, Result};
@@ -56,21 +56,43 @@ pub struct Pkcs11 {
     single: Option<SinglePart>,
     /// The PIN that logged in, for that; none where it is typed at the token.
     pin: Option<SecretString>,
+    accept: Vec<String>,
+    tell: fn(&str),
     module: Module,
 }
 
+/// A module, and how it is used.
+#[derive(Debug, Clone)]
+pub struct ModuleUse {
+    /// Its file.
+    pub file: PathBuf,
+    /// The digest that the file must have, where one is given.
+    pub sha256: Option<Digest>,
+    /// What it is told when it starts, where it wants to be told something.
+    pub args: Option<String>,
+    /// Rules on a key that may stay unfulfilled here, by their IDs.
+    pub accept: Vec<String>,
+    /// Tells the operator what the token waits for.
+    pub tell: fn(&str),
+}
+
+impl ModuleUse {
+    /// A module without conditions.
+    pub fn of(file: impl Into<PathBuf>) -> Self {
+        Self { file: file.into(), sha256: None, args: None, accept: Vec::new(), tell: |_| {} }
+    }
+}
+
 /// The initialised tokens that a module shows.
-pub fn list(module: &Path, module_sha256: Option<&Digest>) -> Result<Vec<TokenInfo>> {
-    let module = Module::load(module, module_sha256)?;
-    let tokens = slots::tokens(&module.cryptoki)?;
-    Ok(tokens.iter().filter(|(_, raw)| raw.token_initialized()).map(|(_, raw)| slots::info(raw)).collect())
+pub fn list(module: &ModuleUse) -> Result<Vec<TokenInfo>> {
+    let module = Module::load(module)?;
+    Ok(slots::listed(&slots::tokens(&module.cryptoki)?))
 }
 
 impl Pkcs11 {
-    /// Loads the module, whose file must have the digest where one is given, and
-    /// opens a session with the one token that the URI means.
-    pub fn open(module: &Path, module_sha256: Option<&Digest>, uri: &Pkcs11Uri) -> Result<Self> {
-        let module = Module::load(module, module_sha256)?;
+    /// Loads the module and opens a session with the one token that the URI means.
+    pub fn open(how: &ModuleUse, uri: &Pkcs11Uri) -> Result<Self> {
+        let module = Module::load(how)?;
         let cryptoki = &module.cryptoki;
         let (slot, raw) = slots::select(slots::tokens(cryptoki)?, uri)?;
         Ok(Self {
@@ -84,6 +106,8 @@ impl Pkcs11 {
             keys: Vec::new(),
             single: None,
             pin: None,
+            accept: how.accept.clone(),
+            tell: how.tell,
             module,
         })
     }
@@ -125,7 +149,10 @@ impl Token for Pkcs11 {
         let mut bytes = vec![0; length];
         match self.session.generate_random_slice(&mut bytes) {
             Ok(()) => Ok(Some(bytes)),
-            Err(CryptokiError::Pkcs11(RvError::RandomNoRng | RvError::FunctionNotSupported, _)) => Ok(None),
+            Err(
+                CryptokiError::Pkcs11(RvError::RandomNoRng | RvError::FunctionNotSupported, _)
+                | CryptokiError::NullFunctionPointer,
+            ) => Ok(None),
             Err(e) => Err(explained(e)),
         }
     }
@@ -171,7 +198,7 @@ impl Token for Pkcs11 {
     }
 
     fn judge_key(&mut self, key: &KeyDescription, recorded: Option<&PublicKey>) -> Result<Vec<Finding>> {
-        Ok(judge_key(key, recorded))
+        Ok(accepting(&self.accept, judge_key(key, recorded)))
     }
 
     /// As they were when it was opened: a login resets its counters.

@@ -1,11 +1,14 @@
 //! Loading a PKCS#11 module: a shared object with C_GetFunctionList.
 
+use std::ffi::CString;
 use std::path::{Path, PathBuf};
+use std::ptr::NonNull;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11 as Cryptoki};
 use cryptoki::error::{Error as CryptokiError, RvError};
 
+use super::ModuleUse;
 use super::errors::explained;
 use crate::error::{Error, Result};
 use crate::text::shown;
@@ -34,10 +37,10 @@ fn loaded() -> MutexGuard<'static, Vec<Loaded>> {
 }
 
 impl Module {
-    /// Loads the module at `path`, whose bytes must have this digest where one is given.
-    pub(super) fn load(path: &Path, sha256: Option<&Digest>) -> Result<Self> {
-        let file = existing(path)?;
-        if let Some(wanted) = sha256 {
+    /// Loads the module, whose file must have the digest where one is given.
+    pub(super) fn load(how: &ModuleUse) -> Result<Self> {
+        let file = existing(&how.file)?;
+        if let Some(wanted) = &how.sha256 {
             compare_digest(&file, wanted)?;
         }
         let mut loaded = loaded();
@@ -47,14 +50,27 @@ impl Module {
         }
         // absolute, or the dynamic linker would look for a bare name elsewhere
         let cryptoki = Cryptoki::new(&file).map_err(|e| not_a_module(&file, e))?;
-        let ours = match cryptoki.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
+        let ours = match initialize(&cryptoki, how.args.as_deref()) {
             Ok(()) => true,
             Err(CryptokiError::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => false,
+            Err(CryptokiError::Pkcs11(RvError::ArgumentsBad, _)) => return Err(other_args(&file, how)),
             Err(e) => return Err(cannot_start(&file, e)),
         };
         loaded.push(Loaded { file: file.clone(), cryptoki: cryptoki.clone(), users: 1, ours });
         Ok(Self { cryptoki, file })
     }
+}
+
+/// C_Initialize. Its reserved field is where some modules want to be told, as a string
+/// that ends with NUL, where their keys are.
+#[expect(unsafe_code, reason = "a pointer to a string, see the block")]
+fn initialize(cryptoki: &Cryptoki, args: Option<&str>) -> cryptoki::error::Result<()> {
+    let flags = CInitializeFlags::OS_LOCKING_OK;
+    let Some(args) = args else { return cryptoki.initialize(CInitializeArgs::new(flags)) };
+    let text = CString::new(args).map_err(|_| CryptokiError::InvalidValue)?;
+    let pointer = NonNull::from(text.as_c_str()).cast();
+    // SAFETY: the string is ours, ends with NUL, and outlives the call.
+    cryptoki.initialize(unsafe { CInitializeArgs::new_with_reserved(flags, pointer) })
 }
 
 impl Drop for Module {
@@ -111,6 +127,13 @@ fn invalid(path: &Path, why: &str) -> Error {
         .next("give the path of a PKCS#11 module built for this machine")
 }
 
+fn other_args(file: &Path, how: &ModuleUse) -> Error {
+    let found = if how.args.is_some() { "does not take its module-args" } else { "wants module-args" };
+    Error::token("token.module-args", format!("PKCS#11 module {}: {found}", display(file))).next(
+        "its handbook says what it wants to be told; set module-args beside module, or give --module-args",
+    )
+}
+
 fn cannot_start(file: &Path, error: CryptokiError) -> Error {
     explained(error).at(format!("PKCS#11 module {} does not start", display(file)))
 }
@@ -124,7 +147,7 @@ mod tests {
     use super::*;
 
     fn refused(path: &Path) -> Error {
-        Module::load(path, None).unwrap_err()
+        Module::load(&ModuleUse::of(path)).unwrap_err()
     }
 
     #[test]
@@ -153,10 +176,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("module.so");
         std::fs::write(&file, "bytes").unwrap();
-        let error = Module::load(&file, Some(&Digest::of(b"other"))).unwrap_err();
+        let load = |digest| Module::load(&ModuleUse { sha256: Some(digest), ..ModuleUse::of(&file) });
+        let error = load(Digest::of(b"other")).unwrap_err();
         assert_eq!(error.id, "token.module-hash");
         // the right digest lets it through to the next check
-        let error = Module::load(&file, Some(&Digest::of(b"bytes"))).unwrap_err();
+        let error = load(Digest::of(b"bytes")).unwrap_err();
         assert_eq!(error.id, "token.module-invalid");
     }
 }

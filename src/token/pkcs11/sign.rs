@@ -39,6 +39,7 @@ pub(super) struct Found<'t> {
     info: &'t TokenInfo,
     single: Option<&'t SinglePart>,
     pin: Option<&'t SecretString>,
+    tell: fn(&str),
 }
 
 /// A session that signs beside others. Login and object handles hold for all
@@ -62,6 +63,7 @@ impl Pkcs11 {
             info: &self.info,
             single: self.single.as_ref(),
             pin: self.pin.as_ref(),
+            tell: self.tell,
         }
     }
 
@@ -77,6 +79,7 @@ impl Pkcs11 {
             info: &self.info,
             single: self.single.as_ref(),
             pin: self.pin.as_ref(),
+            tell: self.tell,
         };
         let first: Box<dyn Signer + '_> = Box::new(Lane { session: &mut self.session, found });
         let more = more.into_iter().map(|session| Box::new(Lane { session, found }) as Box<dyn Signer + '_>);
@@ -92,7 +95,9 @@ impl Found<'_> {
         })?;
         let single = self.single.filter(|_| key.always_authenticate);
         let sign = |mechanism: &Mechanism, data: &[u8]| match single {
-            Some(single) => single.sign(session, self.pin, mechanism, handle, data).map_err(explained),
+            Some(single) => {
+                single.sign(session, self.pin, self.tell, mechanism, handle, data).map_err(explained)
+            }
             None => session.sign(mechanism, handle, data).map_err(explained),
         };
         self.signature(&sign, key.public_key.algorithm(), permit).map_err(|e| at_token(self.info, e))

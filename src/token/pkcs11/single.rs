@@ -57,11 +57,15 @@ impl SinglePart {
         &self,
         session: &Session,
         pin: Option<&SecretString>,
+        tell: fn(&str),
         mechanism: &Mechanism<'_>,
         key: ObjectHandle,
         data: &[u8],
     ) -> Result<Vec<u8>> {
         session.sign_init(mechanism, key)?;
+        if pin.is_none() {
+            tell("enter the PIN at the token once more: the key wants it for each signature");
+        }
         match session.login(UserType::ContextSpecific, pin) {
             // A token that does not keep its word: the key wants no login of its own.
             Ok(()) | Err(CryptokiError::Pkcs11(RvError::OperationNotInitialized, _)) => {}

@@ -56,6 +56,18 @@ pub(super) fn info(raw: &RawInfo) -> TokenInfo {
     }
 }
 
+/// What the initialised tokens say of themselves. Where two say the same, the slot's
+/// number tells them apart for the moment.
+pub(super) fn listed(tokens: &[(Slot, RawInfo)]) -> Vec<TokenInfo> {
+    let ready = || tokens.iter().filter(|(_, raw)| raw.token_initialized());
+    let alike = |raw: &RawInfo| ready().filter(|(_, other)| token_uri(other) == token_uri(raw)).count() > 1;
+    let info = |(slot, raw): &(Slot, RawInfo)| {
+        let slot_id = alike(raw).then(|| slot.id());
+        TokenInfo { uri: Pkcs11Uri { slot_id, ..token_uri(raw) }.to_string(), ..info(raw) }
+    };
+    ready().map(info).collect()
+}
+
 /// What it says of its PINs.
 pub(super) fn flags(raw: &RawInfo) -> TokenFlags {
     TokenFlags {

@@ -78,7 +78,7 @@ fn module() -> PathBuf {
 }
 
 fn open(uri: &str) -> Result<Pkcs11> {
-    Pkcs11::open(&module(), None, &Pkcs11Uri::parse(uri).unwrap())
+    Pkcs11::open(&ModuleUse::of(module()), &Pkcs11Uri::parse(uri).unwrap())
 }
 
 fn pin(text: &str) -> SecretString {

@@ -173,12 +173,3 @@ fn a_module_that_kills_the_process_is_a_crash_like_any_other() {
         }
     }
 }
-
-#[test]
-fn what_a_module_prints_is_not_taken_for_a_result() {
-    let a = with_requests(1);
-    let ran = a.sign_while("C_Sign * noise").code(0);
-    assert!(ran.stdout.contains("slot 0 OK") && ran.stdout.contains("journal head"), "{}", ran.stdout);
-    verified(&a);
-    settled(&a);
-}

@@ -45,7 +45,7 @@ fn uri(text: &str) {
         fit(&canonical);
         assert_eq!(Pkcs11Uri::parse(&canonical), Ok(uri));
         // A home's configuration is written with it, and read back.
-        let document = render_default(&canonical, Some("/module.so"), false, true);
+        let document = render_default(&canonical, Some("/module.so"), None, false, true);
         let config = Config::parse("anchorite.toml", &document).unwrap();
         assert_eq!(config.token.uri, canonical);
     }

@@ -135,6 +135,7 @@ fn signs(grant: &Grant) {
         rehearsal: false,
         created: now,
         root: &root.der,
+        companions: Vec::new(),
         journal_certificate: world::journal_certificate(),
         journal: vec![],
         plan: Digest::of(b"plan"),

@@ -3,7 +3,7 @@
 use super::*;
 
 pub(super) fn a_token_is_chosen_by_its_uri() {
-    let all = list(&module(), None).unwrap();
+    let all = list(&ModuleUse::of(module())).unwrap();
     let mut labels: Vec<&str> = all.iter().map(|info| info.label.as_str()).collect();
     labels.sort_unstable();
     let mut wanted = TOKENS;
@@ -67,10 +67,12 @@ pub(super) fn without_login_there_is_randomness_but_no_private_key() {
 pub(super) fn the_module_is_compared_with_its_digest() {
     let digest = Digest::of(&std::fs::read(module()).unwrap());
     let uri = Pkcs11Uri::parse("pkcs11:token=pins").unwrap();
-    assert!(Pkcs11::open(&module(), Some(&digest), &uri).is_ok());
-    let error = Pkcs11::open(&module(), Some(&Digest::of(b"another")), &uri).unwrap_err();
+    let open = |digest| Pkcs11::open(&ModuleUse { sha256: Some(digest), ..ModuleUse::of(module()) }, &uri);
+    assert!(open(digest).is_ok());
+    let error = open(Digest::of(b"another")).unwrap_err();
     assert_eq!(error.id, "token.module-hash");
-    assert_eq!(list(&module(), Some(&Digest::of(b"another"))).unwrap_err(), error);
+    let other = ModuleUse { sha256: Some(Digest::of(b"another")), ..ModuleUse::of(module()) };
+    assert_eq!(list(&other).unwrap_err(), error);
     assert!(error.message.contains(&digest.to_string()), "{error}");
 }
 
