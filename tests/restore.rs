@@ -225,7 +225,11 @@ fn what_is_added_without_the_key_is_shown_and_puts_nothing_in_force() {
     // A session that goes on with the documents in force puts the line out of force for good.
     std::fs::write(&policy, &before).unwrap();
     let signed = a.sign(&["--policy", "istio"]).code(0);
-    assert!(signed.stderr.contains("1 lines") && signed.stderr.contains("pinned"), "{}", signed.stderr);
+    assert!(
+        signed.stderr.contains("the last line is not sealed") && signed.stderr.contains("pinned"),
+        "{}",
+        signed.stderr
+    );
     std::fs::write(&policy, &edited).unwrap();
     a.sign(&["--policy", "istio"]).fails(4, "home.edited");
 }

@@ -130,8 +130,11 @@ pub fn rows() -> Vec<Row> {
             "plan.unescaped",
             "not escaped",
         )
-        .also(&["plan.request", "plan.serial-twice"])
-        .told("somebody altered the plan by hand", "stop; find out who"),
+        .also(&["plan.request", "plan.serial-twice", "plan.other"])
+        .told(
+            "somebody altered the plan by hand, or it is not the one whose digest was noted",
+            "stop; find out who",
+        ),
         here(
             "a plan whose request is noise",
             Root,
@@ -173,8 +176,7 @@ pub fn rows() -> Vec<Row> {
             4,
             "plan.other",
             "wanted 0000",
-        )
-        .told("this plan is not the one whose digest was noted", "stop; find out where the other one is"),
+        ),
         here("a plan that is not there", Root, |a| perform(a, "none.json"), 2, "file.missing", "none.json"),
         here("a folder for a plan", Root, |a| perform(a, "in"), 2, "file.not-regular", "/in"),
         here(
