@@ -12,8 +12,8 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::journal::{
-    Entry, Event, Head, Index, IntentRecord, KeyRole, Ledger, Purpose, Replay, Standing, replay_after,
-    replay_lines, sealed_index,
+    Companion, Entry, Event, Head, Index, IntentRecord, KeyRole, Ledger, Purpose, Replay, Standing,
+    replay_after, replay_lines, sealed_index,
 };
 use crate::lint::CertificateKind;
 use crate::verify::{self, signed_digest, verify_signature};
@@ -71,6 +71,8 @@ pub struct Report {
     pub signatures: u64,
     /// SHA-256 of each root certificate on record, the oldest first: all of one key and name.
     pub roots: Vec<Digest>,
+    /// SHA-256 of each other root that is trusted beside it, in the order of trust bundles.
+    pub companions: Vec<Digest>,
     /// What is unfinished, a sentence each.
     pub open: Vec<String>,
     /// What does not hold.
@@ -86,6 +88,7 @@ impl Report {
             head: None,
             signatures: 0,
             roots: Vec::new(),
+            companions: Vec::new(),
             open: Vec::new(),
             errors,
         }
@@ -133,6 +136,7 @@ pub fn audit_lines(
                 head: Some(replayed.ledger.head()),
                 signatures: replayed.ledger.signatures(),
                 roots: auditor.roots.iter().map(|der| Digest::of(der)).collect(),
+                companions: replayed.ledger.companions().iter().map(Companion::fingerprint).collect(),
                 open,
                 errors: auditor.faults,
             };
@@ -184,6 +188,7 @@ impl Auditor<'_> {
             Event::Released { plan, sums, .. } => self.released(plan, sums),
             Event::Intent { purpose: Purpose::Seal, message, .. } => self.seals(&message.0, ledger),
             Event::RootAdopted(adoption) => self.adopted(&adoption.certificate.0, entry.time),
+            Event::Companions { roots } => companions(roots, entry.time, ledger),
             _ => Ok(()),
         };
         if let Err(error) = verdict {
@@ -237,7 +242,8 @@ impl Auditor<'_> {
                 self.certificate(kind, &Tbs::recorded(own.message.clone(), own.algorithm), signature)?;
             }
         }
-        Ok(())
+        let mut others = ledger.known_companions().map(|companion| &companion.certificate.0);
+        others.try_for_each(|der| verify::check_companion(der, Issuer::from_der(der)?.not_before))
     }
 
     /// A release left only with a signature over the very sums on record.
@@ -394,6 +400,13 @@ fn certificate(
     Ok((verified.into_inner().serial, der))
 }
 
+/// Another root must be fit when it is first put on record; later it may have expired.
+fn companions(roots: &[Companion], at: Time, ledger: &Ledger) -> Result<()> {
+    let known = |root: &Companion| ledger.known_companions().any(|k| k.certificate == root.certificate);
+    let mut new = roots.iter().filter(|root| !known(root));
+    new.try_for_each(|root| verify::check_companion(&root.certificate.0, at))
+}
+
 fn wrong_signature(role: KeyRole) -> Error {
     let message = format!("the signature of the {role:?} key does not verify over the bytes on record");
     Error::integrity("audit.signature", message)
@@ -456,6 +469,9 @@ pub fn open_matters(ledger: &Ledger) -> Vec<String> {
     }
     if ledger.pinned_unsealed() {
         open.push("documents were pinned and not sealed: those of the last seal stay in force; `anchorite policy pin` shows the others".into());
+    }
+    if ledger.companions_unsealed() {
+        open.push("other roots were put on record and not sealed: those of the last seal stay trusted, and nothing else; put them on record again where they are wanted".into());
     }
     open
 }

@@ -184,6 +184,12 @@ impl Appliance {
         found.pop().expect("a release on the stick")
     }
 
+    /// Another stick for what goes out.
+    pub fn empty_out(&self) {
+        std::fs::remove_dir_all(self.path("out")).unwrap();
+        std::fs::create_dir(self.path("out")).unwrap();
+    }
+
     pub fn audit(&self, more: &[&str]) -> Ran {
         let mut args = vec!["audit", "verify", "--json"];
         args.extend(more);

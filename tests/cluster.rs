@@ -122,19 +122,19 @@ fn released(name: &str) -> (Pki, PrivateKey, BTreeMap<String, Vec<u8>>) {
     (pki, key, bundle)
 }
 
-fn options() -> AssembleOptions {
-    AssembleOptions { root_sha256: None, allow_rehearsal: false, with_crl: false, at: now() }
+fn options(noted: &[anchorite::x509::Digest]) -> AssembleOptions<'_> {
+    AssembleOptions { noted, allow_rehearsal: false, at: now() }
 }
 
-fn try_assemble(bundle: &BTreeMap<String, Vec<u8>>, key: &PrivateKey) -> Result<Vec<OutFile>> {
-    assemble(bundle, key, &options(), &OpenSsl)
+fn try_assemble(pki: &Pki, bundle: &BTreeMap<String, Vec<u8>>, key: &PrivateKey) -> Result<Vec<OutFile>> {
+    assemble(bundle, key, &options(&[pki.root_sha256()]), &OpenSsl)
 }
 
 #[test]
 fn bundle_and_key_make_cacerts() {
     let (pki, key, bundle) = released(NAME);
-    let files = try_assemble(&bundle, &key).unwrap();
-    assert_eq!(files, try_assemble(&bundle, &key).unwrap(), "the same input gives the same bytes");
+    let files = try_assemble(&pki, &bundle, &key).unwrap();
+    assert_eq!(files, try_assemble(&pki, &bundle, &key).unwrap(), "the same input gives the same bytes");
     let names: Vec<_> = files.iter().map(|f| (f.name, f.secret)).collect();
     assert_eq!(
         names,
@@ -159,15 +159,12 @@ fn bundle_and_key_make_cacerts() {
     let of_cert = run(dir.path(), "openssl", &["x509", "-in", "ca-cert.pem", "-noout", "-pubkey"]).stdout;
     assert_eq!(of_key, of_cert);
     assert!(files.iter().all(|f| f.bytes.ends_with(b"\n")));
-
-    let with_root = AssembleOptions { root_sha256: Some(pki.root_sha256()), ..options() };
-    assert_eq!(assemble(&bundle, &key, &with_root, &OpenSsl).unwrap(), files);
 }
 
 #[test]
 fn the_secret_holds_the_very_files() {
-    let (_, key, bundle) = released(NAME);
-    let files = try_assemble(&bundle, &key).unwrap();
+    let (pki, key, bundle) = released(NAME);
+    let files = try_assemble(&pki, &bundle, &key).unwrap();
     let (yaml, loose) = files.split_last().unwrap();
     let yaml = str::from_utf8(&yaml.bytes).unwrap();
     let (head, data) = yaml.split_once("\ndata:\n").unwrap();
@@ -190,9 +187,9 @@ fn the_secret_holds_the_very_files() {
 
 #[test]
 fn a_foreign_key_is_refused_with_both_key_ids() {
-    let (_, key, bundle) = released(NAME);
+    let (pki, key, bundle) = released(NAME);
     let other = new_key(KeyAlgorithm::P256);
-    let error = try_assemble(&bundle, &other).unwrap_err();
+    let error = try_assemble(&pki, &bundle, &other).unwrap_err();
     assert_eq!((error.kind, error.id), (Kind::Refused, "assemble.key-mismatch"));
     for key in [&key, &other] {
         assert!(error.message.contains(&hex(&key.public_key().key_id())), "{error}");
@@ -205,9 +202,10 @@ fn bundles_that_are_not_as_released_are_refused() {
     pki.issue("west", "intermediate", "root", "/O=Istio/L=west/CN=west-1");
     let west = cluster_folder(&pki.release(NAME, &["west"]), "west");
     let other = Pki::new("Another Root");
-    let other_root = anchorite::x509::pem::certificate(&other.der("root")).into_bytes();
+    other.issue("east", "intermediate", "root", "/O=Istio/L=east/CN=east-1");
+    let foreign = cluster_folder(&other.release(NAME, &["east"]), "east");
     let two_certificates = [good["ca-cert.pem"].clone(), west["ca-cert.pem"].clone()].concat();
-    let foreign_chain = [good["ca-cert.pem"].clone(), other_root.clone()].concat();
+    let foreign_chain = [foreign["ca-cert.pem"].clone(), good["root-cert.pem"].clone()].concat();
     type Changes<'a> = Vec<(&'a str, &'a [u8])>;
     let cases: [(&str, Changes, &str); 6] = [
         ("another certificate first", vec![("cert-chain.pem", &west["cert-chain.pem"])], "release.chain"),
@@ -219,7 +217,7 @@ fn bundles_that_are_not_as_released_are_refused() {
         ),
         (
             "a root that did not sign",
-            vec![("root-cert.pem", &other_root), ("cert-chain.pem", &foreign_chain)],
+            vec![("ca-cert.pem", &foreign["ca-cert.pem"]), ("cert-chain.pem", &foreign_chain)],
             "test.openssl",
         ),
         ("an extra file", vec![("ca-key.pem", b"x")], "release.extra"),
@@ -232,20 +230,19 @@ fn bundles_that_are_not_as_released_are_refused() {
     for (defect, changes, id) in cases {
         let mut bundle = good.clone();
         bundle.extend(changes.into_iter().map(|(name, bytes)| (name.to_string(), bytes.to_vec())));
-        let error = try_assemble(&bundle, &key).unwrap_err();
+        let error = try_assemble(&pki, &bundle, &key).unwrap_err();
         assert_eq!((error.kind, error.id), (Kind::Integrity, id), "{defect}: {error}");
     }
-    let wrong_root = AssembleOptions { root_sha256: Some(other.root_sha256()), ..options() };
-    assert_eq!(assemble(&good, &key, &wrong_root, &OpenSsl).unwrap_err().id, "release.root");
+    // Good in itself: a root, an intermediate and a receipt of somebody else's making.
+    assert_eq!(try_assemble(&other, &good, &key).unwrap_err().id, "release.root");
 }
 
 #[test]
-fn a_rehearsal_and_missing_revocation_lists_are_refused() {
-    let (_, key, bundle) = released("anchorite-REHEARSAL-1");
-    let error = try_assemble(&bundle, &key).unwrap_err();
+fn a_rehearsal_is_refused() {
+    let (pki, key, bundle) = released("anchorite-REHEARSAL-1");
+    let error = try_assemble(&pki, &bundle, &key).unwrap_err();
     assert_eq!((error.kind, error.id), (Kind::Refused, "release.rehearsal"));
-    let allowed = AssembleOptions { allow_rehearsal: true, ..options() };
+    let noted = [pki.root_sha256()];
+    let allowed = AssembleOptions { allow_rehearsal: true, ..options(&noted) };
     assert!(assemble(&bundle, &key, &allowed, &OpenSsl).is_ok());
-    let with_crl = AssembleOptions { with_crl: true, ..allowed };
-    assert_eq!(assemble(&bundle, &key, &with_crl, &OpenSsl).unwrap_err().id, "assemble.no-crl");
 }

@@ -9,7 +9,7 @@ use crate::appliance::{Appliance, PIN, Ran, module, ran};
 use crate::piv::desk::Desk;
 
 /// The verbs in an order in which their examples can be run one after the other.
-const ORDER: [&str; 22] = [
+const ORDER: [&str; 23] = [
     "init",
     "root create",
     "policy check",
@@ -30,12 +30,14 @@ const ORDER: [&str; 22] = [
     "token attest",
     "root adopt",
     "root renew",
+    "root companion",
     "completions",
     "manual",
 ];
 
 /// Those that ask; a test answers with `--yes`, in a home made for it.
-const ASKING: [&str; 6] = ["root create", "root adopt", "root renew", "policy pin", "sign", "perform"];
+const ASKING: [&str; 7] =
+    ["root create", "root adopt", "root renew", "root companion", "policy pin", "sign", "perform"];
 
 fn anchorite(args: &[&str]) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_anchorite"));
@@ -154,6 +156,11 @@ impl Scene {
                 self.0.run(&[&["init", home.to_str().unwrap()], &token[..]].concat()).code(0);
                 self.0.make_old_root();
                 std::fs::rename(self.0.path("old.pem"), self.0.path("in/old-root.pem")).unwrap();
+            }
+            "root companion" => {
+                self.0.tool("openssl", &["genpkey", "-algorithm", "ED25519", "-out", "second-root.key"]);
+                self.0.old_root("second-root", "CN = Second Root", crate::adopt::COMMON, &[]);
+                std::fs::rename(self.0.path("second-root.pem"), self.0.path("in/second-root.pem")).unwrap();
             }
             "audit restore" => std::fs::remove_file(self.0.path("home/journal/journal.jsonl")).unwrap(),
             _ => {}
@@ -412,7 +419,7 @@ fn inspect_exits_1_if_anything_is_refused() {
 #[test]
 fn audit_verify_has_three_states() {
     let a = Appliance::with_root("p256");
-    let shape = ["entries", "errors", "head", "open", "roots", "signatures", "state"];
+    let shape = ["companions", "entries", "errors", "head", "open", "roots", "signatures", "state"];
     let ok = a.audit(&[]).code(0).json();
     assert_eq!(keys(&ok), shape);
     assert_eq!(ok["state"], "ok");

@@ -189,7 +189,7 @@ fn an_interrupt_stops_between_signatures_and_the_plan_is_taken_up() {
     let between = AtomicUsize::new(0);
     let mut calls = some_steps(&of, &["home", "out", "spy"], 1, sign);
     calls.retain(|call| call.name == "write");
-    let calls: Vec<_> = calls.into_iter().step_by(if all() { 1 } else { 6 }).collect();
+    let calls: Vec<_> = calls.into_iter().step_by(if all() { 1 } else { 4 }).collect();
     each(&calls, |_, call| {
         let (a, context) = (copy(&of), format!("interrupted at {call}"));
         let (ran, ..) = disturbed_at(&a, call, "signal=SIGINT", &sign(&a));

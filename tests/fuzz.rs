@@ -24,7 +24,7 @@ fn good_input_gets_all_the_way() {
     let files = files::unpack(world::RELEASE).into_iter();
     let files: BTreeMap<_, _> =
         files.map(|(name, bytes)| (String::from_utf8(name.to_vec()).unwrap(), bytes.to_vec())).collect();
-    let report = check(&files, root.fingerprint(), false, world::now(), &Verifier);
+    let report = check(&files, &[root.fingerprint()], false, world::now(), &Verifier);
     assert!(report.errors.is_empty() && report.clusters.len() == 2, "{report:?}");
 
     let plan = Plan::from_bytes("plan.json", world::PLAN).unwrap();

@@ -8,6 +8,7 @@ mod card_host;
 mod card_itself;
 mod cluster;
 mod command_line;
+mod companion;
 mod conformance;
 mod crash;
 mod defects;

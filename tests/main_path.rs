@@ -75,6 +75,42 @@ fn a_fleet_is_signed_and_every_judge_agrees() {
     }
 }
 
+/// What only a receipt says, anybody can write into it who holds the folder.
+#[test]
+fn what_only_a_receipt_says_is_no_fact() {
+    let a = Appliance::with_root("p256");
+    a.request("east");
+    a.sign(&["--policy", "istio"]).code(0);
+    let release = a.release();
+    let verify = |bundle: &std::path::Path| {
+        let args = ["verify", bundle.to_str().unwrap(), "--root-sha256", &a.root_sha256];
+        (a.run(&args).code(0).stdout, a.run(&[&args[..], &["--json"]].concat()).code(0).json())
+    };
+    let name = release.file_name().unwrap().to_str().unwrap();
+    let (text, json) = verify(&release);
+    assert!(text.contains(&format!("release {name} of ")) && text.contains("policy istio"), "{text}");
+    assert!(!text.contains("unsigned") && !text.contains("note:"), "{text}");
+    assert_eq!((&json["release"], &json["clusters"][0]["policy"]), (&name.into(), &"istio".into()));
+
+    let east = release.join("east");
+    let receipt = std::fs::read_to_string(east.join("receipt.toml")).unwrap();
+    let forged = receipt.replace("policy = \"istio\"", "policy = \"forged\"");
+    assert_ne!(forged, receipt);
+    std::fs::write(east.join("receipt.toml"), forged).unwrap();
+    let (text, json) = verify(&east);
+    let (facts, said) = text.split_once("the receipt says, unsigned:").unwrap();
+    assert!(facts.contains("O=Istio, L=east") && !facts.contains("forged"), "{text}");
+    assert!(said.contains("policy forged") && said.contains(name), "{text}");
+    assert_eq!(json["receipt_unsigned"][0]["policy"], "forged");
+    assert!(!json["certificates"].to_string().contains("forged") && json["release"].is_null(), "{json}");
+
+    std::fs::write(east.join("receipt.toml"), receipt).unwrap();
+    let renamed = release.with_file_name("anchorite-2099-01-01-0001");
+    std::fs::rename(&release, &renamed).unwrap();
+    let (text, _) = verify(&renamed);
+    assert!(text.contains("note: its folder is called anchorite-2099-01-01-0001"), "{text}");
+}
+
 #[test]
 fn the_clusters_side_joins_bundle_and_key() {
     let a = Appliance::with_root("p256");
@@ -114,6 +150,8 @@ fn the_clusters_side_joins_bundle_and_key() {
         other.to_str().unwrap(),
         "--out",
         second.to_str().unwrap(),
+        "--root-sha256",
+        &a.root_sha256,
     ])
     .fails(1, "assemble.key-mismatch");
     assert!(!second.exists(), "nothing is left half done");

@@ -6,3 +6,4 @@ pub mod desk;
 mod misbehaving;
 mod secrets;
 mod slots;
+mod two_devices;

@@ -104,7 +104,21 @@ impl Pki {
         self.release_in_order(name, clusters).into_iter().collect()
     }
 
+    /// The same, with other roots in its trust bundle.
+    pub fn release_beside(
+        &self,
+        name: &str,
+        clusters: &[&str],
+        companions: &[Vec<u8>],
+    ) -> BTreeMap<String, Vec<u8>> {
+        self.lay_out(name, clusters, companions).into_iter().collect()
+    }
+
     pub fn release_in_order(&self, name: &str, clusters: &[&str]) -> Vec<(String, Vec<u8>)> {
+        self.lay_out(name, clusters, &[])
+    }
+
+    fn lay_out(&self, name: &str, clusters: &[&str], companions: &[Vec<u8>]) -> Vec<(String, Vec<u8>)> {
         let (root, journal) = (self.der("root"), self.der("journal"));
         let certificates: Vec<_> = clusters.iter().map(|cluster| self.der(cluster)).collect();
         let members = clusters.iter().zip(&certificates).map(|(cluster, certificate)| Member {
@@ -119,6 +133,7 @@ impl Pki {
             rehearsal: name.contains("REHEARSAL"),
             created: Time::parse("2026-11-22T10:00:00Z").unwrap(),
             root: &root,
+            companions: companions.iter().map(|der| &der[..]).collect(),
             journal_certificate: &journal,
             journal: vec![("000001.jsonl".into(), b"{}\n".to_vec())],
             plan: Digest::of(b"plan"),

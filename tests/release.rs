@@ -25,7 +25,7 @@ fn ids(report: &Report) -> Vec<&'static str> {
 
 /// Form alone: cryptography finds everything in order.
 fn check(files: &BTreeMap<String, Vec<u8>>, root_sha256: Digest) -> Report {
-    release::check(files, root_sha256, false, now(), &Lenient)
+    release::check(files, &[root_sha256], false, now(), &Lenient)
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn no_cluster_can_forge_the_signature() {
 
     let mut forged = files.clone();
     forged.insert("SHA256SUMS.p7s".into(), fs::read(pki.path().join("SHA256SUMS.p7s")).unwrap());
-    let report = release::check(&forged, pki.root_sha256(), false, now(), &OpenSsl);
+    let report = release::check(&forged, &[pki.root_sha256()], false, now(), &OpenSsl);
     assert_eq!(ids(&report), ["test.openssl"]);
     assert!(report.errors[0].message.starts_with("SHA256SUMS.p7s: "), "{:?}", report.errors);
 }
@@ -74,14 +74,14 @@ fn no_cluster_can_forge_the_signature() {
 fn a_sound_release_passes_whole_and_in_parts() {
     let pki = pki();
     let files = pki.release(NAME, &["west", "east"]);
-    let report = release::check(&files, pki.root_sha256(), false, now(), &OpenSsl);
+    let report = release::check(&files, &[pki.root_sha256()], false, now(), &OpenSsl);
     assert_eq!(ids(&report), [""; 0]);
     assert_eq!((report.release.as_str(), report.rehearsal), (NAME, false));
     let names: Vec<_> = report.clusters.iter().map(|receipt| receipt.cluster.as_str()).collect();
     assert_eq!(names, ["east", "west"]);
 
     let east = cluster_folder(&files, "east");
-    let report = release::check_cluster(&east, pki.root_sha256(), false, now(), &OpenSsl);
+    let report = release::check_cluster(&east, &[pki.root_sha256()], false, now(), &OpenSsl);
     assert_eq!(ids(&report), [""; 0]);
     assert_eq!(report.clusters[0].subject, "O=Istio, L=east, CN=east-1");
 }
@@ -91,7 +91,7 @@ fn an_expired_certificate_is_an_error_at_that_time() {
     let pki = pki();
     let files = pki.release(NAME, &["east"]);
     let later = now() + Seconds(100 * Seconds::DAY.0);
-    let report = release::check(&files, pki.root_sha256(), false, later, &OpenSsl);
+    let report = release::check(&files, &[pki.root_sha256()], false, later, &OpenSsl);
     assert_eq!(ids(&report), ["test.openssl"]);
     assert!(report.errors[0].message.starts_with("east/cert-chain.pem: "), "{:?}", report.errors);
 }
@@ -228,12 +228,29 @@ fn everything_wrong_shows_at_once() {
 fn another_root_is_not_believed() {
     let (pki, other) = (pki(), Pki::new("Example Root G1"));
     let files = pki.release(NAME, &["east"]);
-    let report = release::check(&files, other.root_sha256(), false, now(), &OpenSsl);
+    let report = release::check(&files, &[other.root_sha256()], false, now(), &OpenSsl);
     assert!(ids(&report).iter().all(|id| *id == "release.root"), "{:?}", report.errors);
     assert_eq!(report.worst().unwrap().kind, Kind::Integrity);
     let east = cluster_folder(&files, "east");
-    let report = release::check_cluster(&east, other.root_sha256(), false, now(), &OpenSsl);
+    let report = release::check_cluster(&east, &[other.root_sha256()], false, now(), &OpenSsl);
     assert_eq!(ids(&report), ["release.root"]);
+}
+
+/// The journal's key signs releases, often without a touch; it makes nobody a root.
+#[test]
+fn a_thief_of_the_journals_key_adds_no_root() {
+    let (pki, thief) = (pki(), Pki::new("Thief Root G1"));
+    let files = pki.release_beside(NAME, &["east"], &[thief.der("root")]);
+    let east = cluster_folder(&files, "east");
+    for noted in [vec![pki.root_sha256()], vec![pki.root_sha256(), thief.root_sha256()]] {
+        let wanted: &[&str] = if noted.len() == 1 { &["release.companion"] } else { &[] };
+        let whole = release::check(&files, &noted, false, now(), &OpenSsl);
+        let part = release::check_cluster(&east, &noted, false, now(), &OpenSsl);
+        let mut found = (ids(&whole), ids(&part));
+        found.0.dedup();
+        assert_eq!(found, (wanted.to_vec(), wanted.to_vec()));
+        assert_eq!((whole.root, whole.companions), (Some(pki.root_sha256()), vec![thief.root_sha256()]));
+    }
 }
 
 #[test]
@@ -243,8 +260,8 @@ fn a_rehearsal_is_refused_unless_wanted() {
     let east = cluster_folder(&files, "east");
     for allowed in [false, true] {
         let wanted: &[&str] = if allowed { &[] } else { &["release.rehearsal"] };
-        let whole = release::check(&files, pki.root_sha256(), allowed, now(), &OpenSsl);
-        let part = release::check_cluster(&east, pki.root_sha256(), allowed, now(), &OpenSsl);
+        let whole = release::check(&files, &[pki.root_sha256()], allowed, now(), &OpenSsl);
+        let part = release::check_cluster(&east, &[pki.root_sha256()], allowed, now(), &OpenSsl);
         assert_eq!((ids(&whole), ids(&part)), (wanted.to_vec(), wanted.to_vec()));
         assert!(whole.worst().is_none_or(|e| e.kind == Kind::Refused));
     }
@@ -257,6 +274,6 @@ fn a_rehearsal_is_known_by_its_root_whatever_the_receipt_says() {
     let files = pki.release(NAME, &["east"]);
     assert_eq!(ids(&check(&files, pki.root_sha256())), ["release.rehearsal"]);
     let east = cluster_folder(&files, "east");
-    let report = release::check_cluster(&east, pki.root_sha256(), false, now(), &Lenient);
+    let report = release::check_cluster(&east, &[pki.root_sha256()], false, now(), &Lenient);
     assert_eq!(ids(&report), ["release.rehearsal"]);
 }

@@ -120,6 +120,7 @@ fn a_releases_copy_makes_a_fresh_home_the_old_one_knowingly() {
     fresh_home(&a);
     restore(&a, &from, &[]).code(0);
     a.request("north");
+    a.empty_out();
     a.sign(&["--policy", "istio"]).code(4);
     std::fs::create_dir(a.path("stick")).unwrap();
     seal(&a, &["--accept-loss"]).code(0);
@@ -148,6 +149,7 @@ fn a_head_that_was_removed_from_the_token_is_missed() {
     std::fs::rename(a.path("home"), a.path("newer")).unwrap();
     copy(&a.path("east"), &a.path("home"));
     a.request("north");
+    a.empty_out();
     let refused = a.sign(&["--policy", "istio"]).fails(4, "journal.head-removed");
     assert!(refused.stderr.contains("--accept-loss"), "{}", refused.stderr);
     // Not even the newest goes on without a word.
@@ -186,6 +188,7 @@ fn an_older_copy_of_the_whole_home_is_noticed_by_the_token() {
     std::fs::remove_dir_all(a.path("home")).unwrap();
     copy(&a.path("older"), &a.path("home"));
     a.request("north");
+    a.empty_out();
     a.sign(&["--policy", "istio"]).fails(4, "journal.behind");
     let pin = a.path("pin");
     let list = ["token", "list", "--login", "--pin-file", pin.to_str().unwrap()];

@@ -107,6 +107,35 @@ fn a_root_that_was_taken_over_is_verified_like_one_made_here() {
     broken(&judge(&late, &late.bytes), "verify.adopted");
 }
 
+#[test]
+fn another_root_must_be_fit_when_it_is_put_on_record_and_may_expire_there() {
+    let mut script = Script::with_root();
+    let roots = vec![Script::other_root("CN=B")];
+    script.add(Event::Companions { roots: roots.clone() });
+    let report = judge(&script, &script.bytes);
+    assert_eq!((report.state, report.companions.len()), (State::Open, 0), "{report:?}");
+    script.seal();
+    let report = judge(&script, &script.bytes);
+    assert_eq!((report.state, report.companions), (State::Ok, vec![roots[0].fingerprint()]));
+    // Said again long after its end, it is no news.
+    script.now = script.now + Seconds(20 * 366 * 86_400);
+    script.add(Event::Companions { roots: roots.clone() });
+    script.seal();
+    assert_eq!(judge(&script, &script.bytes).state, State::Ok);
+
+    let mut late = Script::with_root();
+    late.now = script.now;
+    late.add(Event::Companions { roots: roots.clone() });
+    late.seal();
+    broken(&judge(&late, &late.bytes), "verify.companion");
+    let mut forged = Script::with_root();
+    let mut bent = roots[0].clone();
+    *bent.certificate.0.last_mut().unwrap() ^= 1;
+    forged.add(Event::Companions { roots: vec![bent] });
+    forged.seal();
+    broken(&judge(&forged, &forged.bytes), "verify.companion");
+}
+
 /// All hashes made anew over another journal key: its seals would verify.
 #[test]
 fn a_journal_rewritten_under_another_journal_key_is_broken() {

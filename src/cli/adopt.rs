@@ -33,9 +33,9 @@ pub fn run(globals: &Globals, args: &RootAdopt) -> Result<u8> {
         .next("run `anchorite root create` as before, or begin anew in another home"));
     }
     let resumed = ledger.root_adoption().is_some();
-    let der = read_certificate(&args.certificate)?;
+    let der = read_certificate(&args.certificate, "adopt.certificate-file")?;
     let (issuer, _) = judge_certificate(&der, process::now())?;
-    check_rehearsal(&issuer, ledger.rehearsal())?;
+    check_rehearsal(&issuer, ledger.rehearsal(), "adopt.rehearsal")?;
 
     let mut token = unlock::token(&home, &args.pin)?;
     if args.journal_key.is_none() {
@@ -82,24 +82,25 @@ pub fn run(globals: &Globals, args: &RootAdopt) -> Result<u8> {
 }
 
 /// One certificate: DER, or PEM with nothing around it.
-fn read_certificate(path: &Path) -> Result<Vec<u8>> {
+pub fn read_certificate(path: &Path, id: &'static str) -> Result<Vec<u8>> {
     let bytes = durable::read_bounded(path, MAXIMUM)?;
     if bytes.first() == Some(&0x30) {
         return Ok(bytes);
     }
     anchorite::release::pem::single(&shown_path(path), &bytes).map_err(|e| {
-        Error::usage("adopt.certificate-file", e.message)
+        Error::usage(id, e.message)
             .next("give the root's certificate alone; `openssl x509 -in FILE` writes it so")
     })
 }
 
-fn check_rehearsal(root: &Issuer, rehearsal: bool) -> Result<()> {
+pub fn check_rehearsal(root: &Issuer, rehearsal: bool, id: &'static str) -> Result<()> {
     if root.subject.to_string().contains("REHEARSAL") == rehearsal {
         return Ok(());
     }
     let (home, root) = if rehearsal { ("a rehearsal's", "does not say") } else { ("for real use", "says") };
-    Err(Error::usage("adopt.rehearsal", format!("this home is {home}, the root's name {root} REHEARSAL"))
-        .next("take a root over into a home of its own kind; `anchorite init --rehearsal` makes one for rehearsals"))
+    Err(Error::usage(id, format!("this home is {home}, the root's name {root} REHEARSAL")).next(
+        "take a root into a home of its own kind; `anchorite init --rehearsal` makes one for rehearsals",
+    ))
 }
 
 /// The key's URI names one key; what it says of the token must be the home's.

@@ -116,6 +116,7 @@ pub enum RootVerb {
     Create(RootCreate),
     Adopt(RootAdopt),
     Renew(RootRenew),
+    Companion(RootCompanion),
 }
 
 /// Generate the root's key in the token and sign its certificate
@@ -139,6 +140,9 @@ pub struct RootCreate {
     /// pathLenConstraint; without it the root sets none
     #[arg(long, value_name = "N")]
     pub path_len: Option<u8>,
+    /// Another device's root (its certificate), to be trusted beside this one from the start
+    #[arg(long, value_name = "FILE")]
+    pub second_device: Option<PathBuf>,
     /// When a YubiKey asks for the PIN before it signs with the root's key: once or always
     #[arg(long, value_name = "WHEN", default_value = "always", value_parser = pin_policy)]
     pub pin_policy: PinPolicy,
@@ -183,6 +187,19 @@ pub struct RootRenew {
     /// How long it is valid from now: a number and s, m, h, d, w or y (365 days)
     #[arg(long, value_parser = span)]
     pub ttl: Seconds,
+    #[command(flatten)]
+    pub pin: Pin,
+}
+
+/// Trust another device's root beside this one, in every trust bundle
+#[derive(Debug, Args)]
+#[command(
+    after_help = "example:\n  anchorite root companion --home /srv/ca --certificate /media/in/second-root.pem\n\nIt signs nothing here. Its renewed certificate takes the place of the older one."
+)]
+pub struct RootCompanion {
+    /// The other root's certificate, PEM or DER, alone in its file
+    #[arg(long, value_name = "FILE")]
+    pub certificate: PathBuf,
     #[command(flatten)]
     pub pin: Pin,
 }
@@ -249,6 +266,9 @@ pub struct Plan {
 pub struct Perform {
     /// The plan file
     pub plan: PathBuf,
+    /// The plan's SHA-256, as noted when it was reviewed: another plan is refused
+    #[arg(long, value_name = "HEX", value_parser = parse_digest)]
+    pub plan_sha256: Option<Digest>,
     /// The stick for the release
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
@@ -336,9 +356,9 @@ pub struct AuditRestore {
 pub struct Verify {
     /// The release folder, or one cluster's folder in it
     pub bundle: PathBuf,
-    /// The root certificate's SHA-256, as noted at its ceremony
-    #[arg(long, value_name = "HEX", value_parser = parse_digest)]
-    pub root_sha256: Digest,
+    /// The root certificate's SHA-256, as noted at its ceremony; once for each root in the trust bundle
+    #[arg(long, value_name = "HEX", value_parser = parse_digest, required = true)]
+    pub root_sha256: Vec<Digest>,
     /// Accept the release of a rehearsal
     #[arg(long)]
     pub rehearsal: bool,
@@ -409,12 +429,9 @@ pub struct Assemble {
     /// The folder to make
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Include the CRL set
-    #[arg(long)]
-    pub crl: bool,
-    /// The root certificate's SHA-256, as noted at its ceremony
-    #[arg(long, value_name = "HEX", value_parser = parse_digest)]
-    pub root_sha256: Option<Digest>,
+    /// The root certificate's SHA-256, as noted at its ceremony; once for each root in the trust bundle
+    #[arg(long, value_name = "HEX", required = true, value_parser = parse_digest)]
+    pub root_sha256: Vec<Digest>,
     /// Accept the bundle of a rehearsal
     #[arg(long)]
     pub rehearsal: bool,

@@ -1,12 +1,15 @@
 //! `assemble`: on the cluster's side, a bundle and its key become the Secret.
 
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
 use anchorite::cluster::{AssembleOptions, OutFile, assemble};
 use anchorite::media::durable::{NewFile, write_folder};
-use anchorite::release::Verifier;
+use anchorite::release::{MANIFEST, Verifier};
 use anchorite::{Error, Result};
 
 use super::args::{Assemble, Globals};
-use super::request::read_key;
+use super::request::{read_key, refuse_on_stick};
 use super::{folder, output, process, shown_path};
 
 pub fn run(globals: &Globals, args: &Assemble) -> Result<u8> {
@@ -14,14 +17,11 @@ pub fn run(globals: &Globals, args: &Assemble) -> Result<u8> {
         return Err(Error::usage("assemble.exists", format!("{}: exists", shown_path(&args.out)))
             .next("name a folder that does not exist yet; nothing is overwritten"));
     }
+    refuse_on_stick("assemble.key-on-stick", &args.out, &came_on(&args.bundle))?;
     let bundle = folder::read(&args.bundle)?;
     let key = read_key(&args.key)?;
-    let options = AssembleOptions {
-        root_sha256: args.root_sha256,
-        allow_rehearsal: args.rehearsal,
-        with_crl: args.crl,
-        at: process::now(),
-    };
+    let options =
+        AssembleOptions { noted: &args.root_sha256, allow_rehearsal: args.rehearsal, at: process::now() };
     let files = assemble(&bundle, &key, &options, &Verifier)?;
     let mode = |file: &OutFile| if file.secret { 0o600 } else { 0o644 };
     let new = files.iter().map(|file| NewFile { path: file.name, bytes: &file.bytes, mode: mode(file) });
@@ -38,10 +38,17 @@ pub fn run(globals: &Globals, args: &Assemble) -> Result<u8> {
             output::styled(output::GOOD, "assembled")
         ))?;
     }
-    if args.root_sha256.is_none() {
-        output::note(
-            "the root was taken from the bundle; give --root-sha256 to hold it against the noted fingerprint",
-        );
-    }
     Ok(0)
+}
+
+/// What the bundle came on: its own folder, the release that it lies in, or the stick
+/// whose top that release lies at. A release copied from the stick is no stick.
+fn came_on(bundle: &Path) -> PathBuf {
+    let bundle = bundle.canonicalize().unwrap_or_else(|_| bundle.into());
+    let Some(release) = bundle.parent().filter(|folder| folder.join(MANIFEST).exists()) else {
+        return bundle;
+    };
+    let device = |folder: &Path| folder.metadata().ok().map(|metadata| metadata.dev());
+    let is_mounted = |folder: &&Path| folder.parent().is_some_and(|above| device(above) != device(folder));
+    release.parent().filter(is_mounted).unwrap_or(release).into()
 }

@@ -60,8 +60,10 @@ fn root_certificate(path: &Path) -> Result<Vec<u8>> {
     if bytes.first() == Some(&0x30) {
         return Ok(bytes);
     }
-    anchorite::release::pem::single(&shown_path(path), &bytes).map_err(|e| {
-        Error::usage("audit.root-file", e.message).next("give the root certificate alone, as PEM or DER")
+    // A release's own root is the first that it trusts.
+    let trusted = anchorite::release::pem::trust_bundle(&shown_path(path), &bytes);
+    trusted.map(|(own, _)| own).map_err(|e| {
+        Error::usage("audit.root-file", e.message).next("give the root certificate, as PEM or DER")
     })
 }
 
@@ -97,6 +99,9 @@ fn render(report: &Report, noted: Option<Digest>) -> String {
         if count > 1 || !this.is_empty() {
             out.push_str(&format!("root {root} ({number} of {count} of its key and name{this})\n"));
         }
+    }
+    for companion in &report.companions {
+        out.push_str(&format!("companion {companion}\n"));
     }
     for matter in &report.open {
         out.push_str(&format!("  {} {matter}\n", styled(WARN, "open")));

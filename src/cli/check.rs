@@ -98,6 +98,12 @@ fn homes(globals: &Globals, args: &TokenCheck) -> Result<Vec<Judged>> {
             let what = format!("{whose} {}", name(key));
             judged.push(judge_one(token.as_mut(), Some(&home.config), what, key, recorded)?);
         }
+        // However good a key looks: where signing would not know which to take, none is fit.
+        if let (Err(error), Some(last)) = (token.find_key(&record.id), judged.last_mut()) {
+            let (reference, wanted) = ("PKCS#11 2.40 §4.2", "one private key under the CKA_ID on record");
+            let message = error.message;
+            last.findings.push(Finding::new(error.id, Outcome::Refused, reference, message, "", wanted));
+        }
     }
     Ok(judged)
 }

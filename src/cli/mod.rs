@@ -6,6 +6,7 @@ mod assemble;
 mod attest;
 mod audit;
 mod check;
+mod companion;
 mod folder;
 mod generate;
 mod init;

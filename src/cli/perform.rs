@@ -4,7 +4,7 @@ use anchorite::home::Home;
 use anchorite::media::durable;
 use anchorite::perform::{Outcome, Remaining, prepare};
 use anchorite::plan::{self, Plan, Prepared, review};
-use anchorite::x509::Digest;
+use anchorite::x509::{Digest, Issuer};
 use anchorite::{Error, Result};
 
 use super::args::{Globals, Perform};
@@ -18,15 +18,17 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
     let mut home = unlock::home(globals)?;
     let bytes = durable::read_bounded(&args.plan, PLAN_MAXIMUM)?;
     let plan = Plan::from_bytes(&shown_path(&args.plan), &bytes)?;
+    same_plan(args, &plan)?;
     let remaining = Remaining::of(&plan, home.journal.ledger())?;
     let root = home.root()?;
     // Before the review: a plan that today's policy refuses is not even shown for consent.
-    let prepared = prepare(&home, &plan, &remaining.fresh, process::now())?;
+    let now = process::now();
+    let prepared = prepare(&home, &plan, &remaining.fresh, now)?;
     let notes = |digest: &Digest| {
         let of = |p: &&Prepared| p.request.digest == *digest;
         prepared.iter().find(of).map_or_else(Vec::new, |p| inspect::notes(&p.findings))
     };
-    let mut review = review::render(&plan, root, &notes)?;
+    let mut review = review::render(&plan, root, now, &notes)?;
     if !remaining.signed.is_empty() || !remaining.burnt.is_empty() {
         review.push_str(&format!(
             "\ntaken up again: {} signed before, {} to sign, {} burnt by a crash (need a new plan)\n",
@@ -45,10 +47,23 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
     sign::perform_planned(globals, &args.pin, "perform", &mut home, token.as_mut(), planned, out)
 }
 
+/// A plan is its bytes: another one is refused, however alike it reads.
+fn same_plan(args: &Perform, plan: &Plan) -> Result<()> {
+    let (found, wanted) = (plan.digest()?, args.plan_sha256);
+    if wanted.is_none_or(|wanted| wanted == found) {
+        return Ok(());
+    }
+    let wanted = wanted.map(|wanted| wanted.to_string()).unwrap_or_default();
+    let message = format!("{}: its SHA-256 is {found}, wanted {wanted}", shown_path(&args.plan));
+    Err(Error::integrity("plan.other", message)
+        .next("stop: this is not the plan that was reviewed, or its digest was mistyped"))
+}
+
 /// Tells what came of it.
 pub fn report(globals: &Globals, home: &Home, plan: &Plan, outcome: &Outcome) -> Result<u8> {
     let head = home.journal.head();
     let root = home.root()?.fingerprint();
+    let companions: Vec<Digest> = home.companions()?.iter().map(Issuer::fingerprint).collect();
     if globals.json {
         let list = |items: &[plan::Item]| -> Vec<serde_json::Value> {
             items.iter().map(|i| serde_json::json!({"cluster": i.cluster, "serial": i.serial, "policy": i.policy, "file": i.file})).collect()
@@ -60,6 +75,7 @@ pub fn report(globals: &Globals, home: &Home, plan: &Plan, outcome: &Outcome) ->
             "refused": plan.refused.iter().map(|r| &r.file).collect::<Vec<_>>(),
             "plan": plan.digest()?,
             "root_sha256": root,
+            "companions_sha256": companions,
             "head": head,
         }))?;
         return Ok(0);
@@ -79,8 +95,9 @@ pub fn report(globals: &Globals, home: &Home, plan: &Plan, outcome: &Outcome) ->
     }
     out.push_str(&format!("journal head, for the sheet: {} lines, {}\n", head.count, head.hash));
     out.push_str(&format!(
-        "check it anywhere: anchorite verify {} --root-sha256 {root}{}\n",
+        "check it anywhere: anchorite verify {} --root-sha256 {root}{}{}\n",
         shown_path(&outcome.folder),
+        companions.iter().map(|c| format!(" --root-sha256 {c}")).collect::<String>(),
         if plan.rehearsal() { " --rehearsal" } else { "" }
     ));
     output::text(&out)?;

@@ -60,7 +60,7 @@ pub fn make(
         dry_run: wishes.dry_run,
     };
     let plan = plan::make(&context, frame, &incoming.requests, &decisions, serials, incoming.unusable)?;
-    let mut review = review::render(&plan, root, &|digest| notes(&decisions, digest))?;
+    let mut review = review::render(&plan, root, plan.created, &|digest| notes(&decisions, digest))?;
     for finding in &incoming.media {
         review.push_str(&format!(
             "\n{} {}: {} [{}]\n",

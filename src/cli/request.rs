@@ -5,6 +5,7 @@ use std::path::Path;
 use anchorite::cluster::{PrivateKey, make_key, make_request};
 use anchorite::media::durable;
 use anchorite::plan::review::wrapped_words;
+use anchorite::policy::reserved_id;
 use anchorite::x509::Digest;
 use anchorite::{Error, Result};
 use secrecy::ExposeSecret as _;
@@ -16,7 +17,12 @@ use super::{output, shown_path};
 const KEY_MAXIMUM: usize = 64 << 10;
 
 pub fn run(globals: &Globals, args: &Request) -> Result<u8> {
-    refuse_key_on_stick(&args.key, &args.to)?;
+    refuse_on_stick("request.key-on-stick", &args.key, &args.to)?;
+    let reserved = reserved_id(&args.cluster);
+    if reserved.refuses() {
+        return Err(Error::refused(reserved.rule, reserved.message)
+            .next("call the cluster otherwise: the root would refuse its request"));
+    }
     let name = format!("{}.csr", args.cluster);
     if args.to.join(&name).exists() {
         return Err(Error::usage("request.exists", format!("{}: exists", shown_path(&args.to.join(&name))))
@@ -82,16 +88,14 @@ fn split(path: &Path) -> Result<(&Path, &str)> {
     }
 }
 
-/// A key must not travel: not even by mistake.
-fn refuse_key_on_stick(key: &Path, stick: &Path) -> Result<()> {
+/// A key must not travel: not even by mistake, not even in a folder with other files.
+pub fn refuse_on_stick(id: &'static str, key: &Path, stick: &Path) -> Result<()> {
     let folder = key.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let (Ok(folder), Ok(stick)) = (folder.canonicalize(), stick.canonicalize()) else { return Ok(()) };
     if folder.starts_with(&stick) {
-        return Err(Error::refused(
-            "request.key-on-stick",
-            format!("{}: lies on the stick", shown_path(key)),
-        )
-        .next("keep the private key where the cluster's secrets are; only the request travels"));
+        return Err(Error::refused(id, format!("{}: lies on the stick", shown_path(key))).next(
+            "keep the private key where the cluster's secrets are; only requests and releases travel",
+        ));
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use anchorite::home::Home;
 use anchorite::journal::{Head, KeyAttested, KeyRole, RootDecision};
-use anchorite::perform::{RootSpec, check_demands, journal_label, preview};
+use anchorite::perform::{RootSpec, check_demands, check_elsewhere, journal_label, preview};
 use anchorite::plan::review;
 use anchorite::policy::TokenConfig;
 use anchorite::token::Token;
@@ -11,13 +11,14 @@ use anchorite::x509::{Issuer, KeyAlgorithm, Name, Serial, Status};
 use anchorite::{Error, Result};
 
 use super::args::{Globals, Root, RootCreate, RootVerb};
-use super::{adopt, output, process, renew, shown_path, unlock};
+use super::{adopt, companion, output, process, renew, shown_path, unlock};
 
 pub fn run(globals: &Globals, args: &Root) -> Result<u8> {
     match &args.verb {
         RootVerb::Create(args) => create(globals, args),
         RootVerb::Adopt(args) => adopt::run(globals, args),
         RootVerb::Renew(args) => renew::run(globals, args),
+        RootVerb::Companion(args) => companion::run(globals, args),
     }
 }
 
@@ -45,6 +46,8 @@ fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
         label: args.label.clone(),
         path_len: args.path_len,
     };
+    let rehearsal = home.journal.ledger().rehearsal();
+    let first = args.second_device.as_deref().map(|file| companion::read(file, rehearsal)).transpose()?;
     let mut token = unlock::token_for(&home, &args.pin, args.pin_policy, args.touch_policy)?;
     token.supports(args.key)?;
     token.supports(KeyAlgorithm::P256)?;
@@ -52,14 +55,24 @@ fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
         check_demands(&home.config.token, token.info(), key)?;
     }
     let (decision, resumed) = decide(&home, &spec, token.as_mut())?;
-    let review = render(&decision, resumed, token.as_ref())? + &given_up(&home.config.token);
+    companion::check_resumed(&home, first.as_ref())?;
+    let mut review = render(&decision, resumed, token.as_ref())? + &given_up(&home.config.token);
+    if let Some(first) = &first {
+        first.check_apart("the root to be made", &decision.subject()?, None)?;
+        review.push_str(&companion::render(first)?);
+        review.push_str(&companion::order(&[decision.subject()?, first.root.subject.clone()]));
+    }
     let consent = unlock::consent(globals, &args.pin, &home, "root create", &review, "Make this root?")?;
     unlock::login(&home, token.as_mut(), &args.pin)?;
     if !resumed {
         refuse_labels(token.as_mut(), &args.label)?;
     }
+    if let Some(first) = &first {
+        check_elsewhere(token.as_mut(), &first.root)?;
+    }
+    let companions = first.map(|first| first.companion).into_iter().collect();
     let (root, head, attested) = unlock::session(&mut home, token.as_mut(), consent, |session| {
-        let (root, head) = session.create_root(decision)?;
+        let (root, head) = session.create_root(decision, companions)?;
         Ok((root, head, session.attested().to_vec()))
     })?;
     report(globals, &home, "made root", &root, head, &attested)
@@ -99,19 +112,24 @@ pub fn report(
     attested: &[KeyAttested],
 ) -> Result<u8> {
     let fingerprint = root.fingerprint();
+    let companions = home.companions()?;
     if globals.json {
         output::json(&serde_json::json!({
             "subject": root.subject.to_string(), "serial": root.serial, "sha256": fingerprint,
             "words": fingerprint.words(), "certificate": shown_path(&home.dir().join("root.pem")), "head": head,
-            "attested": attested,
+            "attested": attested, "companions_sha256": companions.iter().map(Issuer::fingerprint).collect::<Vec<_>>(),
         }))?;
         return Ok(0);
     }
     let words: String =
         review::wrapped_words(&fingerprint).iter().map(|w| format!("          {w}\n")).collect();
     let vouched: String = attested.iter().map(vouched).collect();
+    let beside: String = companions
+        .iter()
+        .map(|c| format!("  beside  {}, SHA-256 {}\n", c.subject, c.fingerprint()))
+        .collect();
     output::text(&format!(
-        "{} {}\n  SHA-256 {fingerprint}\n{words}  file    {}\n{vouched}journal head, for the sheet: {} lines, {}\nnote the SHA-256 on paper: everything else can be checked with it\n",
+        "{} {}\n  SHA-256 {fingerprint}\n{words}  file    {}\n{vouched}{beside}journal head, for the sheet: {} lines, {}\nnote the SHA-256 on paper: everything else can be checked with it\n",
         output::styled(output::GOOD, done),
         root.subject,
         shown_path(&home.dir().join("root.pem")),

@@ -8,7 +8,7 @@ use anchorite::{Error, Result};
 
 use super::args::{Globals, Pin, Sign};
 use super::plan::{Planned, Wishes, make, require_complete};
-use super::{output, perform, process, shown_path, unlock};
+use super::{companion, output, perform, process, shown_path, unlock};
 
 pub fn run(globals: &Globals, args: &Sign) -> Result<u8> {
     let mut home = unlock::home(globals)?;
@@ -25,7 +25,6 @@ pub fn run(globals: &Globals, args: &Sign) -> Result<u8> {
         return dry_run(globals, &home, &wishes, args.partial);
     }
     unlock::check_clock(&home, &args.pin)?;
-    // First: an older copy of the home weighs more than what lies on the stick.
     let mut token = unlock::token(&home, &args.pin)?;
     let out = release_place(&home, &args.to)?;
     // The session settles what is open before it signs; the plan is made in view of that.
@@ -58,7 +57,8 @@ pub fn perform_planned(
     // Four files for each of the plan's clusters, and the journal's copy, which still grows.
     let files = plan.items.len() as u64 * 4 + 16;
     out.room(footprint(files, home.journal.size() + plan.to_bytes()?.len() as u64 * 4))?;
-    let mut consent = unlock::consent(globals, pin, home, verb, &planned.review, &question)?;
+    let shown = format!("{}{}", planned.review, companion::beside(home)?);
+    let mut consent = unlock::consent(globals, pin, home, verb, &shown, &question)?;
     consent.plan = Some(plan.digest()?);
     unlock::login(home, token, pin)?;
     let outcome = unlock::session(home, token, consent, |session| {

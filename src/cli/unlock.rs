@@ -46,7 +46,7 @@ pub fn yes_refused() -> Error {
         .next("answer at the terminal; --unattended is for CI and rehearsals and is decided at init for good")
 }
 
-/// Opens the home's token, without login, and compares the head it keeps.
+/// Opens the home's token, without login.
 pub fn token(home: &Home, args: &Pin) -> Result<Box<dyn Token>> {
     token_for(home, args, PinPolicy::Always, TouchPolicy::Always)
 }
@@ -55,17 +55,7 @@ pub fn token(home: &Home, args: &Pin) -> Result<Box<dyn Token>> {
 pub fn token_for(home: &Home, args: &Pin, pin: PinPolicy, touch: TouchPolicy) -> Result<Box<dyn Token>> {
     let config = &home.config.token;
     let uri = TokenUri::parse(&config.uri)?;
-    let mut token = open(&uri, configured(config), options(args, pin, touch)?)?;
-    match check_token_head(home, token.as_mut()) {
-        Err(lost) if args.accept_loss => {
-            output::note(&format!(
-                "{} {lost}\n  --accept-loss: certificates signed in the lost lines are unknown to this home from now on",
-                output::styled(output::BAD, "accepted:")
-            ));
-        }
-        result => result?,
-    }
-    Ok(token)
+    open(&uri, configured(config), options(args, pin, touch)?)
 }
 
 /// Opens whatever the URI means. The module is for PKCS#11, the options are for PIV.
@@ -163,9 +153,20 @@ pub fn consent(
     })
 }
 
-/// Logs in with the PIN of wherever it comes from.
+/// Logs in with the PIN of wherever it comes from, and compares the head that the token
+/// keeps: an older copy of the home ends here.
 pub fn login(home: &Home, token: &mut dyn Token, args: &Pin) -> Result<()> {
-    login_by(Some(&home.config), token, args)
+    login_by(Some(&home.config), token, args)?;
+    match check_token_head(home, token) {
+        Err(lost) if args.accept_loss => {
+            output::note(&format!(
+                "{} {lost}\n  --accept-loss: certificates signed in the lost lines are unknown to this home from now on",
+                output::styled(output::BAD, "accepted:")
+            ));
+            Ok(())
+        }
+        result => result,
+    }
 }
 
 /// As [`login`], where there may be no home to say where the PIN comes from.

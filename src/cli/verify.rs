@@ -1,16 +1,17 @@
 //! `verify`: a release, anywhere.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use anchorite::audit::{Expectation, audit_lines};
 use anchorite::journal::{INDEX_FILE, Index, JOURNAL_FILE};
-use anchorite::release::{self, RECEIPT, Report, Verifier};
+use anchorite::release::{self, RECEIPT, Receipt, Report, Verifier};
 use anchorite::text::shown;
 use anchorite::x509::Digest;
 use anchorite::{Error, Result};
 
 use super::args::{Globals, Verify};
-use super::output::{BAD, GOOD, styled};
+use super::output::{BAD, GOOD, WARN, styled};
 use super::{folder, output, process, shown_path};
 
 pub fn run(globals: &Globals, args: &Verify) -> Result<u8> {
@@ -18,30 +19,55 @@ pub fn run(globals: &Globals, args: &Verify) -> Result<u8> {
     let at = args.at.unwrap_or_else(process::now);
     // A cluster's folder carries its receipt at the top; a release does not.
     let report = if files.contains_key(RECEIPT) {
-        release::check_cluster(&files, args.root_sha256, args.rehearsal, at, &Verifier)
+        release::check_cluster(&files, &args.root_sha256, args.rehearsal, at, &Verifier)
     } else {
-        release::check(&files, args.root_sha256, args.rehearsal, at, &Verifier)
+        release::check(&files, &args.root_sha256, args.rehearsal, at, &Verifier)
     };
-    let report = with_journal(report, &files, args.root_sha256);
+    let report = with_journal(report, &files, &args.root_sha256);
     let code = report.worst().map_or(0, |error| error.kind.exit_code());
     if globals.json {
-        output::json(&serde_json::json!({
-            "ok": code == 0,
-            "release": report.release,
-            "rehearsal": report.rehearsal,
-            "clusters": report.clusters,
-            "errors": report.errors.iter()
-                .map(|e| serde_json::json!({"id": e.id, "message": e.message, "next": e.next}))
-                .collect::<Vec<_>>(),
-        }))?;
+        output::json(&as_json(&report))?;
     } else {
-        output::text(&render(&report, &shown_path(&args.bundle)))?;
+        output::text(&render(&report, &args.bundle))?;
     }
     Ok(code)
 }
 
-/// The journal's copy in a release must hold by itself, too.
-fn with_journal(mut report: Report, files: &BTreeMap<String, Vec<u8>>, root: Digest) -> Report {
+fn as_json(report: &Report) -> serde_json::Value {
+    let errors: Vec<_> = report
+        .errors
+        .iter()
+        .map(|e| serde_json::json!({"id": e.id, "message": e.message, "next": e.next}))
+        .collect();
+    let mut value = serde_json::json!({
+        "ok": report.errors.is_empty(), "rehearsal": report.rehearsal, "errors": errors,
+        "root_sha256": report.root, "companions_sha256": report.companions,
+    });
+    if report.signed {
+        value["release"] = report.release.clone().into();
+        value["created"] = serde_json::json!(report.created);
+        value["clusters"] = serde_json::json!(report.clusters);
+        return value;
+    }
+    let certified = |r: &Receipt| {
+        serde_json::json!({
+            "subject": r.subject, "serial": r.serial, "not_before": r.not_before, "not_after": r.not_after,
+            "certificate_sha256": r.certificate_sha256, "root_sha256": r.root_sha256,
+        })
+    };
+    let said = |r: &Receipt| {
+        serde_json::json!({
+            "release": r.release, "cluster": r.cluster, "consumer": r.consumer, "policy": r.policy,
+            "request": r.request, "plan": r.plan,
+        })
+    };
+    value["certificates"] = report.clusters.iter().map(certified).collect();
+    value["receipt_unsigned"] = report.clusters.iter().map(said).collect();
+    value
+}
+
+/// The journal's copy in a release must hold by itself, too, and have the same roots on record.
+fn with_journal(mut report: Report, files: &BTreeMap<String, Vec<u8>>, noted: &[Digest]) -> Report {
     let path = format!("{}/{JOURNAL_FILE}", release::JOURNAL);
     if let Some(journal) = files.get(&path) {
         let index = files.get(&format!("{}/{INDEX_FILE}", release::JOURNAL)).map(|bytes| Index::read(bytes));
@@ -52,9 +78,17 @@ fn with_journal(mut report: Report, files: &BTreeMap<String, Vec<u8>>, root: Dig
                 return report;
             }
         };
-        let expect = Expectation { root_sha256: Some(root), after: after.as_ref(), ..Expectation::default() };
-        let faults = audit_lines(&journal[..], &expect, &mut |_, _| ()).0.errors;
-        report.errors.extend(faults.into_iter().map(|f| {
+        let root_sha256 = report.root.or_else(|| noted.first().copied());
+        let expect = Expectation { root_sha256, after: after.as_ref(), ..Expectation::default() };
+        let audited = audit_lines(&journal[..], &expect, &mut |_, _| ()).0;
+        if audited.errors.is_empty() && audited.companions != report.companions {
+            let what = "has other roots on record than those that root-cert.pem holds after the first";
+            report.errors.push(
+                Error::integrity("release.companion", format!("{path}: {what}"))
+                    .next("do not load it: ask who holds the root"),
+            );
+        }
+        report.errors.extend(audited.errors.into_iter().map(|f| {
             Error::integrity(f.id, format!("{path}: {}", f.message))
                 .next("do not load it: ask who holds the root")
         }));
@@ -62,20 +96,40 @@ fn with_journal(mut report: Report, files: &BTreeMap<String, Vec<u8>>, root: Dig
     report
 }
 
-fn render(report: &Report, place: &str) -> String {
-    let mut out = String::new();
+fn cluster(receipt: &Receipt, signed: bool) -> String {
+    let Receipt { serial, subject, not_after, plan, request, .. } = receipt;
+    let (cluster, policy) = (shown(&receipt.cluster), shown(&receipt.policy));
+    if signed {
+        return format!("  {cluster:<20} serial {serial}, policy {policy}, until {not_after}\n");
+    }
+    format!(
+        "  {} serial {serial}, until {not_after}\n\
+         the receipt says, unsigned: cluster {cluster}, policy {policy}, release {}\n  \
+         request {request}\n  plan    {plan}\n  (verify the whole release to have that signed)\n",
+        shown(subject),
+        shown(&receipt.release),
+    )
+}
+
+fn render(report: &Report, bundle: &Path) -> String {
+    let (mut out, place) = (String::new(), shown_path(bundle));
     if report.rehearsal {
         out.push_str(&format!("{} nothing of this is for real use\n", styled(BAD, "REHEARSAL")));
     }
-    for cluster in &report.clusters {
-        out.push_str(&format!(
-            "  {:<20} serial {}, policy {}, until {}\n",
-            shown(&cluster.cluster),
-            cluster.serial,
-            shown(&cluster.policy),
-            cluster.not_after
-        ));
+    if let Some(created) = report.created {
+        out.push_str(&format!("release {} of {created}\n", report.release));
+        let name = bundle.canonicalize().ok().and_then(|path| Some(shown_path(path.file_name()?.as_ref())));
+        if let Some(name) = name.filter(|name| *name != report.release) {
+            let warning = styled(WARN, "note:");
+            out.push_str(&format!(
+                "{warning} its folder is called {name}: is it the release you were given?\n"
+            ));
+        }
     }
+    for companion in &report.companions {
+        out.push_str(&format!("  also trusts the root   {companion}\n"));
+    }
+    report.clusters.iter().for_each(|receipt| out.push_str(&cluster(receipt, report.signed)));
     for error in &report.errors {
         out.push_str(&format!("  {} {error}\n", styled(BAD, "no")));
     }

@@ -18,8 +18,6 @@ use crate::x509::{Digest, PublicKey, Time};
 const CA_KEY: &str = "ca-key.pem";
 /// The Secret.
 const SECRET: &str = "cacerts.yaml";
-/// Where revocation lists stand in a bundle.
-const CA_CRL: &str = "ca-crl.pem";
 
 /// A file to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,14 +32,11 @@ pub struct OutFile {
 
 /// What `assemble` is asked for.
 #[derive(Debug, Clone, Copy)]
-pub struct AssembleOptions {
-    /// The root's fingerprint, where it was noted; else the bundle's own root is
-    /// taken and only its inner agreement is checked.
-    pub root_sha256: Option<Digest>,
+pub struct AssembleOptions<'a> {
+    /// The fingerprints of all roots as they were noted: never taken from what came with the bundle.
+    pub noted: &'a [Digest],
     /// Take a bundle made in a rehearsal.
     pub allow_rehearsal: bool,
-    /// Put the revocation lists in.
-    pub with_crl: bool,
     /// The moment at which the certificates must be valid.
     pub at: Time,
 }
@@ -51,17 +46,12 @@ pub struct AssembleOptions {
 pub fn assemble(
     bundle: &BTreeMap<String, Vec<u8>>,
     key: &PrivateKey,
-    options: &AssembleOptions,
+    options: &AssembleOptions<'_>,
     judge: &dyn Judge,
 ) -> Result<Vec<OutFile>> {
-    if options.with_crl && !bundle.contains_key(CA_CRL) {
-        return Err(Error::refused("assemble.no-crl", format!("the bundle holds no {CA_CRL} to put in"))
-            .next("leave --crl out: istiod then checks no revocation"));
-    }
     let files = release::folder(bundle);
     let certificates = istio::check("", &files).map_err(first)?;
-    let root_sha256 = options.root_sha256.unwrap_or_else(|| Digest::of(&certificates.root));
-    let report = release::check_cluster(bundle, root_sha256, options.allow_rehearsal, options.at, judge);
+    let report = release::check_cluster(bundle, options.noted, options.allow_rehearsal, options.at, judge);
     if let Some(worst) = report.worst() {
         return Err(worst.clone());
     }

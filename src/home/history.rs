@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::journal::Ledger;
 use crate::policy::History;
-use crate::x509::{Digest, Issued, Serial};
+use crate::x509::{Digest, Issued, Issuer, Serial};
 
 impl History for Ledger {
     fn by_key(&self, key: &Digest) -> Result<Vec<Issued>> {
@@ -16,6 +16,10 @@ impl History for Ledger {
 
     fn by_cluster(&self, cluster: &str) -> Result<Vec<Issued>> {
         self.by_cluster(cluster)
+    }
+
+    fn companions(&self) -> Result<Vec<Issuer>> {
+        self.companions().iter().map(|c| Issuer::from_der(&c.certificate.0)).collect()
     }
 
     fn has_serial(&self, serial: &Serial) -> Result<bool> {

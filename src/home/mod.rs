@@ -24,7 +24,7 @@ use crate::journal::{
     Entry, Event, GENESIS, Head, IntentRecord, Journal, KeyRole, Ledger, Purpose, Standing,
 };
 use crate::media::durable::{self, Lock};
-use crate::policy::{Config, PolicySet};
+use crate::policy::{Config, History, PolicySet};
 use crate::text::{self, shown_path};
 use crate::verify;
 use crate::x509::{Digest, Issuer, Status, Tbs, Time, pem};
@@ -158,6 +158,11 @@ impl Home {
             Error::usage("home.no-root", format!("{}: has no root yet", shown_path(&self.dir)))
                 .next("make one: `anchorite root create --subject 'O=Example,CN=Example Root G1' --key p256 --ttl 20y`")
         })
+    }
+
+    /// The other roots that are trusted beside it, in the order of trust bundles.
+    pub fn companions(&self) -> Result<Vec<Issuer>> {
+        History::companions(self.journal.ledger())
     }
 
     /// Whether the root is on record, but the run that made it did not come to its end.

@@ -64,6 +64,9 @@ impl Home {
         if ledger.pinned_unsealed() {
             events.push(Event::Pinned { files: ledger.files().clone() });
         }
+        if ledger.companions_unsealed() {
+            events.push(Event::Companions { roots: ledger.companions().to_vec() });
+        }
         if !self.open_matters().is_empty() {
             self.sweep()?;
             self.journal.rewrite()?;

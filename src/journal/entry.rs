@@ -103,6 +103,16 @@ pub struct RootAdoption {
     pub journal_key: Option<String>,
 }
 
+/// Another root that is trusted beside this CA's own. It signs nothing here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Companion {
+    /// DER of its certificate.
+    pub certificate: Bytes,
+    /// The rules that warned of it.
+    pub warned: Vec<String>,
+}
+
 /// What a token said of one of the home's keys, in its maker's name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -180,6 +190,12 @@ pub enum Event {
     RootDecided(RootDecision),
     /// A root that exists already is taken over.
     RootAdopted(RootAdoption),
+    /// The other roots that are trusted from now on, all of them, in the order in
+    /// which trust bundles hold them after this CA's own.
+    Companions {
+        /// Each with its certificate.
+        roots: Vec<Companion>,
+    },
     /// A key pair is about to be generated.
     KeyIntent {
         /// Which key of the home.
@@ -308,6 +324,7 @@ impl Event {
             Event::ClockCorrected { .. } => "clock-corrected",
             Event::RootDecided(_) => "root-decided",
             Event::RootAdopted(_) => "root-adopted",
+            Event::Companions { .. } => "companions",
             Event::KeyIntent { .. } => "key-intent",
             Event::KeyMade { .. } => "key-made",
             Event::KeyAttested(_) => "key-attested",
@@ -343,6 +360,13 @@ impl Entry {
             return Err(bad("not in canonical form; it was not written by anchorite".into()));
         }
         Ok(entry)
+    }
+}
+
+impl Companion {
+    /// SHA-256 of its certificate, which people note down.
+    pub fn fingerprint(&self) -> Digest {
+        Digest::of(&self.certificate.0)
     }
 }
 

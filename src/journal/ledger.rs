@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::{Bytes, Entry, Event, Purpose, RootAdoption, RootDecision};
+use super::entry::{Bytes, Companion, Entry, Event, Purpose, RootAdoption, RootDecision};
 use super::past::Past;
 use super::{Head, KeyRole, seal_message, sealed_index};
 use crate::error::{Error, Result};
@@ -19,6 +19,7 @@ use crate::text;
 use crate::x509::certificate::Facts;
 use crate::x509::{Digest, Issued, KeyAlgorithm, PublicKey, Serial, Status, Time};
 
+mod companions;
 mod history;
 mod questions;
 mod records;
@@ -44,6 +45,9 @@ pub struct Ledger {
     files: BTreeMap<String, Digest>,
     root_decision: Option<RootDecision>,
     root_adoption: Option<RootAdoption>,
+    /// As recorded last; an index without any is as it was before there were such.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    companions: Vec<Companion>,
     root_key: Option<KeyRecord>,
     journal_key: Option<KeyRecord>,
     intents: BTreeMap<u64, IntentRecord>,
@@ -110,7 +114,8 @@ impl Ledger {
     fn sealed(&mut self) -> Result<()> {
         self.unsealed.clear();
         self.settle_own()?;
-        self.seal = Some(Seal { count: self.count, files: self.files.clone() });
+        let (files, companions) = (self.files.clone(), self.companions.clone());
+        self.seal = Some(Seal { count: self.count, files, companions });
         self.recent.heads.push(Head { count: self.count, hash: self.head() });
         Ok(())
     }
@@ -135,6 +140,7 @@ impl Ledger {
             Event::HeadKept {} => self.head_kept = true,
             Event::RootDecided(decision) => self.root_decided(decision)?,
             Event::RootAdopted(adoption) => self.root_adopted(entry.seq, adoption)?,
+            Event::Companions { roots } => self.companions_recorded(roots)?,
             Event::KeyIntent { role, algorithm, label, id } => {
                 self.key_intent(entry.seq, *role, algorithm, label, id)?;
             }
@@ -189,6 +195,7 @@ impl Ledger {
         if self.root_key.is_some() && !self.root_decision.as_ref().is_some_and(same) {
             return Err("decides a second root".into());
         }
+        self.apart_from_companions(decision.subject().ok().as_ref(), None)?;
         self.root_decision = Some(decision.clone());
         Ok(())
     }
@@ -218,12 +225,13 @@ impl Ledger {
     }
 
     fn key_made(&mut self, intent: u64, public_key: &Bytes) -> std::result::Result<(), String> {
+        let key = PublicKey::from_der(&public_key.0).map_err(|e| e.message)?;
+        self.apart_from_companions(None, Some(&key))?;
         let record = [&mut self.root_key, &mut self.journal_key]
             .into_iter()
             .flatten()
             .find(|k| k.intent == intent && k.public_key.is_none())
             .ok_or("records a key that was never asked for")?;
-        let key = PublicKey::from_der(&public_key.0).map_err(|e| e.message)?;
         if key.algorithm() != record.algorithm {
             return Err(format!(
                 "records a {} key where a {} was asked for",

@@ -24,8 +24,8 @@ mod tests;
 
 pub use consent::Consent;
 pub use entry::{
-    AttestedFacts, Bytes, Entry, Event, GENESIS, KeyAttested, Purpose, RefusedRequest, RootAdoption,
-    RootDecision,
+    AttestedFacts, Bytes, Companion, Entry, Event, GENESIS, KeyAttested, Purpose, RefusedRequest,
+    RootAdoption, RootDecision,
 };
 pub use file::{CertificateIntent, FILE as JOURNAL_FILE, Journal, READ_WHOLE};
 pub use head::{Head, Standing};

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use rcgen::{KeyPair, PublicKeyData as _, SigningKey as _};
 
-use super::{Bytes, Entry, Event, KeyRole, Ledger, Purpose, RootAdoption, RootDecision, seal_message};
+use super::{
+    Bytes, Companion, Entry, Event, KeyRole, Ledger, Purpose, RootAdoption, RootDecision, seal_message,
+};
 use crate::Result;
 use crate::lint::CertificateKind;
 use crate::lint::fixtures::{NOW, Raw, key, public, tbs, time};
@@ -64,6 +66,17 @@ impl Script {
         let intent = script.add(key_intent(KeyRole::Journal));
         script.add(script.key_made(intent, KeyRole::Journal));
         script
+    }
+
+    /// Another CA's root.
+    pub fn other_root(name: &str) -> Companion {
+        Companion { certificate: Bytes(Self::opened().root_named(name)), warned: vec![] }
+    }
+
+    /// A root of this script's key, by this name.
+    pub fn root_named(&self, name: &str) -> Vec<u8> {
+        let tbs = tbs(CertificateKind::Root, name, &public(&self.root_key), None);
+        tbs.assemble(&self.signature(KeyRole::Root, tbs.as_der()).0).unwrap()
     }
 
     /// The line that takes the root over.

@@ -2,7 +2,8 @@
 
 use super::sample::{Script, answering, decided, files, intent, key_intent, of_plan, opened, session};
 use super::{
-    Bytes, Entry, Event, Head, KeyRole, PlanState, Purpose, RootAdoption, Standing, replay, seal_message,
+    Bytes, Companion, Entry, Event, Head, KeyRole, PlanState, Purpose, RootAdoption, Standing, replay,
+    seal_message,
 };
 use crate::x509::{Digest, Seconds, SignatureAlgorithm, Status};
 
@@ -124,6 +125,58 @@ fn a_root_is_taken_over_where_there_is_none_and_once() {
     assert_eq!(again.assemble(own.signature.as_ref().unwrap()).unwrap(), script.root, "byte for byte");
     assert_eq!(script.ledger.signatures(), 0, "it was not signed here");
     refused(&script, script.seal_intent(), "a key that does not exist");
+}
+
+#[test]
+fn other_roots_are_put_on_record_before_this_ones_key_or_under_a_seal() {
+    let (b, c) = (Script::other_root("CN=B"), Script::other_root("CN=C"));
+    let both = || Event::Companions { roots: vec![b.clone(), c.clone()] };
+    let mut script = Script::opened();
+    refused(&script, both(), "while there is none here");
+    script.add(decided());
+    accepted(&script, both());
+    let mut begun = Script::opened();
+    begun.add(decided());
+    begun.add(key_intent(KeyRole::Root));
+    refused(&begun, both(), "while there is none here");
+    refused(&Script::adopted(), both(), "while there is none here");
+
+    // In force at once only before the first seal; after it the next one puts them there.
+    script.add(both());
+    assert_eq!((script.ledger.companions().len(), script.ledger.companions_unsealed()), (2, false));
+    let mut script = Script::with_root();
+    script.add(both());
+    assert_eq!((script.ledger.companions().len(), script.ledger.companions_unsealed()), (0, true));
+    script.seal();
+    assert_eq!((script.ledger.companions(), script.ledger.companions_unsealed()), (&[b, c][..], false));
+}
+
+#[test]
+fn no_other_root_has_a_name_or_a_key_that_is_taken() {
+    let script = Script::with_root();
+    let of = |roots: &[&Companion]| Event::Companions { roots: roots.iter().map(|c| (*c).clone()).collect() };
+    let own = Companion { certificate: Bytes(script.root.clone()), warned: vec![] };
+    let named = Script::other_root("CN= ROOT");
+    let b = Script::other_root("CN=B");
+    for roots in [&[&own][..], &[&named], &[&b, &own]] {
+        refused(&script, of(roots), "this CA's own root");
+    }
+    refused(&script, of(&[&b, &b]), "another root on record");
+    refused(&script, of(&[&b, &Script::other_root("CN=b")]), "another root on record");
+    refused(&script, of(&[&Companion { certificate: Bytes(vec![0x30]), warned: vec![] }]), "not a DER");
+    accepted(&script, of(&[&b]));
+    accepted(&script, of(&[]));
+
+    // Nor does this CA's own take one of theirs, when its key is made.
+    let mut script = Script::opened();
+    script.add(decided());
+    let theirs = Companion { certificate: Bytes(script.root_named("CN=B")), warned: vec![] };
+    script.add(of(&[&theirs]));
+    let Event::RootDecided(mut other) = decided() else { panic!() };
+    other.subject = Bytes(crate::x509::Name::parse("CN=b").unwrap().as_der().to_vec());
+    refused(&script, Event::RootDecided(other), "another root on record");
+    let intent = script.add(key_intent(KeyRole::Root));
+    refused(&script, script.key_made(intent, KeyRole::Root), "another root on record");
 }
 
 #[test]

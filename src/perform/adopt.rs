@@ -51,7 +51,7 @@ impl Takeover {
         let refusals = || of_key.iter().filter(|f| f.refuses());
         let accepted = |f: &Finding| accept_weak_key && ACCEPTABLE.contains(&f.rule);
         if refusals().any(|f| !accepted(f)) {
-            return Err(weak(refusals().collect()));
+            return Err(weak(&refusals().collect::<Vec<_>>()));
         }
         let accepted = refusals().map(|f| f.rule.to_string()).collect();
         findings.extend(of_key);
@@ -83,21 +83,31 @@ impl Takeover {
 
 /// Judges the certificate alone, for which no token is needed.
 pub fn judge_certificate(der: &[u8], now: Time) -> Result<(Issuer, Vec<Finding>)> {
-    let mut findings = judge_adopted(der, now);
-    refuse_unfit(&findings)?;
-    let root = Issuer::from_der(der)?;
-    // What a request's key is refused for spoils a root's as well.
-    findings.extend(check_key(&root.public_key));
-    refuse_unfit(&findings)?;
+    let (root, findings) = judge_root(der, now, unfit)?;
     lint_journal(&root, now)?;
     Ok((root, findings))
 }
 
-fn refuse_unfit(findings: &[Finding]) -> Result<()> {
-    let refused: Vec<&Finding> = findings.iter().filter(|f| f.refuses()).collect();
-    if refused.is_empty() {
-        return Ok(());
-    }
+/// Judges a root's certificate, whatever it is to be here; `unfit` words a refusal.
+pub(super) fn judge_root(
+    der: &[u8],
+    now: Time,
+    unfit: fn(&[&Finding]) -> Error,
+) -> Result<(Issuer, Vec<Finding>)> {
+    let refuse = |findings: &[Finding]| {
+        let refused: Vec<&Finding> = findings.iter().filter(|f| f.refuses()).collect();
+        if refused.is_empty() { Ok(()) } else { Err(unfit(&refused)) }
+    };
+    let mut findings = judge_adopted(der, now);
+    refuse(&findings)?;
+    let root = Issuer::from_der(der)?;
+    // What a request's key is refused for spoils a root's as well.
+    findings.extend(check_key(&root.public_key));
+    refuse(&findings)?;
+    Ok((root, findings))
+}
+
+fn unfit(refused: &[&Finding]) -> Error {
     let next = if refused.iter().any(|f| f.rule == "adopt.version") {
         "a version 1 root cannot be taken over: with the software that made it, issue a version 3 certificate for \
          the same key and name, and adopt that; or make a new root with `anchorite root create`"
@@ -105,8 +115,7 @@ fn refuse_unfit(findings: &[Finding]) -> Result<()> {
         "with the software that made it, issue a certificate for the same key and name that is fit, and adopt that; \
          or make a new root with `anchorite root create`"
     };
-    Err(Error::refused("adopt.unfit", format!("the root certificate is not fit: {}", said(&refused)))
-        .next(next))
+    Error::refused("adopt.unfit", format!("the root certificate is not fit: {}", said(refused))).next(next)
 }
 
 /// The private key's own word and every public key beside it are the certificate's.
@@ -149,15 +158,15 @@ fn check_journal_key(key: &KeyDescription, root: &Issuer) -> Result<()> {
     }
 }
 
-fn weak(refused: Vec<&Finding>) -> Error {
-    let error = Error::refused("adopt.weak-key", format!("the key is not fit: {}", said(&refused)));
+fn weak(refused: &[&Finding]) -> Error {
+    let error = Error::refused("adopt.weak-key", format!("the key is not fit: {}", said(refused)));
     if refused.iter().all(|f| ACCEPTABLE.contains(&f.rule)) {
         return error.next("make a new root; or, where this one must live on, --accept-weak-key takes it as it is, on record");
     }
     error.next("`anchorite token check` shows every rule; make a new root with `anchorite root create`")
 }
 
-fn said(refused: &[&Finding]) -> String {
+pub(super) fn said(refused: &[&Finding]) -> String {
     refused.iter().map(|f| format!("{} ({})", f.message, f.rule)).collect::<Vec<_>>().join("; ")
 }
 

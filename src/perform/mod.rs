@@ -7,6 +7,7 @@
 mod adopt;
 mod attest;
 mod batch;
+mod companion;
 mod lanes;
 mod own;
 mod release;
@@ -16,6 +17,7 @@ mod root;
 pub use adopt::{Takeover, judge_certificate};
 pub use attest::{check_attestation, check_demands, judge_attestation};
 pub use batch::{Outcome, Remaining};
+pub use companion::{Candidate, check_elsewhere};
 pub use renew::{Renewal, journal_lags};
 pub use root::{RootSpec, check_label, journal_label, preview};
 
@@ -75,8 +77,7 @@ impl<'a> Session<'a> {
         let now = (world.clock)();
         let known = token_head(home, token)?;
         if !consent.accept_loss {
-            check_head(home, known)?;
-            check_kept(home, token.info(), known)?;
+            check_head(home, token.info(), known)?;
         }
         let lost = known.filter(|head| home.journal.compare("the token", *head).is_err());
         let mut session =
@@ -247,12 +248,13 @@ pub fn token_head(home: &Home, token: &mut dyn Token) -> Result<Option<Head>> {
 /// Compares the journal with the head that the token keeps: an older copy of the
 /// whole home is noticed here.
 pub fn check_token_head(home: &Home, token: &mut dyn Token) -> Result<()> {
-    check_head(home, token_head(home, token)?)
+    let known = token_head(home, token)?;
+    check_head(home, token.info(), known)
 }
 
 /// A token that kept the head and has none was made to forget it, or is another one.
-fn check_kept(home: &Home, token: &TokenInfo, known: Option<Head>) -> Result<()> {
-    if known.is_some() || !home.journal.ledger().head_kept() {
+fn check_kept(home: &Home, token: &TokenInfo) -> Result<()> {
+    if !home.journal.ledger().head_kept() {
         return Ok(());
     }
     let message = format!(
@@ -264,8 +266,8 @@ fn check_kept(home: &Home, token: &TokenInfo, known: Option<Head>) -> Result<()>
     ))
 }
 
-fn check_head(home: &Home, known: Option<Head>) -> Result<()> {
-    let Some(head) = known else { return Ok(()) };
+fn check_head(home: &Home, token: &TokenInfo, known: Option<Head>) -> Result<()> {
+    let Some(head) = known else { return check_kept(home, token) };
     home.journal.compare("the token", head).map(drop).map_err(|e| {
         let next = format!(
             "{}. Where no newer copy exists any more, --accept-loss goes on from this one, on record",

@@ -31,6 +31,7 @@ impl Session<'_> {
         self.seal_lines(journal_key, None)?;
         let now = self.now();
         let journal_certificate = self.home.journal_certificate()?;
+        let companions = self.home.companions()?;
         let members = finished.iter().map(|f| self.member(&f.item, &f.certificate.get().der));
         let members = members.collect::<Result<Vec<_>>>()?;
         let name = output.name().to_string();
@@ -39,6 +40,7 @@ impl Session<'_> {
             rehearsal: plan.rehearsal(),
             created: now,
             root: &root.der,
+            companions: companions.iter().map(|c| &c.der[..]).collect(),
             journal_certificate: &journal_certificate,
             journal: self.home.journal.copy()?,
             plan: digest,
@@ -76,11 +78,13 @@ impl Session<'_> {
             .map(|item| Ok((item, Tbs::recorded(item.tbs.0.clone(), root.signature).assemble(&[0; 64])?)));
         let drafts = drafts.collect::<Result<Vec<_>>>()?;
         let members = drafts.iter().map(|(item, der)| self.member(item, der)).collect::<Result<Vec<_>>>()?;
+        let companions = self.home.companions()?;
         let prepared = release::prepare(&ReleaseInput {
             name,
             rehearsal: plan.rehearsal(),
             created: self.now(),
             root: &root.der,
+            companions: companions.iter().map(|c| &c.der[..]).collect(),
             journal_certificate: &self.home.journal_certificate()?,
             journal: vec![(JOURNAL_FILE.into(), Vec::new())],
             plan: digest,
@@ -112,7 +116,9 @@ impl Session<'_> {
     fn check_as_anybody(&self, files: &[(String, Vec<u8>)], root: &Issuer, rehearsal: bool) -> Result<()> {
         let files: BTreeMap<String, Vec<u8>> = files.iter().cloned().collect();
         let now = self.now();
-        let report = release::check(&files, root.fingerprint(), rehearsal, now, &Verifier);
+        let noted: Vec<Digest> =
+            [root].into_iter().chain(&self.home.companions()?).map(Issuer::fingerprint).collect();
+        let report = release::check(&files, &noted, rehearsal, now, &Verifier);
         match report.worst() {
             Some(error) => Err(Error::integrity(
                 "release.self-check",

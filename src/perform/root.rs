@@ -6,12 +6,13 @@ use super::Session;
 use super::attest::check_demands;
 use super::own::{journal_tbs, root_extensions, shortened};
 use crate::error::{Error, Result};
-use crate::journal::{Bytes, Event, Head, KeyRole, Purpose, RootDecision};
+use crate::journal::{Bytes, Companion, Event, Head, KeyRole, Purpose, RootDecision};
 use crate::lint::{CertificateKind, Linted, lint};
 use crate::text;
 use crate::token::Key;
 use crate::x509::{
-    CertificateSpec, Issuer, KeyAlgorithm, Name, PublicKey, Seconds, Serial, SignatureAlgorithm, Tbs, Time,
+    CertificateSpec, Digest, Issuer, KeyAlgorithm, Name, PublicKey, Seconds, Serial, SignatureAlgorithm, Tbs,
+    Time,
 };
 
 /// notBefore lies a little back, for clocks that lag.
@@ -110,12 +111,26 @@ pub fn preview(decision: &RootDecision) -> Result<Vec<u8>> {
 }
 
 impl Session<'_> {
-    /// Makes the root, or takes up where a crash left it.
-    pub fn create_root(&mut self, decision: RootDecision) -> Result<(Issuer, Head)> {
+    /// Makes the root, or takes up where a crash left it. `companions` are the other
+    /// roots that are trusted beside it from the start.
+    pub fn create_root(
+        &mut self,
+        decision: RootDecision,
+        companions: Vec<Companion>,
+    ) -> Result<(Issuer, Head)> {
         check_demands(&self.home.config.token, self.token.info(), decision.algorithm()?)?;
         check_demands(&self.home.config.token, self.token.info(), KeyAlgorithm::P256)?;
-        if self.home.journal.ledger().root_decision() != Some(&decision) {
-            self.append(Event::RootDecided(decision.clone()))?;
+        let ledger = self.ledger();
+        let decided =
+            (ledger.root_decision() != Some(&decision)).then(|| Event::RootDecided(decision.clone()));
+        // On record already where a crash came between; what warned of it may differ by now.
+        let fingerprints =
+            |roots: &[Companion]| -> Vec<Digest> { roots.iter().map(Companion::fingerprint).collect() };
+        let companions = (fingerprints(ledger.companions()) != fingerprints(&companions))
+            .then_some(Event::Companions { roots: companions });
+        let events: Vec<Event> = decided.into_iter().chain(companions).collect();
+        if !events.is_empty() {
+            self.home.journal.append(self.now(), events)?;
         }
         let root_key = self.make_key(KeyRole::Root, decision.algorithm()?, &decision.label)?;
         self.attest(KeyRole::Root, &root_key)?;

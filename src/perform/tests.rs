@@ -145,7 +145,7 @@ impl Scene {
         drop(Home::init(&scene.home(), &new, time(NOW)).unwrap());
         std::fs::create_dir(scene.dir.path().join("out")).unwrap();
         let decision = spec("20y").decide(time(NOW), (serial(201), serial(202)), false).unwrap();
-        scene.session(consent(), |s| s.create_root(decision)).unwrap();
+        scene.session(consent(), |s| s.create_root(decision, Vec::new())).unwrap();
         scene
     }
 

@@ -11,7 +11,13 @@ use crate::verify::describe::{Description, describe_tbs};
 use crate::x509::{Digest, Issuer, Time};
 
 /// The whole review as plain text; nothing outside printable characters in it.
-pub fn render(plan: &Plan, root: &Issuer, findings: &dyn Fn(&Digest) -> Vec<String>) -> Result<String> {
+/// `now` is the host's clock: people confirm it together with the plan.
+pub fn render(
+    plan: &Plan,
+    root: &Issuer,
+    now: Time,
+    findings: &dyn Fn(&Digest) -> Vec<String>,
+) -> Result<String> {
     let mut out = String::new();
     let digest = plan.digest()?;
     if !plan.mark.is_empty() {
@@ -23,7 +29,13 @@ pub fn render(plan: &Plan, root: &Issuer, findings: &dyn Fn(&Digest) -> Vec<Stri
     }
     line(&mut out, &format!("root      {}", root.subject));
     line(&mut out, &format!("          SHA-256 {}", root.fingerprint()));
-    line(&mut out, &format!("clock     {} (all dates are computed from it)", plan.created));
+    let computed = "all dates are computed from it";
+    if now == plan.created {
+        line(&mut out, &format!("clock     {now} ({computed})"));
+    } else {
+        line(&mut out, &format!("clock     {now} now, on this host"));
+        line(&mut out, &format!("          {} when the plan was made ({computed})", plan.created));
+    }
     if let Some(policy) = &plan.policy {
         let text = "clusters that are not registered are let in by --policy";
         line(&mut out, &format!("policy    {}: {text}", shown(policy)));

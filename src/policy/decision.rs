@@ -63,29 +63,34 @@ impl Decision {
     }
 }
 
-/// Judges one request after `earlier` ones of the same run.
-pub fn decide(context: &Context<'_>, request: &Request, earlier: &[Decision]) -> Result<Decision> {
-    let mut before = Earlier::default();
-    earlier.iter().for_each(|decision| before.note(decision));
-    judge(context, request, &before)
-}
-
-/// Judges the requests of one run, in their order.
+/// Judges the requests of one run. Their order, which is that of the files' names, favours
+/// none of them: those that get in each other's way are judged again, each in view of the others.
 pub fn decide_all(context: &Context<'_>, requests: &[Request]) -> Result<Vec<Decision>> {
-    let mut before = Earlier::default();
+    let mut firsts: HashMap<Digest, &str> = HashMap::new();
     let mut decisions = Vec::with_capacity(requests.len());
     for request in requests {
-        let decision = judge(context, request, &before)?;
-        before.note(&decision);
-        decisions.push(decision);
+        let copy_of = firsts.get(&request.digest).copied();
+        firsts.entry(request.digest).or_insert(&request.file);
+        decisions.push(judge(context, request, copy_of, &Rivals::default())?);
+    }
+    let rivals = Rivals::among(&decisions);
+    for (request, decision) in requests.iter().zip(&mut decisions) {
+        if decision.grant.as_ref().is_some_and(|grant| rivals.concern(grant)) {
+            *decision = judge(context, request, None, &rivals)?;
+        }
     }
     Ok(decisions)
 }
 
-fn judge(context: &Context<'_>, request: &Request, earlier: &Earlier) -> Result<Decision> {
+fn judge(
+    context: &Context<'_>,
+    request: &Request,
+    copy_of: Option<&str>,
+    rivals: &Rivals,
+) -> Result<Decision> {
     let identity = Identity::of(context, request);
     let known = Known::of(context.history, request, identity.cluster)?;
-    let case = Case { context, request, earlier, identity: &identity, known: &known };
+    let case = Case { context, request, copy_of, rivals, identity: &identity, known: &known };
     let mut findings = request.findings.clone();
     findings.extend(rules::evaluate(&case, identity.profile));
     let refused = findings.iter().any(Finding::refuses);
@@ -107,9 +112,18 @@ fn judge(context: &Context<'_>, request: &Request, earlier: &Earlier) -> Result<
 pub(super) struct Case<'a> {
     pub context: &'a Context<'a>,
     pub request: &'a Request,
-    pub earlier: &'a Earlier,
+    /// The file that held the very same request before.
+    pub copy_of: Option<&'a str>,
+    pub rivals: &'a Rivals,
     pub identity: &'a Identity<'a>,
     pub known: &'a Known,
+}
+
+impl Case<'_> {
+    /// This CA's root, and those that are trusted beside it.
+    pub fn roots(&self) -> impl Iterator<Item = &Issuer> {
+        std::iter::once(self.context.issuer).chain(&self.known.companions)
+    }
 }
 
 /// What the past knows of one request: asked once, so that no rule has to deal with
@@ -118,6 +132,7 @@ pub(super) struct Known {
     pub by_key: Vec<Issued>,
     pub by_subject: Vec<Issued>,
     pub by_cluster: Vec<Issued>,
+    pub companions: Vec<Issuer>,
 }
 
 impl Known {
@@ -126,49 +141,66 @@ impl Known {
             by_key: history.by_key(&request.key.digest())?,
             by_subject: history.by_subject(&request.subject.canonical())?,
             by_cluster: history.by_cluster(cluster.unwrap_or_default())?,
+            companions: history.companions()?,
         })
     }
 }
 
-/// The requests decided before in the same run: every digest, and of those
-/// granted the cluster, key and subject. What was refused takes nothing from others.
+/// The requests of the run that would be granted if each came alone, by what only one of
+/// them can have. What is refused by itself takes nothing from others.
 #[derive(Default)]
-pub(super) struct Earlier {
-    digests: HashMap<Digest, String>,
-    clusters: HashMap<String, String>,
-    keys: HashMap<Digest, (Name, String)>,
-    subjects: HashMap<Vec<u8>, (Digest, String)>,
+pub(super) struct Rivals {
+    clusters: HashMap<String, Vec<Rival>>,
+    keys: HashMap<Digest, Vec<Rival>>,
+    subjects: HashMap<Vec<u8>, Vec<Rival>>,
 }
 
-impl Earlier {
-    fn note(&mut self, decision: &Decision) {
-        let file = || decision.file.clone();
-        self.digests.entry(decision.digest).or_insert_with(file);
-        if let Some(grant) = &decision.grant {
-            let (key, subject) = (grant.public_key().digest(), grant.subject());
-            self.clusters.insert(grant.cluster().into(), file());
-            self.keys.insert(key, (subject.clone(), file()));
-            self.subjects.insert(subject.canonical(), (key, file()));
+/// One of them.
+#[derive(Clone)]
+pub(super) struct Rival {
+    pub file: String,
+    pub subject: Name,
+    pub key: Digest,
+    request: Digest,
+}
+
+impl Rivals {
+    fn among(decisions: &[Decision]) -> Self {
+        let mut rivals = Self::default();
+        for (decision, grant) in decisions.iter().filter_map(|d| Some((d, d.grant.as_ref()?))) {
+            let (key, subject) = (grant.public_key().digest(), grant.subject().clone());
+            let rival = Rival { file: decision.file.clone(), subject, key, request: decision.digest };
+            rivals.clusters.entry(grant.cluster().into()).or_default().push(rival.clone());
+            rivals.subjects.entry(rival.subject.canonical()).or_default().push(rival.clone());
+            rivals.keys.entry(key).or_default().push(rival);
         }
+        rivals
     }
 
-    /// The file that held the same request.
-    pub fn digest(&self, digest: &Digest) -> Option<&str> {
-        self.digests.get(digest).map(String::as_str)
+    fn concern(&self, grant: &Grant) -> bool {
+        self.clusters.get(grant.cluster()).is_some_and(|all| all.len() > 1)
+            || self.keys.get(&grant.public_key().digest()).is_some_and(|all| all.len() > 1)
+            || self.subjects.get(&grant.subject().canonical()).is_some_and(|all| all.len() > 1)
+    }
+}
+
+impl Case<'_> {
+    /// The other requests for this cluster.
+    pub fn others_of_cluster(&self, cluster: &str) -> Vec<&Rival> {
+        self.others(self.rivals.clusters.get(cluster))
     }
 
-    /// The file whose request was granted for this cluster.
-    pub fn cluster(&self, cluster: &str) -> Option<&str> {
-        self.clusters.get(cluster).map(String::as_str)
+    /// The other requests with this request's key.
+    pub fn others_of_key(&self) -> Vec<&Rival> {
+        self.others(self.rivals.keys.get(&self.request.key.digest()))
     }
 
-    /// The subject granted to this key, and its file.
-    pub fn key(&self, key: &Digest) -> Option<&(Name, String)> {
-        self.keys.get(key)
+    /// The other requests with this request's subject.
+    pub fn others_of_subject(&self) -> Vec<&Rival> {
+        self.others(self.rivals.subjects.get(&self.request.subject.canonical()))
     }
 
-    /// The key granted this subject, and its file.
-    pub fn subject(&self, subject: &[u8]) -> Option<&(Digest, String)> {
-        self.subjects.get(subject)
+    fn others<'a>(&self, all: Option<&'a Vec<Rival>>) -> Vec<&'a Rival> {
+        all.into_iter().flatten().filter(|rival| rival.request != self.request.digest).collect()
     }
 }

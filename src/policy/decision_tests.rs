@@ -95,24 +95,32 @@ fn a_refused_request_takes_nothing_from_the_next() {
 }
 
 #[test]
-fn one_at_a_time_decides_as_all_at_once() {
+fn no_order_decides_between_requests() {
     let mut world = World::new();
-    world.requests.push(request("O=Istio,L=east,CN=other", 2));
-    world.requests.push(request("O=Istio,L=west,CN=root", 1));
-    let all = world.decide_all();
-    let policies = world.try_policies().unwrap();
-    let past = super::sample::Past(&world.past);
-    let context = super::Context {
-        policies: &policies,
-        forced: Some("istio"),
-        issuer: &world.issuer,
-        history: &past,
-        now: world.now,
+    let rule = |world: &World, wanted: &[&str]| {
+        let all = world.decide_all();
+        for (decision, rule) in all.iter().zip(wanted) {
+            assert_eq!(decision.verdict(), Verdict::Refuse, "{}: {rule}", decision.file);
+            let finding = decision.findings.iter().find(|f| f.rule == *rule && f.refuses()).unwrap();
+            let mut others = all.iter().filter(|other| other.digest != decision.digest);
+            assert!(others.all(|other| finding.message.contains(&other.file)), "{}", finding.message);
+        }
+        all.iter().map(super::Decision::verdict).collect::<Vec<_>>()
     };
-    for (i, request) in world.requests.iter().enumerate() {
-        assert_eq!(super::decide(&context, request, &all[..i]).unwrap().findings, all[i].findings);
-    }
-    assert_eq!(all.iter().map(super::Decision::verdict).collect::<Vec<_>>()[1..], [Verdict::Refuse; 2]);
+    // Another key for the same cluster, in a file whose name comes first, or last.
+    world.requests.insert(0, request("O=Istio,L=east,CN=other", 2));
+    rule(&world, &["batch.cluster-twice"; 2]);
+    world.requests.push(request("O=Istio,L=east,CN=third", 3));
+    rule(&world, &["batch.cluster-twice"; 3]);
+    // One key for two clusters; one subject with two keys.
+    world.requests = vec![request("O=Istio,L=east,CN=root", 1), request("O=Istio,L=west,CN=root", 1)];
+    world.requests[1].file = "9.csr".into();
+    rule(&world, &["key.one-subject"; 2]);
+    world.requests = vec![request("O=Istio,L=east,CN=root", 1), request("O=Istio,L=east,CN=root", 2)];
+    rule(&world, &["renewal.same-subject"; 2]);
+    // Whoever gets in nobody's way is granted all the same.
+    world.requests.push(request("O=Istio,L=west,CN=west", 3));
+    assert_eq!(rule(&world, &[])[2], Verdict::Grant);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What the rules may know of the past.
 
 use crate::error::Result;
-use crate::x509::{Digest, Issued, Serial};
+use crate::x509::{Digest, Issued, Issuer, Serial};
 
 /// Questions that the rules ask of the journal and of the requests decided
 /// before this one in the same run. Answers are in the order of issue.
@@ -12,6 +12,8 @@ pub trait History {
     fn by_subject(&self, subject: &[u8]) -> Result<Vec<Issued>>;
     /// Everything ever certified for this cluster.
     fn by_cluster(&self, cluster: &str) -> Result<Vec<Issued>>;
+    /// Other roots that are trusted beside this CA's.
+    fn companions(&self) -> Result<Vec<Issuer>>;
     /// Whether this serial was ever used, burnt ones included.
     fn has_serial(&self, serial: &Serial) -> Result<bool>;
 }

@@ -18,7 +18,7 @@ mod values;
 
 pub use config::{CeremonyConfig, Config, Limits, TokenConfig, render_default};
 pub use constraint::{DnsSuffix, Subtree, UriPrefix};
-pub use decision::{Context, Decision, Verdict, decide, decide_all};
+pub use decision::{Context, Decision, Verdict, decide_all};
 pub use document::Setting;
 pub use grant::Grant;
 pub use history::History;
@@ -27,7 +27,7 @@ pub use profile::{
     SubjectAltNames, Validity,
 };
 pub use register::{Cluster, Register, RegisteredSubject};
-pub use rules::{RULES, RuleInfo, serial_unique};
+pub use rules::{RULES, RuleInfo, reserved_id, serial_unique};
 pub use set::PolicySet;
 pub use shipped::{DEFAULT_REGISTER, SHIPPED};
 pub use values::{

@@ -23,6 +23,7 @@ pub(super) struct World {
     pub forced: Option<String>,
     pub issuer: Issuer,
     pub past: Vec<Issued>,
+    pub companions: Vec<Issuer>,
     pub now: Time,
     pub requests: Vec<Request>,
 }
@@ -37,6 +38,7 @@ impl World {
             forced: Some("istio".into()),
             issuer: issuer(now),
             past: vec![],
+            companions: vec![],
             now,
             requests: vec![request("O=Istio,L=east,CN=root", 1)],
         }
@@ -92,7 +94,7 @@ impl World {
 
     pub fn decide_all(&self) -> Vec<Decision> {
         let policies = self.try_policies().unwrap();
-        let past = Past(&self.past);
+        let past = Past(&self.past, &self.companions);
         let (issuer, now) = (&self.issuer, self.now);
         let context =
             Context { policies: &policies, forced: self.forced.as_deref(), issuer, history: &past, now };
@@ -112,7 +114,7 @@ impl World {
 }
 
 /// The past as a plain list.
-pub(super) struct Past<'a>(pub &'a [Issued]);
+pub(super) struct Past<'a>(pub &'a [Issued], pub &'a [Issuer]);
 
 impl Past<'_> {
     fn all(&self, keep: impl Fn(&Issued) -> bool) -> Vec<Issued> {
@@ -129,6 +131,9 @@ impl History for Past<'_> {
     }
     fn by_cluster(&self, cluster: &str) -> Result<Vec<Issued>> {
         Ok(self.all(|i| i.cluster.as_deref() == Some(cluster)))
+    }
+    fn companions(&self) -> Result<Vec<Issuer>> {
+        Ok(self.1.to_vec())
     }
     fn has_serial(&self, serial: &Serial) -> Result<bool> {
         Ok(self.0.iter().any(|i| i.serial == *serial))

@@ -32,8 +32,17 @@ pub struct Report {
     pub release: String,
     /// Whether anything in it says that it comes from a rehearsal.
     pub rehearsal: bool,
+    /// When the release was made, as its manifest says.
+    pub created: Option<Time>,
+    /// Fingerprint of the root it was made under, where that is one of those noted.
+    pub root: Option<Digest>,
+    /// Fingerprints of the other roots that its trust bundle holds.
+    pub companions: Vec<Digest>,
     /// The receipts that could be read.
     pub clusters: Vec<Receipt>,
+    /// Whether the release's signature is over the receipts. A cluster's folder alone has
+    /// none: of its receipt only what its certificates say as well is known.
+    pub signed: bool,
     /// Everything wrong; empty where all is in order.
     pub errors: Vec<Error>,
 }
@@ -55,18 +64,19 @@ impl Report {
     }
 }
 
-/// Checks a whole release folder: root, journal certificate, signature, sums,
-/// manifest and every cluster's folder.
+/// Checks a whole release folder: roots, journal certificate, signature, sums,
+/// manifest and every cluster's folder. `noted` are the fingerprints of all roots that
+/// may be trusted; chains end at the release's own.
 pub fn check(
     files: &BTreeMap<String, Vec<u8>>,
-    root_sha256: Digest,
+    noted: &[Digest],
     allow_rehearsal: bool,
     at: Time,
     judge: &dyn Judge,
 ) -> Report {
-    let against = Against { root_sha256, at, judge };
+    let against = Against { noted, at, judge };
     let files = super::folder(files);
-    let mut report = Report::default();
+    let mut report = Report { signed: true, ..Report::default() };
     let required = TOP.iter().filter(|name| !files.contains_key(*name));
     report.errors.extend(required.map(|name| sums::missing(name)));
 
@@ -77,8 +87,9 @@ pub fn check(
     }
     if let Some(manifest) = &manifest {
         report.release = shown(&manifest.release);
+        report.created = Some(manifest.created);
         report.rehearsal |= manifest.rehearsal || manifest.release.contains(REHEARSAL);
-        check_manifest(&files, manifest, root_sha256, &mut report.errors);
+        check_manifest(&files, manifest, noted, &mut report.errors);
     }
     check_clusters(&files, manifest.as_ref(), &against, &mut report);
     report.refuse_rehearsal(allow_rehearsal);
@@ -89,12 +100,12 @@ pub fn check(
 /// signature, but receipt, chain and the path to the root.
 pub fn check_cluster(
     files: &BTreeMap<String, Vec<u8>>,
-    root_sha256: Digest,
+    noted: &[Digest],
     allow_rehearsal: bool,
     at: Time,
     judge: &dyn Judge,
 ) -> Report {
-    let seen = folder::check("", &super::folder(files), &Against { root_sha256, at, judge });
+    let seen = folder::check("", &super::folder(files), &Against { noted, at, judge });
     let mut report = Report { rehearsal: seen.rehearsal, errors: seen.errors, ..Report::default() };
     report.release = seen.receipt.as_ref().map(|r| shown(&r.release)).unwrap_or_default();
     report.clusters.extend(seen.receipt);
@@ -120,13 +131,23 @@ fn check_seal(files: &Folder, against: &Against, manifest: Option<&Manifest>, re
         let bytes = files.get(name)?;
         keep(pem::single(name, bytes), &mut report.errors)
     };
-    let (root, journal) = (read(ROOT_CERT), read(JOURNAL_CERT));
-    let Some(root) = root else { return };
-    report.rehearsal |= folder::is_rehearsal(&root);
+    let journal = read(JOURNAL_CERT);
+    let trusted = files.get(ROOT_CERT).map(|bytes| pem::trust_bundle(ROOT_CERT, bytes));
+    let Some((root, companions)) = trusted.and_then(|read| keep(read, &mut report.errors)) else { return };
+    report.rehearsal |= [&root].into_iter().chain(&companions).any(|der| folder::is_rehearsal(der));
+    report.companions = companions.iter().map(|der| Digest::of(der)).collect();
+    report.errors.extend(folder::check_companions(ROOT_CERT, &companions, against.noted));
+    if manifest.is_some_and(|m| m.companions_sha256 != report.companions) {
+        report.errors.push(disagrees("companions_sha256 is not what root-cert.pem holds after the root"));
+    }
     let found = Digest::of(&root);
-    if found != against.root_sha256 {
-        report.errors.push(folder::wrong_root(ROOT_CERT, found, against.root_sha256));
+    if !against.noted.contains(&found) {
+        report.errors.push(folder::wrong_root(ROOT_CERT, found, against.noted));
         return;
+    }
+    report.root = Some(found);
+    if manifest.is_some_and(|m| m.root_sha256 != found) {
+        report.errors.push(disagrees("root_sha256 is not the digest of the root in root-cert.pem"));
     }
     let Some(journal) = journal else { return };
     let verdict = against.judge.journal_certificate(&journal, &root);
@@ -141,10 +162,10 @@ fn check_seal(files: &Folder, against: &Against, manifest: Option<&Manifest>, re
 }
 
 /// The manifest's own statements, and every file of the folder accounted for.
-fn check_manifest(files: &Folder, manifest: &Manifest, root_sha256: Digest, errors: &mut Vec<Error>) {
+fn check_manifest(files: &Folder, manifest: &Manifest, noted: &[Digest], errors: &mut Vec<Error>) {
     keep(names::release(&manifest.release, manifest.rehearsal).map_err(as_integrity), errors);
-    if manifest.root_sha256 != root_sha256 {
-        errors.push(folder::wrong_root(MANIFEST, manifest.root_sha256, root_sha256));
+    if !noted.contains(&manifest.root_sha256) {
+        errors.push(folder::wrong_root(MANIFEST, manifest.root_sha256, noted));
     }
     let mut listed = BTreeMap::new();
     for entry in &manifest.cluster {

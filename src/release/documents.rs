@@ -38,6 +38,9 @@ pub struct Manifest {
     pub plan: Digest,
     /// Fingerprint of the root certificate.
     pub root_sha256: Digest,
+    /// Fingerprints of the other roots in the trust bundle, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub companions_sha256: Vec<Digest>,
     /// Fingerprint of the journal key's certificate.
     pub journal_certificate_sha256: Digest,
     /// One entry a cluster, by name.
@@ -91,6 +94,9 @@ pub struct Receipt {
     pub certificate_sha256: Digest,
     /// Fingerprint of the root certificate.
     pub root_sha256: Digest,
+    /// Fingerprints of the other roots in the trust bundle, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub companions_sha256: Vec<Digest>,
 }
 
 /// Writes a document; the same value always gives the same bytes.

@@ -12,8 +12,9 @@ const FILES: [&str; 4] = [CA_CERT, CERT_CHAIN, ROOT_CERT, RECEIPT];
 
 /// What a folder is held against.
 pub struct Against<'a> {
-    /// The root certificate's fingerprint, as the caller noted it.
-    pub root_sha256: Digest,
+    /// The fingerprints of all roots that the caller noted: the folder's own is one of
+    /// them, and so is each other root in its trust bundle.
+    pub noted: &'a [Digest],
     /// The moment at which everything must be valid.
     pub at: Time,
     /// Signatures and paths.
@@ -42,7 +43,10 @@ pub fn check(place: &str, files: &Folder, against: &Against) -> Seen {
     match istio::check(place, files) {
         Err(found) => errors.extend(found),
         Ok(bundle) => {
-            rehearsal |= is_rehearsal(&bundle.root) || is_rehearsal(&bundle.certificate);
+            rehearsal |= [&bundle.root, &bundle.certificate]
+                .into_iter()
+                .chain(&bundle.companions)
+                .any(|c| is_rehearsal(c));
             check_bundle(place, &bundle, receipt.as_ref(), against, &mut errors);
         }
     }
@@ -56,6 +60,7 @@ pub fn check_against_manifest(place: &str, receipt: &Receipt, manifest: &Manifes
         && receipt.rehearsal == manifest.rehearsal
         && receipt.plan == manifest.plan
         && receipt.root_sha256 == manifest.root_sha256
+        && receipt.companions_sha256 == manifest.companions_sha256
         && entry.is_some_and(|e| e.serial == receipt.serial && e.consumer == receipt.consumer)
         && place.strip_suffix('/') == Some(receipt.cluster.as_str());
     let message = format!(
@@ -88,8 +93,9 @@ fn check_bundle(
     errors: &mut Vec<Error>,
 ) {
     let root = Digest::of(&bundle.root);
-    if root != against.root_sha256 {
-        errors.push(wrong_root(&format!("{place}{ROOT_CERT}"), root, against.root_sha256));
+    errors.extend(check_companions(&format!("{place}{ROOT_CERT}"), &bundle.companions, against.noted));
+    if !against.noted.contains(&root) {
+        errors.push(wrong_root(&format!("{place}{ROOT_CERT}"), root, against.noted));
     } else {
         let path: Vec<&[u8]> = bundle.path.iter().map(Vec::as_slice).collect();
         let verdict = against.judge.path(&path, &bundle.root, against.at);
@@ -102,9 +108,28 @@ fn check_bundle(
 }
 
 /// A root that is not the one whose fingerprint was noted.
-pub fn wrong_root(file: &str, found: Digest, wanted: Digest) -> Error {
+pub fn wrong_root(file: &str, found: Digest, wanted: &[Digest]) -> Error {
+    let wanted = listed(wanted).join(" or ");
     Error::integrity("release.root", format!("{file}: its SHA-256 is {found}, wanted {wanted}"))
         .next("stop: this is not the root noted at the ceremony, or the fingerprint was mistyped")
+}
+
+/// Whoever is trusted beside the root must have been noted as well: neither a
+/// signature of the journal's key nor a receipt makes anybody a root.
+pub fn check_companions(file: &str, companions: &[Vec<u8>], noted: &[Digest]) -> Vec<Error> {
+    let found = companions.iter().map(|der| Digest::of(der)).filter(|found| !noted.contains(found));
+    let strange = found.map(|found| {
+        Error::integrity(
+            "release.companion",
+            format!("{file}: trusts another root, with SHA-256 {found}, which is none of those given"),
+        )
+        .next("if it was noted at the ceremony of the second device, give --root-sha256 once for each root; if not, stop: do not load it")
+    });
+    strange.collect()
+}
+
+fn listed(digests: &[Digest]) -> Vec<String> {
+    digests.iter().map(Digest::to_string).collect()
 }
 
 /// One error for each field of the receipt that the certificate contradicts.
@@ -112,6 +137,7 @@ fn check_receipt(place: &str, receipt: &Receipt, facts: &Facts, bundle: &istio::
     let named = |value: &Option<String>| value.as_deref() == Some(&receipt.cluster);
     let named = facts.subject.attributes().iter().any(|a| named(&a.value));
     let cluster = if named { receipt.cluster.clone() } else { "another in its subject".into() };
+    let companions: Vec<Digest> = bundle.companions.iter().map(|der| Digest::of(der)).collect();
     let fields = [
         ("cluster", receipt.cluster.clone(), cluster),
         (
@@ -120,6 +146,7 @@ fn check_receipt(place: &str, receipt: &Receipt, facts: &Facts, bundle: &istio::
             Digest::of(&bundle.certificate).to_string(),
         ),
         ("root_sha256", receipt.root_sha256.to_string(), Digest::of(&bundle.root).to_string()),
+        ("companions_sha256", listed(&receipt.companions_sha256).join(", "), listed(&companions).join(", ")),
         ("serial", receipt.serial.to_string(), facts.serial.to_string()),
         ("subject", receipt.subject.clone(), facts.subject.to_string()),
         ("not_before", receipt.not_before.to_string(), facts.not_before.to_string()),

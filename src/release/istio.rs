@@ -14,11 +14,13 @@ pub struct Bundle {
     pub path: Vec<Vec<u8>>,
     /// The root's DER.
     pub root: Vec<u8>,
+    /// The DER of the other roots that are trusted, in their order.
+    pub companions: Vec<Vec<u8>>,
 }
 
 /// Checks ca-cert.pem (the intermediate alone), cert-chain.pem (the intermediate
-/// first, the root last, none twice) and root-cert.pem (the root alone): only
-/// certificates, in the one form that is ever written. `place` stands before
+/// first, the root last, none twice) and root-cert.pem (the root first, then the
+/// other roots that are trusted, none twice): only certificates, in the one form that is ever written. `place` stands before
 /// file names in errors, e.g. `east/`.
 pub fn check(place: &str, files: &Folder) -> Result<Bundle, Vec<Error>> {
     let bytes = |name: &str| {
@@ -27,9 +29,10 @@ pub fn check(place: &str, files: &Folder) -> Result<Bundle, Vec<Error>> {
     };
     let single = |name| bytes(name).and_then(|(file, bytes)| pem::single(&file, bytes));
     let chain = bytes(CERT_CHAIN).and_then(|(file, bytes)| pem::certificates(&file, bytes));
-    match (single(CA_CERT), chain, single(ROOT_CERT)) {
-        (Ok(certificate), Ok(chain), Ok(root)) => {
-            check_order(place, Bundle { certificate, path: chain, root })
+    let trusted = bytes(ROOT_CERT).and_then(|(file, bytes)| pem::trust_bundle(&file, bytes));
+    match (single(CA_CERT), chain, trusted) {
+        (Ok(certificate), Ok(chain), Ok((root, companions))) => {
+            check_order(place, Bundle { certificate, path: chain, root, companions })
         }
         (a, b, c) => Err([a.err(), b.err(), c.err()].into_iter().flatten().collect()),
     }
@@ -39,8 +42,8 @@ pub fn check(place: &str, files: &Folder) -> Result<Bundle, Vec<Error>> {
 fn check_order(place: &str, mut bundle: Bundle) -> Result<Bundle, Vec<Error>> {
     let bad = |file: &str, what: String| Error::integrity("release.chain", format!("{place}{file}: {what}"));
     let mut errors = Vec::new();
-    if bundle.certificate == bundle.root {
-        errors.push(bad(ROOT_CERT, "is the certificate of ca-cert.pem, wanted its root".into()));
+    if bundle.certificate == bundle.root || bundle.companions.contains(&bundle.certificate) {
+        errors.push(bad(ROOT_CERT, "holds the certificate of ca-cert.pem, wanted roots".into()));
     }
     if bundle.path.first() != Some(&bundle.certificate) {
         errors.push(bad(CERT_CHAIN, "does not begin with the certificate of ca-cert.pem".into()));
@@ -75,7 +78,9 @@ mod tests {
         let bundle = try_files(&ca, &format!("{ca}{middle}{root}"), &root).unwrap();
         assert_eq!(bundle.path, [b"ca".to_vec(), b"middle".to_vec()]);
         assert_eq!((bundle.certificate, bundle.root), (b"ca".to_vec(), b"root".to_vec()));
-        assert!(try_files(&ca, &format!("{ca}{root}"), &root).is_ok());
+        let second = to_pem(b"second");
+        let bundle = try_files(&ca, &format!("{ca}{root}"), &format!("{root}{second}")).unwrap();
+        assert_eq!((bundle.root, bundle.companions), (b"root".to_vec(), vec![b"second".to_vec()]));
     }
 
     #[test]
@@ -94,8 +99,9 @@ mod tests {
             let ids = try_files(ca, &chain, &root).unwrap_err();
             assert!(ids.iter().all(|id| *id == "release.chain"), "{defect}: {ids:?}");
         }
-        let two_roots = format!("{root}{other}");
-        assert_eq!(try_files(&ca, &chain, &two_roots).unwrap_err(), ["release.pem"]);
+        assert_eq!(try_files(&ca, &chain, &format!("{root}{ca}")).unwrap_err(), ["release.chain"]);
+        assert_eq!(try_files(&ca, &chain, &format!("{other}{root}")).unwrap_err(), ["release.chain"]);
+        assert_eq!(try_files(&ca, &chain, &format!("{root}{other}{root}")).unwrap_err(), ["release.pem"]);
         assert_eq!(try_files(&chain, &chain, &root).unwrap_err(), ["release.pem"]);
     }
 

@@ -24,6 +24,8 @@ pub struct ReleaseInput<'a> {
     pub created: Time,
     /// The root certificate's DER.
     pub root: &'a [u8],
+    /// The DER of the other roots that are trusted, in the order of the trust bundle.
+    pub companions: Vec<&'a [u8]>,
     /// The DER of the journal key's certificate.
     pub journal_certificate: &'a [u8],
     /// The journal's files, by path beneath `journal/`.
@@ -60,7 +62,7 @@ pub struct Prepared {
 pub fn prepare(input: &ReleaseInput) -> Result<Prepared> {
     names::release(input.name, input.rehearsal)?;
     let mut files = BTreeMap::new();
-    files.insert(ROOT_CERT.into(), pem::certificate(input.root).into_bytes());
+    files.insert(ROOT_CERT.into(), input.trust_bundle().into_bytes());
     files.insert(JOURNAL_CERT.into(), pem::certificate(input.journal_certificate).into_bytes());
     files.insert(README.into(), readme::text(input).into_bytes());
     for (path, bytes) in &input.journal {
@@ -82,6 +84,17 @@ pub fn prepare(input: &ReleaseInput) -> Result<Prepared> {
     files.insert(MANIFEST.into(), documents::write(MANIFEST, &manifest(input, entries))?);
     let sums = sums::render(files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())));
     Ok(Prepared { files, sums })
+}
+
+impl ReleaseInput<'_> {
+    /// root-cert.pem: the CA's own root first, then the others.
+    fn trust_bundle(&self) -> String {
+        [&self.root].into_iter().chain(&self.companions).map(|der| pem::certificate(der)).collect()
+    }
+
+    fn companions_sha256(&self) -> Vec<Digest> {
+        self.companions.iter().map(|der| Digest::of(der)).collect()
+    }
 }
 
 impl Prepared {
@@ -117,6 +130,7 @@ fn manifest(input: &ReleaseInput, cluster: Vec<Entry>) -> Manifest {
         created: input.created,
         plan: input.plan,
         root_sha256: Digest::of(input.root),
+        companions_sha256: input.companions_sha256(),
         journal_certificate_sha256: Digest::of(input.journal_certificate),
         cluster,
     }
@@ -130,7 +144,7 @@ fn lay_out_member(input: &ReleaseInput, member: &Member) -> Result<(Entry, BTree
     let folder = BTreeMap::from([
         (CERT_CHAIN, format!("{own}{root}").into_bytes()),
         (CA_CERT, own.into_bytes()),
-        (ROOT_CERT, root.into_bytes()),
+        (ROOT_CERT, input.trust_bundle().into_bytes()),
         (RECEIPT, documents::write(RECEIPT, &receipt)?),
     ]);
     let digests = folder.iter().map(|(name, bytes)| ((*name).into(), Digest::of(bytes))).collect();
@@ -160,5 +174,6 @@ fn receipt(input: &ReleaseInput, member: &Member) -> Result<Receipt> {
         plan: input.plan,
         certificate_sha256: Digest::of(member.certificate),
         root_sha256: Digest::of(input.root),
+        companions_sha256: input.companions_sha256(),
     })
 }

@@ -3,15 +3,33 @@
 use super::ReleaseInput;
 use crate::x509::Digest;
 
-/// The text, with the two fingerprints to compare.
+/// Shows the fingerprint of the one root, or of each.
+const OF_ONE: &str = "openssl x509 -in root-cert.pem -noout -fingerprint -sha256";
+const OF_EACH: &str = "awk '/BEGIN/ { show = \"openssl x509 -noout -subject -fingerprint -sha256\" } { print | show } /END/ { close(show) }' root-cert.pem";
+
+/// The text, with the fingerprints to compare.
 pub fn text(input: &ReleaseInput) -> String {
     let warning = if input.rehearsal { "REHEARSAL: nothing in here may be relied on.\n\n" } else { "" };
+    let several = !input.companions.is_empty();
+    let show = if several { OF_EACH } else { OF_ONE };
+    let compare = if several { "all these" } else { "both" };
+    let others: String =
+        input.companions.iter().map(|der| format!("  root     {}\n", Digest::of(der))).collect();
+    let (beside, each) = if several {
+        (
+            "  root-cert.pem    the roots to trust: this CA's own, then those of its other devices\n",
+            ", once for each root",
+        )
+    } else {
+        ("", "")
+    };
     let (name, root, journal) = (input.name, Digest::of(input.root), Digest::of(input.journal_certificate));
     format!(
         "{warning}{name}\n\
 \n\
 What it holds\n\
   <cluster>/       one cluster's intermediate, its chain, the root, and a receipt\n\
+{beside}\
   journal/         the journal up to this session\n\
   MANIFEST.toml    what was released, for which cluster\n\
   SHA256SUMS       digests of all files, signed in SHA256SUMS.p7s\n\
@@ -19,20 +37,21 @@ What it holds\n\
 Check it, with coreutils and OpenSSL alone, in this folder\n\
 \n\
   sha256sum -c SHA256SUMS\n\
-  openssl x509 -in root-cert.pem -noout -fingerprint -sha256\n\
+  {show}\n\
   openssl x509 -in journal-cert.pem -noout -fingerprint -sha256\n\
   openssl cms -verify -inform DER -in SHA256SUMS.p7s -content SHA256SUMS -binary -purpose any -nointern -certfile journal-cert.pem -CAfile root-cert.pem\n\
   openssl verify -x509_strict -CAfile root-cert.pem <cluster>/ca-cert.pem\n\
 \n\
-Compare both fingerprints with those noted at the root ceremony. Never believe\n\
+Compare {compare} fingerprints with those noted at the root ceremony. Never believe\n\
 them because they stand here:\n\
 \n\
   root     {root}\n\
+{others}\
   journal  {journal}\n\
 \n\
 Or with anchorite, which checks more:\n\
 \n\
-  anchorite verify . --root-sha256 <the root's fingerprint, as noted>\n\
+  anchorite verify . --root-sha256 <the root's fingerprint, as noted>{each}\n\
 \n\
 Load it, in the cluster that holds the key\n\
 \n\

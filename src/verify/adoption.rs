@@ -124,6 +124,15 @@ pub fn judge_adopted(der: &[u8], at: Time) -> Vec<Finding> {
 
 /// Refuses a root that is not fit, with all that is wrong.
 pub fn check_adopted(der: &[u8], at: Time) -> Result<()> {
+    check_fit(der, at, "verify.adopted", "the root taken over")
+}
+
+/// The same of another root, that is trusted beside this CA's own.
+pub fn check_companion(der: &[u8], at: Time) -> Result<()> {
+    check_fit(der, at, "verify.companion", "the other root on record")
+}
+
+fn check_fit(der: &[u8], at: Time, id: &'static str, which: &str) -> Result<()> {
     let refused: Vec<String> = judge_adopted(der, at)
         .into_iter()
         .filter(Finding::refuses)
@@ -132,7 +141,7 @@ pub fn check_adopted(der: &[u8], at: Time) -> Result<()> {
     if refused.is_empty() {
         return Ok(());
     }
-    Err(Error::integrity("verify.adopted", format!("the root taken over is not fit: {}", refused.join("; "))))
+    Err(Error::integrity(id, format!("{which} is not fit: {}", refused.join("; "))))
 }
 
 impl AdoptionRule {

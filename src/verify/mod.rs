@@ -15,7 +15,7 @@ pub mod signature;
 #[cfg(test)]
 mod tests;
 
-pub use self::adoption::{ADOPTION_RULES, AdoptionRule, check_adopted, judge_adopted};
+pub use self::adoption::{ADOPTION_RULES, AdoptionRule, check_adopted, check_companion, judge_adopted};
 pub use self::attestation::{Attested, Version, Vouchers, verify_attestation};
 pub use self::certificate::{Certificate, Verified, verify};
 pub use self::cms::{check_journal_certificate, signed_digest, verify_detached};

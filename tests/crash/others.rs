@@ -176,3 +176,28 @@ fn a_plan_that_is_taken_up_is_taken_up_again() {
         assert!(releases(a, &a.path("out"), context) >= 1, "{context}: no release");
     });
 }
+
+fn companion(a: &Appliance) -> Vec<String> {
+    words(a, "root companion --yes", &["--certificate", "old.pem", "--pin-file", "pin"])
+}
+
+#[test]
+fn a_companion_is_trusted_or_put_on_record_again() {
+    let of = watched_with_requests();
+    of.tool("openssl", &["genpkey", "-algorithm", "ED25519", "-out", "old.key"]);
+    of.old_root("old", "CN = Second Root", crate::adopt::COMMON, &[]);
+    kill_everywhere(&of, companion, |context, a| {
+        sound(a, context);
+        // What a crash kept from its seal is not trusted by the next session.
+        let again = run(a, &companion(a));
+        if again.code != 0 {
+            again.fails(1, "companion.known");
+            run(a, &pin(a)).code(0);
+        }
+        settled(a, context);
+        let report = run(a, &["audit", "verify", "--json"]).code(0).json();
+        assert_eq!(report["companions"].as_array().unwrap().len(), 1, "{context}: {report}");
+        let lines = a.journal().matches("\"event\":\"companions\"").count();
+        assert!(lines == 1 || lines == 3, "{context}: once; or once, taken back, and again");
+    });
+}

@@ -28,6 +28,10 @@ fn a_request_that_cannot_be_made_leaves_neither_key_nor_file() {
         let wanted = (2, "release.cluster", &["cluster id", "DNS label"][..]);
         refused(request(&a, cluster, "keys/new.key", &[]), wanted);
     }
+    for cluster in ["con", "journal", "lpt1"] {
+        let wanted = (1, "cluster.reserved", &[cluster, "neither the release nor FAT keeps"][..]);
+        refused(request(&a, cluster, "keys/new.key", &[]), wanted);
+    }
     let organisation = ["--organisation", " x "];
     refused(
         request(&a, "east", "keys/new.key", &organisation),
@@ -99,12 +103,12 @@ fn a_bundle_that_does_not_fit_makes_no_secret() {
     let (east, out) = (release.join("east"), a.arg("secret"));
     let (key, other) = (a.arg("keys/east.key"), a.arg("keys/west.key"));
     let assemble = |bundle: &str, key: &str, more: &[&str]| {
-        a.run(&[&["assemble", "--bundle", bundle, "--key", key, "--out", &out], more].concat())
+        let root = if more.is_empty() { &["--root-sha256", &a.root_sha256][..] } else { more };
+        a.run(&[&["assemble", "--bundle", bundle, "--key", key, "--out", &out], root].concat())
     };
     let bundle = east.to_str().unwrap();
     let wrong_root = "0".repeat(64);
     refused(assemble(bundle, &other, &[]), (1, "assemble.key-mismatch", &["ca-cert.pem", "key id"]));
-    refused(assemble(bundle, &key, &["--crl"]), (1, "assemble.no-crl", &["ca-crl.pem"]));
     refused(
         assemble(bundle, &key, &["--root-sha256", &wrong_root]),
         (4, "release.root", &["root-cert.pem", &a.root_sha256]),
@@ -119,10 +123,41 @@ fn a_bundle_that_does_not_fit_makes_no_secret() {
     assemble(&touched, &other, &[]).code(4);
     assert!(!a.path("secret").exists(), "nothing is left half done");
     // What is there already is never written over.
-    assemble(bundle, &key, &["--root-sha256", &a.root_sha256]).code(0);
+    assemble(bundle, &key, &[]).code(0);
     let made = names(&a, "secret");
     refused(assemble(bundle, &key, &[]), (2, "assemble.exists", &["/secret: exists"]));
     assert_eq!(names(&a, "secret"), made);
+}
+
+#[test]
+fn the_secret_is_not_made_on_the_stick() {
+    let a = Appliance::with_root("p256");
+    a.request("east");
+    a.sign(&["--policy", "istio"]).code(0);
+    let (release, key) = (a.release(), a.arg("keys/east.key"));
+    let east = release.join("east");
+    let assemble = |bundle: &std::path::Path, out: &str| {
+        let bundle = bundle.to_str().unwrap();
+        ["assemble", "--bundle", bundle, "--key", &key, "--out", out, "--root-sha256", &a.root_sha256]
+            .map(String::from)
+    };
+    for out in [east.join("cacerts"), release.join("cacerts"), release.join("east/../cacerts")] {
+        let ran = a.run(&assemble(&east, out.to_str().unwrap()).each_ref().map(String::as_str));
+        refused(ran, (1, "assemble.key-on-stick", &["cacerts: lies on the stick"]));
+        assert!(!out.exists());
+    }
+    // Beside the release at a stick's top: a stick is what is mounted there.
+    std::fs::create_dir(a.path("stick")).unwrap();
+    let script = r#"mount -t tmpfs tmpfs "$1" && cp -r "$2" "$1/release" && shift 2 && exec "$@""#;
+    let root = rustix::process::getuid().is_root();
+    let unshare: &[&str] = if root { &["unshare", "-m"] } else { &["sudo", "-En", "unshare", "-m"] };
+    let mut command = a.command(unshare[0]);
+    command.args(&unshare[1..]).args(["sh", "-c", script, "sh", &a.arg("stick"), release.to_str().unwrap()]);
+    command.arg(env!("CARGO_BIN_EXE_anchorite"));
+    command.args(assemble(&a.path("stick/release/east"), &a.arg("stick/cacerts")));
+    let ran = crate::appliance::ran(command.output().unwrap());
+    refused(ran, (1, "assemble.key-on-stick", &["stick/cacerts: lies on the stick"]));
+    a.run(&assemble(&east, &a.arg("out/cacerts")).each_ref().map(String::as_str)).code(0);
 }
 
 #[test]
@@ -157,7 +192,8 @@ fn a_rehearsals_release_is_for_rehearsals() {
         );
         a.run(&[&verify[..], &["--rehearsal"]].concat()).code(0);
     }
-    let assemble = ["assemble", "--bundle", east.to_str().unwrap(), "--key", &key, "--out", &out];
+    let east = east.to_str().unwrap();
+    let assemble = ["assemble", "--bundle", east, "--key", &key, "--out", &out, "--root-sha256", sha256];
     refused(a.run(&assemble), (1, "release.rehearsal", &["made in a rehearsal", "--rehearsal"]));
     assert!(!a.path("secret").exists());
     a.run(&[&assemble[..], &["--rehearsal"]].concat()).code(0);

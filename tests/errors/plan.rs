@@ -107,6 +107,26 @@ fn an_altered_plan_is_never_signed() {
     perform(&a, "plan.json").code(0);
 }
 
+/// Two plans of one home are both good: only the digest tells which one was reviewed.
+#[test]
+fn only_the_plan_whose_digest_was_noted_is_performed() {
+    let a = planned();
+    let digest = |file: &str| {
+        let out = std::process::Command::new("sha256sum").arg(a.path(file)).output().unwrap();
+        String::from_utf8(out.stdout).unwrap()[..64].to_string()
+    };
+    let noted = digest("plan.json");
+    std::fs::rename(a.path("plan.json"), a.path("reviewed.json")).unwrap();
+    plan(&a, "plan.json");
+    let perform = |file: &str| {
+        let (plan, to, pin) = (a.arg(file), a.arg("out"), a.arg("pin"));
+        let args = ["perform", &plan, "--to", &to, "--yes", "--pin-file", &pin, "--plan-sha256", &noted];
+        a.run(&args)
+    };
+    refused_without_trace(&a, || perform("plan.json"), (4, "plan.other", &[&noted, &digest("plan.json")]));
+    perform("reviewed.json").code(0);
+}
+
 /// What was refused is not in the plan as bytes, so that an altered list cannot be
 /// decided again: it makes another plan, with another digest to compare.
 #[test]

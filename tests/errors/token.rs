@@ -229,6 +229,7 @@ fn an_older_copy_of_the_home_is_noticed_by_the_token() {
     a.sign(&SIGN).code(0);
     std::fs::remove_dir_all(a.path("home")).unwrap();
     crate::appliance::copy(&a.path("older"), &a.path("home"));
+    a.empty_out();
     refused_without_trace(
         &a,
         || a.sign(&SIGN),

@@ -153,6 +153,7 @@ fn make_world() {
         rehearsal: false,
         created: session.now,
         root: &root().der,
+        companions: Vec::new(),
         journal_certificate: world::journal_certificate(),
         journal: vec![("journal.jsonl".into(), session.bytes.clone())],
         plan: digest,

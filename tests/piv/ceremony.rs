@@ -78,6 +78,7 @@ fn an_older_copy_of_the_home_is_noticed_by_the_yubikey() {
     desk.sign(&["--policy", "istio"]).code(0);
     std::fs::rename(desk.appliance.path("home"), desk.appliance.path("newer")).unwrap();
     std::fs::rename(desk.appliance.path("older"), desk.appliance.path("home")).unwrap();
+    desk.appliance.empty_out();
     desk.sign(&["--policy", "istio"]).fails(4, "journal.behind");
 }
 

@@ -38,7 +38,7 @@ pub enum TokenVerb {
     },
     /// Judge the home's keys and their token, or any keys, by what the token says of them
     #[command(
-        after_help = "example:\n  anchorite token check --home /srv/ca\n  anchorite token check 'pkcs11:token=ceremony;object=anchorite%20root' \\\n      --module /usr/lib/softhsm/libsofthsm2.so --strict"
+        after_help = "example:\n  anchorite token check --home /srv/ca\n  anchorite token check 'pkcs11:token=ceremony;object=anchorite%20root' \\\n      --module /usr/lib/softhsm/libsofthsm2.so --strict\n\nNothing is signed: a private key that was replaced under its old public key shows at the next signature."
     )]
     Check(TokenCheck),
     Attest(TokenAttest),

@@ -6,8 +6,8 @@ use super::*;
 use crate::audit::{Expectation, State, audit, audit_lines};
 use crate::journal::sample::{Script, intent, session};
 use crate::journal::{
-    Head, INDEX_FILE, JOURNAL_FILE, Journal, KeyRole, PlanState, Purpose, Standing, check_index, replay,
-    seal_message,
+    Event, Head, INDEX_FILE, JOURNAL_FILE, Journal, KeyRole, PlanState, Purpose, Standing, check_index,
+    replay, seal_message,
 };
 use crate::x509::{Issued, Status};
 
@@ -323,4 +323,29 @@ fn a_renewal_is_judged_behind_an_index_too() {
     let error = disk.open().append(now, vec![same_end]).unwrap_err();
     assert!(error.message.contains("does not renew"), "{error}");
     disk.open().append(now, vec![disk.script.renewal(root, 1, "20540101000000Z")]).unwrap();
+}
+
+/// A line that the part does not hold any more counts for as much as one that it does.
+#[test]
+fn other_roots_are_known_and_judged_behind_an_index_too() {
+    let good = Script::other_root("CN=B");
+    let mut bent = good.clone();
+    *bent.certificate.0.last_mut().unwrap() ^= 1;
+    for (root, state) in [(good, State::Ok), (bent, State::Broken)] {
+        let mut disk = Disk::new();
+        disk.session("one", &["east"]);
+        disk.script.add(Event::Companions { roots: vec![root.clone()] });
+        disk.seal();
+        let opened = disk.open();
+        assert!(indexed(&opened));
+        assert_eq!(opened.ledger().companions(), std::slice::from_ref(&root));
+        let files = opened.copy().unwrap();
+        let index = Index::read(&files[0].1).unwrap();
+        let expect = Expectation { after: Some(&index), ..Expectation::default() };
+        let report = audit_lines(&files[1].1[..], &expect, &mut |_, _| ()).0;
+        assert_eq!(report.state, state, "{report:?}");
+        let ids: Vec<&str> = report.errors.iter().map(|e| e.id).collect();
+        assert!(ids.iter().all(|id| *id == "verify.companion"), "{ids:?}");
+        assert_eq!(audit(&disk.script.bytes, &Expectation::default()).0.state, state);
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::{KeyRole, Purpose, base64};
+use crate::journal::{Companion, KeyRole, Purpose, base64};
 use crate::x509::{Digest, KeyAlgorithm, PublicKey, Serial, SignatureAlgorithm};
 
 /// A key of the home, as recorded.
@@ -68,4 +68,7 @@ pub struct Seal {
     pub count: u64,
     /// The documents pinned by then.
     pub(super) files: BTreeMap<String, Digest>,
+    /// The other roots on record by then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) companions: Vec<Companion>,
 }

@@ -1,6 +1,6 @@
 //! What the requests of one run must not do to each other.
 
-use super::{Check, RuleInfo};
+use super::{Check, RuleInfo, files};
 use crate::finding::{Finding, Outcome};
 use crate::policy::decision::Case;
 use crate::text::shown;
@@ -12,8 +12,9 @@ pub(super) const DUPLICATE: RuleInfo = RuleInfo::new(
     Check::Always(duplicate),
 );
 
+// The first of the copies stays: whichever it is, the certificate is the same.
 fn duplicate(case: &Case<'_>) -> Finding {
-    match case.earlier.digest(&case.request.digest) {
+    match case.copy_of {
         None => DUPLICATE.finding(Outcome::Pass, "a new request", "no other file with the same request"),
         Some(file) => DUPLICATE.finding(
             Outcome::Refused,
@@ -30,14 +31,16 @@ pub(super) const CLUSTER_TWICE: RuleInfo = RuleInfo::new(
     Check::Always(cluster_twice),
 );
 
+// All of them are refused: no file's name may decide whose key a cluster gets.
 fn cluster_twice(case: &Case<'_>) -> Finding {
     let cluster = case.identity.cluster.unwrap_or_default();
-    match case.earlier.cluster(cluster) {
-        None => CLUSTER_TWICE.finding(Outcome::Pass, "none granted before", "one at most"),
-        Some(file) => CLUSTER_TWICE.finding(
-            Outcome::Refused,
-            format!("cluster {} granted to {file} already", shown(cluster)),
-            "one request of the cluster alone on the stick",
-        ),
+    let others = case.others_of_cluster(cluster);
+    if others.is_empty() {
+        return CLUSTER_TWICE.finding(Outcome::Pass, "no other request of it", "one request");
     }
+    CLUSTER_TWICE.finding(
+        Outcome::Refused,
+        format!("cluster {} in {}, too", shown(cluster), files(&others)),
+        "one request of the cluster alone on the stick",
+    )
 }

@@ -34,7 +34,11 @@ pub(super) const RESERVED: RuleInfo = RuleInfo::new(
 );
 
 fn reserved(case: &Case<'_>) -> Finding {
-    let id = case.identity.cluster.unwrap_or_default();
+    reserved_id(case.identity.cluster.unwrap_or_default())
+}
+
+/// The same for an id alone, before there is a request.
+pub fn reserved_id(id: &str) -> Finding {
     let wanted = "a name that neither the release nor FAT keeps for itself";
     RESERVED.demand(!is_reserved(id), shown(id), wanted)
 }

@@ -1,6 +1,6 @@
 //! The subject's key: of a kind that works everywhere, and one name's alone.
 
-use super::{Check, RuleInfo, listed};
+use super::{Check, RuleInfo, files, listed};
 use crate::finding::{Finding, Outcome};
 use crate::policy::decision::Case;
 use crate::policy::profile::Profile;
@@ -44,15 +44,15 @@ fn rsa_size(case: &Case<'_>, profile: &Profile) -> Finding {
 
 pub(super) const NOT_ISSUER: RuleInfo = RuleInfo::new(
     "key.issuer",
-    "no certificate carries the root's key",
+    "no certificate carries the key of a root that is trusted",
     "RFC 5280 §6.1",
     Check::Always(not_issuer),
 );
 
 fn not_issuer(case: &Case<'_>) -> Finding {
-    let (key, root) = (&case.request.key, &case.context.issuer.public_key);
+    let key = &case.request.key;
     // The key bits decide: another SubjectPublicKeyInfo around them is still the same key.
-    let same = key.key_bits() == root.key_bits();
+    let same = case.roots().any(|root| key.key_bits() == root.public_key.key_bits());
     NOT_ISSUER.demand(!same, format!("key {}", key.digest()), "a key other than the root's")
 }
 
@@ -64,17 +64,20 @@ pub(super) const ONE_SUBJECT: RuleInfo = RuleInfo::new(
 );
 
 fn one_subject(case: &Case<'_>) -> Finding {
-    let (digest, subject) = (case.request.key.digest(), &case.request.subject);
+    let subject = &case.request.subject;
     let wanted = "a key never certified under another subject";
     // Burnt serials count as well: their certificate may exist somewhere.
     if let Some(issued) = case.known.by_key.iter().find(|i| i.subject.as_der() != subject.as_der()) {
         let found = format!("key of {} (serial {})", issued.subject, issued.serial);
         return ONE_SUBJECT.finding(Outcome::Refused, found, wanted);
     }
-    match case.earlier.key(&digest) {
-        Some((other, file)) if other.as_der() != subject.as_der() => {
-            ONE_SUBJECT.finding(Outcome::Refused, format!("key of {other} in {file}"), wanted)
+    let mut others = case.others_of_key();
+    others.retain(|other| other.subject.as_der() != subject.as_der());
+    match others.first() {
+        Some(other) => {
+            let found = format!("key of {} in {}", other.subject, files(&others));
+            ONE_SUBJECT.finding(Outcome::Refused, found, wanted)
         }
-        _ => ONE_SUBJECT.finding(Outcome::Pass, "no other subject", wanted),
+        None => ONE_SUBJECT.finding(Outcome::Pass, "no other subject", wanted),
     }
 }

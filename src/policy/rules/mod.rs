@@ -12,13 +12,14 @@ mod serial;
 mod subject;
 mod validity;
 
-use super::decision::Case;
+use super::decision::{Case, Rival};
 use super::document::Setting;
 use super::profile::Profile;
 use super::values::Mode;
 use crate::finding::{Finding, Outcome};
 
 pub(super) use claims::{granted_names, granted_usage, key_id};
+pub use cluster::reserved_id;
 pub use serial::serial_unique;
 pub(super) use validity::Window;
 
@@ -165,6 +166,15 @@ impl RuleInfo {
 fn listed(items: impl IntoIterator<Item = impl ToString>) -> String {
     let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
     if items.is_empty() { "none".into() } else { items.join(", ") }
+}
+
+/// The files of other requests; a few of them stand for a great many.
+fn files(rivals: &[&Rival]) -> String {
+    let named = listed(rivals.iter().take(8).map(|rival| &rival.file));
+    match rivals.len().saturating_sub(8) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
 }
 
 #[cfg(test)]

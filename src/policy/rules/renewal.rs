@@ -1,6 +1,6 @@
 //! What may follow an earlier certificate.
 
-use super::{Check, RuleInfo, Window};
+use super::{Check, RuleInfo, Window, files};
 use crate::finding::{Finding, Outcome};
 use crate::policy::decision::Case;
 use crate::policy::profile::Profile;
@@ -39,13 +39,14 @@ pub(super) const SAME_SUBJECT: RuleInfo = RuleInfo::new(
 
 fn same_subject(case: &Case<'_>, profile: &Profile) -> Finding {
     let permission = &profile.renewal.same_subject;
-    let (subject, key) = (case.request.subject.canonical(), case.request.key.digest());
+    let key = case.request.key.digest();
     let issued = &case.known.by_subject;
     // Burnt serials count: their certificate may exist, with the other key.
     let other = issued.iter().rev().find(|i| i.key != key).map(|i| format!("serial {}", i.serial));
     let other = other.or_else(|| {
-        let (digest, file) = case.earlier.subject(&subject)?;
-        (*digest != key).then(|| format!("the request of {file}"))
+        let mut others = case.others_of_subject();
+        others.retain(|other| other.key != key);
+        (!others.is_empty()).then(|| format!("the request of {}", files(&others)))
     });
     let finding = match (other, **permission) {
         (None, _) => SAME_SUBJECT.finding(Outcome::Pass, "no other key", "a subject without another key"),

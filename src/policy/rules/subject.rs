@@ -47,15 +47,17 @@ fn characters(case: &Case<'_>) -> Finding {
 
 pub(super) const NOT_ISSUER: RuleInfo = RuleInfo::new(
     "subject.issuer",
-    "no certificate carries the root's name",
+    "no certificate carries the name of a root that is trusted",
     "RFC 5280 §6.1",
     Check::Always(not_issuer),
 );
 
 fn not_issuer(case: &Case<'_>) -> Finding {
-    let (subject, root) = (&case.request.subject, &case.context.issuer.subject);
-    let same = subject.as_der() == root.as_der() || folded(subject) == folded(root);
-    NOT_ISSUER.demand(!same, subject.to_string(), format!("a name other than {root}"))
+    let subject = &case.request.subject;
+    let same = |root: &Name| subject.as_der() == root.as_der() || folded(subject) == folded(root);
+    let root = case.roots().map(|root| &root.subject).find(|root| same(root));
+    let named = root.unwrap_or(&case.context.issuer.subject);
+    NOT_ISSUER.demand(root.is_none(), subject.to_string(), format!("a name other than {named}"))
 }
 
 pub(super) const REHEARSAL: RuleInfo = RuleInfo::new(

@@ -8,7 +8,7 @@ use super::{Check, RULES};
 use crate::finding::Outcome;
 use crate::intake::BasicConstraintsClaim;
 use crate::policy::sample::{UNKNOWN, World, dns, l_as_null, p256, p521, request, request_named, rsa};
-use crate::x509::{Name, Seconds, SignatureAlgorithm, Status};
+use crate::x509::{Issuer, Name, Seconds, SignatureAlgorithm, Status};
 
 type Change = fn(&mut World);
 
@@ -16,6 +16,12 @@ fn nothing(_: &mut World) {}
 
 fn subject(world: &mut World, text: &str) {
     *world.request() = request(text, 1);
+}
+
+/// Another root on record, with a key of its own.
+fn companion(world: &mut World, name: &str) {
+    let subject = Name::parse(name).unwrap();
+    world.companions.push(Issuer { subject, public_key: p256(201), ..world.issuer.clone() });
 }
 
 fn ask_for(world: &mut World, span: &str) {
@@ -118,6 +124,15 @@ const CASES: &[(&str, Change, Change, Outcome)] = &[
     ),
     ("subject.issuer", nothing, |w| subject(w, "O=Example,CN=Example Root G1"), Outcome::Refused),
     ("subject.issuer", nothing, |w| subject(w, "O=EXAMPLE,CN=Example  root g1"), Outcome::Refused),
+    (
+        "subject.issuer",
+        |w| companion(w, "CN=Root B"),
+        |w| {
+            companion(w, "CN=Root B");
+            subject(w, "CN=root  B");
+        },
+        Outcome::Refused,
+    ),
     ("subject.required", nothing, |w| subject(w, "L=east,CN=x"), Outcome::Refused),
     ("subject.allowed", nothing, |w| subject(w, "O=Istio,OU=x,L=east,CN=x"), Outcome::Refused),
     ("subject.fixed", nothing, |w| subject(w, "O=istio,L=east,CN=x"), Outcome::Refused),
@@ -138,6 +153,15 @@ const CASES: &[(&str, Change, Change, Outcome)] = &[
     ("key.rsa-size", |w| w.request().key = rsa(2048), |w| w.request().key = rsa(2040), Outcome::Refused),
     ("key.rsa-size", |w| w.request().key = rsa(4096), |w| w.request().key = rsa(4104), Outcome::Refused),
     ("key.issuer", nothing, |w| w.request().key = w.issuer.public_key.clone(), Outcome::Refused),
+    (
+        "key.issuer",
+        |w| companion(w, "CN=Root B"),
+        |w| {
+            companion(w, "CN=Root B");
+            w.request().key = w.companions[0].public_key.clone();
+        },
+        Outcome::Refused,
+    ),
     (
         "key.one-subject",
         |w| w.issued(1, "O=Istio,L=east,CN=root", Status::Burnt),

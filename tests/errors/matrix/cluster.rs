@@ -49,7 +49,24 @@ pub fn rows() -> Vec<Row> {
             "request.key-on-stick",
             "lies on the stick",
         )
-        .told("a key never goes on the stick", "`--key` with a path on the cluster's own disk"),
+        .also(&["assemble.key-on-stick"])
+        .told("a key never goes on the stick", "`--key` and `--out` with a path on the cluster's own disk"),
+        here(
+            "a Secret on the stick",
+            Released,
+            |a| {
+                let (mut run, bundle) = (assemble(a, "keys/east.key"), a.release().join("east/cacerts"));
+                let out = a.arg("cacerts");
+                run.args
+                    .iter_mut()
+                    .filter(|arg| **arg == out)
+                    .for_each(|arg| *arg = bundle.display().to_string());
+                run
+            },
+            1,
+            "assemble.key-on-stick",
+            "lies on the stick",
+        ),
         here(
             "a request over a request",
             Released,
@@ -92,12 +109,29 @@ pub fn rows() -> Vec<Row> {
             "cacerts",
         ),
         here(
-            "a revocation list that is not there",
+            "a bundle of another root",
             Released,
-            |a| assemble(a, "keys/east.key").and(&["--crl"]),
-            1,
-            "assemble.no-crl",
-            "ca-crl.pem",
+            |a| {
+                let root = a.root_sha256.clone();
+                let mut run = assemble(a, "keys/east.key");
+                run.args.iter_mut().filter(|arg| **arg == root).for_each(|arg| *arg = "0".repeat(64));
+                run
+            },
+            4,
+            "release.root",
+            "root-cert.pem",
+        ),
+        here(
+            "a bundle without the noted fingerprint",
+            Released,
+            |a| {
+                let mut run = assemble(a, "keys/east.key");
+                run.args.truncate(run.args.len() - 2);
+                run
+            },
+            2,
+            "command-line.usage",
+            "--root-sha256",
         ),
         here(
             "a bundle for another consumer",

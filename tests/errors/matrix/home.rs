@@ -58,6 +58,12 @@ pub fn rows() -> Vec<Row> {
             "an unfinished root is on record",
         )
         .told("a crash left another root half made", "run its own command again: the message has its subject, key and ttl"),
+        by("companion.rs::what_cannot_be_a_companion_is_refused", "another device's root that is none", 1, Id("companion.same-token"))
+            .also(&["companion.same-key", "companion.same-name", "companion.unfit"])
+            .told(
+                "the other root is this one, is named like it, lies in this very device, or is not fit to be a root",
+                "two devices hold two roots, each with a name of its own: `ceremony/two-devices.md`",
+            ),
         here("manual pages to nowhere", Bare, |a| Run::of(&["manual", &a.arg("pin/x")]), 2, "manual.write", "/pin/x"),
         here("a home in use", Root, |a| sign(a).through(&["flock", &a.arg("home/lock")]), 2, "home.locked", "held by")
             .told("another run of anchorite works in this home", "let it end; the message names its process"),

@@ -166,6 +166,15 @@ pub fn rows() -> Vec<Row> {
             "plan.serial-twice",
             "one serial number to two",
         ),
+        here(
+            "another plan than the reviewed one",
+            Root,
+            |a| planned(a).and(&["--plan-sha256", &"0".repeat(64)]),
+            4,
+            "plan.other",
+            "wanted 0000",
+        )
+        .told("this plan is not the one whose digest was noted", "stop; find out where the other one is"),
         here("a plan that is not there", Root, |a| perform(a, "none.json"), 2, "file.missing", "none.json"),
         here("a folder for a plan", Root, |a| perform(a, "in"), 2, "file.not-regular", "/in"),
         here(

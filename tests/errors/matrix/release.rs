@@ -77,6 +77,18 @@ pub fn rows() -> Vec<Row> {
             Run::of(&["verify", a.release().to_str().unwrap(), "--root-sha256", &"0".repeat(64)])
         }, 4, "release.root", "root-cert.pem")
         .told("the root certificate in it is not the one that was noted", "compare with the sheet; never believe what lies on the stick"),
+        here("another root in the trust bundle", Released, |a| {
+            touched(a, |r| {
+                let strange = std::fs::read(r.join("journal-cert.pem")).unwrap();
+                let own = std::fs::read(r.join("east/root-cert.pem")).unwrap();
+                std::fs::write(r.join("east/root-cert.pem"), [own, strange].concat()).unwrap();
+            })
+            .of_cluster("east")
+        }, 4, "release.companion", "trusts another root")
+        .told(
+            "its trust bundle holds a root that was not noted, or not the roots on record",
+            "a second device's root: `--root-sha256` once for each root on the sheet; any other: stop, load nothing",
+        ),
         here("a release long after", Released, |a| verify(a, &a.release()).through(&["faketime", "300 days"]), 4, "verify.path.validity", "east")
             .told("a certificate is not valid now", "`--at` checks as of its day; a new one for use"),
         here("no release", Released, |a| verify(a, &a.path("none")), 2, "folder.missing", "is not a folder"),

@@ -108,7 +108,7 @@ pub fn rows() -> Vec<Row> {
             "east.csr",
         )
         .also(&["batch.cluster-twice"])
-        .told("a request came twice, or two of one cluster", "leave one of them on the stick"),
+        .told("a request came twice, or two of one cluster, of which none is signed", "leave one of them on the stick"),
         here(
             "two requests of one cluster",
             Root,
@@ -159,15 +159,15 @@ pub fn rows() -> Vec<Row> {
             "another key",
         ),
         here(
-            "a CA beneath a root that may have none",
+            "more CAs than the root may have beneath it",
             Home,
             |a| {
-                a.create_root("p256", &["--path-len", "0"]).code(0);
-                inspect(a)
+                a.create_root("p256", &["--path-len", "1"]).code(0);
+                Run::of(&["inspect", "--policy", "issuing-ca", &a.arg("in")])
             },
             1,
             "path-length.issuer",
-            "no CA at all below the root",
+            "less than the root's 1",
         ),
         here(
             "a root that ran out",

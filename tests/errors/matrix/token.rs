@@ -142,12 +142,12 @@ pub fn rows() -> Vec<Row> {
             "PIN",
         ),
         here(
-            "a YubiKey's URI",
+            "a YubiKey with a PKCS#11 module",
             Bare,
             |a| init(a, "piv:9c?serial=1", &module()),
             2,
-            "token.piv",
-            "not supported yet",
+            "token.module-unused",
+            "leave --module out",
         ),
         here("a wrong PIN", Root, |a| pin(a, "1357-wrong\n"), 3, "token.pin-incorrect", "wrong PIN")
             .told("wrong PIN; the message says what the token tells of tries left", "do not guess"),

@@ -117,7 +117,13 @@ fn a_plan_of_a_clock_ahead_is_not_performed_before_its_time() {
     run_clocked(&a, &["plan", "--from", &a.arg("in"), "--out", &plan, "--policy", "istio"]).code(0);
     let perform = ["perform", &plan, "--to", &a.arg("out"), "--yes", "--pin-file", &a.arg("pin")];
     refused_without_trace(&a, || a.run(&perform), (1, "plan.stale", &["ahead of the clock"]));
-    run_clocked(&a, &perform).code(0);
+    // Both clocks are there to be confirmed: the plan's, and the one by which it is performed.
+    clock(&a, "+3d");
+    let ran = run_clocked(&a, &perform).code(0);
+    let today = |line: &str| ran.stderr.lines().find(|l| l.contains(line)).unwrap_or_default().to_string();
+    let (now, then) = (today(" now, on this host"), today(" when the plan was made"));
+    assert!(now.starts_with("clock     2") && then.starts_with("          2"), "{}", ran.stderr);
+    assert_ne!(now.get(10..20), then.get(10..20));
     settled(&a);
 }
 

@@ -124,6 +124,8 @@ fn two_keys_of_one_id_are_not_chosen_between() {
         );
         let words = ["token `ceremony`", "2 private keys have CKA_ID", &id, "another CKA_ID"];
         refused_without_trace(&kept, || kept.sign(&SIGN), (3, "token.key-ambiguous", &words));
+        let check = kept.run(&["token", "check", "--pin-file", &kept.arg("pin")]).code(1);
+        assert!(check.stdout.contains("refuse  token.key-ambiguous"), "{}", check.stdout);
         assert_eq!(state(&kept), "ok");
     }
 }

@@ -135,6 +135,7 @@ fn signs(grant: &Grant) {
         rehearsal: false,
         created: now,
         root: &root.der,
+        companions: Vec::new(),
         journal_certificate: world::journal_certificate(),
         journal: vec![],
         plan: Digest::of(b"plan"),
@@ -164,7 +165,7 @@ fn planned(context: &Context<'_>, requests: &[Request], decisions: &[Decision]) 
         plan::make(context, frame, requests, decisions, serials.take(requests.len()).collect(), vec![])
             .unwrap();
     assert_eq!(Plan::from_bytes("plan", &plan.to_bytes().unwrap()), Ok(plan.clone()));
-    readable(&review::render(&plan, context.issuer, &|_| vec![]).unwrap());
+    readable(&review::render(&plan, context.issuer, plan.created, &|_| vec![]).unwrap());
 }
 
 /// Lines that can be read.

@@ -28,7 +28,7 @@ pub fn key(data: &[u8]) {
             Some((str::from_utf8(name).ok()?.strip_prefix("east/")?.into(), bytes.to_vec()))
         })
         .collect();
-    let options =
-        AssembleOptions { root_sha256: None, allow_rehearsal: false, with_crl: false, at: world::now() };
+    let noted = [world::root().fingerprint()];
+    let options = AssembleOptions { noted: &noted, allow_rehearsal: false, at: world::now() };
     good(assemble(&east, &key, &options, &Verifier));
 }

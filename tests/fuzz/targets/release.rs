@@ -21,7 +21,7 @@ pub fn release(data: &[u8]) {
         theirs.remove(SIGNATURE);
         assert!(ours == theirs, "a release was forged");
     }
-    let report = release::check_cluster(&files, root().fingerprint(), true, now(), &Verifier);
+    let report = release::check_cluster(&files, &[root().fingerprint()], true, now(), &Verifier);
     readable(&report);
     if report.errors.is_empty() {
         let genuine = unpack(world::RELEASE);
@@ -42,8 +42,8 @@ fn unpack(data: &[u8]) -> Files {
 /// Whether `verify` takes it, as the binary does: the release, then its copy of the journal.
 fn accepted(files: &Files) -> bool {
     let root = root().fingerprint();
-    let strict = release::check(files, root, false, now(), &Verifier);
-    let report = release::check(files, root, true, now(), &Verifier);
+    let strict = release::check(files, &[root], false, now(), &Verifier);
+    let report = release::check(files, &[root], true, now(), &Verifier);
     readable(&strict);
     readable(&report);
     assert!(report.errors.len() <= strict.errors.len(), "a rehearsal let in is no other release");
