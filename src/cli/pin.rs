@@ -1,6 +1,7 @@
 //! The PIN: from the terminal, a file, a descriptor or a configured variable.
 
 use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use anchorite::media::durable;
@@ -11,8 +12,8 @@ use secrecy::{SecretSlice, SecretString};
 use zeroize::Zeroizing;
 
 use super::args::Pin;
-use super::shown_path;
 use super::terminal::Terminal;
+use super::{output, shown_path};
 
 /// No PIN is longer.
 const MAXIMUM: usize = 1024;
@@ -21,7 +22,9 @@ const MAXIMUM: usize = 1024;
 /// the terminal (in as many parts as the configuration wants).
 pub fn read(args: &Pin, config: Option<&Config>, token: &str) -> Result<SecretString> {
     if let Some(path) = &args.pin_file {
-        return normalise(durable::read_secret(path, MAXIMUM)?);
+        let pin = durable::read_secret(path, MAXIMUM)?;
+        note_readers(path);
+        return normalise(pin);
     }
     if let Some(fd) = args.pin_fd {
         return from_descriptor(fd);
@@ -37,6 +40,19 @@ pub fn read(args: &Pin, config: Option<&Config>, token: &str) -> Result<SecretSt
         };
     }
     from_terminal(config.map_or(1, |config| config.token.pin_parts), token)
+}
+
+/// A PIN that others can read is no secret; whose machine it is may say that it is all right.
+fn note_readers(path: &Path) {
+    let mode = path.metadata().map_or(0, |metadata| metadata.mode());
+    if mode & 0o077 != 0 {
+        let mode = mode & 0o777;
+        output::note(&format!(
+            "{} {}: others than its owner may read the PIN (mode {mode:o}); chmod 600",
+            output::styled(output::WARN, "note:"),
+            shown_path(path)
+        ));
+    }
 }
 
 /// A management key in hexadecimal, as `ykman` prints it.

@@ -39,16 +39,6 @@ fn as_json(report: &Report) -> serde_json::Value {
         .iter()
         .map(|e| serde_json::json!({"id": e.id, "message": e.message, "next": e.next}))
         .collect();
-    let mut value = serde_json::json!({
-        "ok": report.errors.is_empty(), "rehearsal": report.rehearsal, "errors": errors,
-        "root_sha256": report.root, "companions_sha256": report.companions,
-    });
-    if report.signed {
-        value["release"] = report.release.clone().into();
-        value["created"] = serde_json::json!(report.created);
-        value["clusters"] = serde_json::json!(report.clusters);
-        return value;
-    }
     let certified = |r: &Receipt| {
         serde_json::json!({
             "subject": r.subject, "serial": r.serial, "not_before": r.not_before, "not_after": r.not_after,
@@ -61,9 +51,22 @@ fn as_json(report: &Report) -> serde_json::Value {
             "request": r.request, "plan": r.plan,
         })
     };
-    value["certificates"] = report.clusters.iter().map(certified).collect();
-    value["receipt_unsigned"] = report.clusters.iter().map(said).collect();
-    value
+    let mut value = serde_json::Map::new();
+    let mut put = |name: &str, what: serde_json::Value| value.insert(name.into(), what);
+    put("ok", report.errors.is_empty().into());
+    put("rehearsal", report.rehearsal.into());
+    put("root_sha256", serde_json::json!(report.root));
+    put("companions_sha256", serde_json::json!(report.companions));
+    if report.signed {
+        put("release", report.release.clone().into());
+        put("created", serde_json::json!(report.created));
+        put("clusters", serde_json::json!(report.clusters));
+    } else {
+        put("certificates", report.clusters.iter().map(certified).collect());
+        put("receipt_unsigned", report.clusters.iter().map(said).collect());
+    }
+    put("errors", errors.into());
+    value.into()
 }
 
 /// The journal's copy in a release must hold by itself, too, and have the same roots on record.

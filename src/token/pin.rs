@@ -13,6 +13,13 @@ pub fn normalise(bytes: Zeroizing<Vec<u8>>) -> Result<SecretString> {
     if pin.is_empty() {
         return Err(unfit("it is empty"));
     }
+    // Each of these comes from a file that is not what it looks like, and would cost a try.
+    if pin.starts_with('\u{feff}') {
+        return Err(unfit("it begins with a byte order mark"));
+    }
+    if pin.contains(['\n', '\r']) {
+        return Err(unfit("it has more than one line"));
+    }
     if pin.contains('\0') {
         return Err(unfit("it contains a NUL"));
     }
@@ -36,8 +43,6 @@ mod tests {
             (&b"1234"[..], "1234"),
             (b"1234\n", "1234"),
             (b"1234\r\n", "1234"),
-            (b"1234\n\n", "1234\n"),
-            (b"1234\r", "1234\r"),
             (b" 12 34 ", " 12 34 "),
             ("p\u{e4}ss".as_bytes(), "p\u{e4}ss"),
         ] {
@@ -52,6 +57,10 @@ mod tests {
             (b"\n", "empty"),
             (b"\r\n", "empty"),
             (b"12\x0034", "NUL"),
+            (b"1234\n\n", "line"),
+            (b"1234\nnote\n", "line"),
+            (b"1234\r", "line"),
+            (b"\xef\xbb\xbf1234\n", "byte order mark"),
             (b"12\xff34", "UTF-8"),
         ] {
             let error = normalise(bytes.to_vec().into()).unwrap_err();

@@ -144,14 +144,24 @@ fn what_cannot_be_the_pin_never_reaches_the_token() {
         let ran = refused_without_trace(&a, with, (code, id, &[word]));
         assert!(!ran.stderr.contains("2468-"), "a PIN is never shown");
     }
+    a.write("two-newlines", format!("{PIN}\n\n"));
+    a.write("two-lines", format!("{PIN}\nthe ceremony's PIN\n"));
+    a.write("bom", format!("\u{feff}{PIN}\n"));
+    for (file, word) in [("two-newlines", "one line"), ("two-lines", "one line"), ("bom", "byte order mark")]
+    {
+        let with = || sign_with(&a, &["--pin-file", &a.arg(file)]);
+        let ran = refused_without_trace(&a, with, (3, "token.pin-unfit", &[word]));
+        assert!(ran.stderr.contains("(mode 644); chmod 600"), "{}", ran.stderr);
+        assert!(!ran.stderr.contains(PIN), "a PIN is never shown");
+    }
     let says_nothing = a.run(&["token", "list", "--json"]).code(0).json();
     assert_eq!(says_nothing["tokens"][0]["pin_state"], "", "no try was spent");
-    // One newline, of whichever kind, is not part of the PIN; a second one is.
-    a.write("two-newlines", format!("{PIN}\n\n"));
-    let two = || sign_with(&a, &["--pin-file", &a.arg("two-newlines")]);
-    refused_without_trace(&a, two, (3, "token.pin-incorrect", &["wrong PIN"]));
+    // One newline, of whichever kind, is not part of the PIN.
     a.write("crlf", format!("{PIN}\r\n"));
-    sign_with(&a, &["--pin-file", &a.arg("crlf")]).code(0);
+    let mode = |mode| std::os::unix::fs::PermissionsExt::from_mode(mode);
+    std::fs::set_permissions(a.path("crlf"), mode(0o600)).unwrap();
+    let ran = sign_with(&a, &["--pin-file", &a.arg("crlf")]).code(0);
+    assert!(!ran.stderr.contains("chmod 600"), "{}", ran.stderr);
 }
 
 #[test]

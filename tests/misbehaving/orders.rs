@@ -157,9 +157,11 @@ fn leave_a_child() {
     // alarm ends it.
     let child = unsafe {
         let child = fork();
-        while child == 0 {
+        if child == 0 {
             alarm(60);
-            pause();
+            loop {
+                pause();
+            }
         }
         child
     };

@@ -242,7 +242,7 @@ pub(super) fn a_token_is_judged_by_its_flags() {
 }
 
 pub(super) fn data_is_replaced_and_survives_a_crash_in_between() {
-    let mut token = open("pkcs11:token=data").unwrap();
+    let mut token = logged_in("data");
     assert!(token.load_data("head").unwrap().is_empty());
     assert!(token.store_data("head", b"one").unwrap());
     assert!(token.store_data("other", b"untouched").unwrap());
@@ -251,9 +251,9 @@ pub(super) fn data_is_replaced_and_survives_a_crash_in_between() {
 
     // as a crash leaves it: the newer is there, the older not yet gone
     let mut newer = data::named("head").to_vec();
-    newer.extend([Attribute::Private(false), Attribute::Value(b"three".to_vec())]);
+    newer.extend([Attribute::Private(true), Attribute::Value(b"three".to_vec())]);
     foreign(&mut token, &newer);
-    let mut both = open("pkcs11:token=data").unwrap().load_data("head").unwrap();
+    let mut both = logged_in("data").load_data("head").unwrap();
     both.sort_unstable();
     assert_eq!(both, [&b"three"[..], b"two"]);
 
