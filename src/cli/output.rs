@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anchorite::{Error, Result};
+use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
@@ -21,7 +22,7 @@ pub fn styled(style: Style, text: &str) -> String {
 }
 
 /// The stdout that we were given.
-static STDOUT: OnceLock<File> = OnceLock::new();
+static STDOUT: OnceLock<Mutex<AutoStream<File>>> = OnceLock::new();
 
 /// Keeps stdout for results. A PKCS#11 module is in this process and may print on
 /// descriptor 1, which is stderr from here on.
@@ -32,13 +33,13 @@ pub fn keep_stdout() -> Result<()> {
             .next("look at how the command's output is redirected")
     };
     let ours = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3).map_err(failed)?;
-    let _ = STDOUT.set(ours.into());
+    let _ = STDOUT.set(Mutex::new(AutoStream::auto(ours.into())));
     rustix::stdio::dup2_stdout(rustix::stdio::stderr()).map_err(failed)
 }
 
 fn print(bytes: &[u8]) -> Result<()> {
     written(match STDOUT.get() {
-        Some(file) => file.try_clone().and_then(|file| anstream::AutoStream::auto(file).write_all(bytes)),
+        Some(ours) => ours.lock().unwrap_or_else(PoisonError::into_inner).write_all(bytes),
         None => anstream::stdout().lock().write_all(bytes),
     })
 }
