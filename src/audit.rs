@@ -461,8 +461,8 @@ pub fn open_matters(ledger: &Ledger) -> Vec<String> {
     if ledger.key(KeyRole::Root).is_some() && !ledger.unsealed().is_empty() {
         let kinds = ledger.unsealed();
         open.push(format!(
-            "the last {} lines are not sealed (from line {}: {}); the next session seals them, and `anchorite policy pin` does nothing else",
-            kinds.len(),
+            "{} not sealed (from line {}: {}); the next session seals what is not, and `anchorite policy pin` does nothing else",
+            if kinds.len() == 1 { "the last line is".into() } else { format!("the last {} lines are", kinds.len()) },
             ledger.count() - kinds.len() as u64 + 1,
             counted(kinds)
         ));

@@ -57,8 +57,8 @@ pub enum Verb {
 }
 
 /// How the PIN is read when the terminal is not asked for it.
-#[derive(Debug, Args, Default)]
-pub struct Pin {
+#[derive(Debug, Args, Default, Clone)]
+pub struct Login {
     /// Read the PIN from a file (one trailing newline is not part of it)
     #[arg(long, value_name = "FILE", conflicts_with = "pin_fd")]
     pub pin_file: Option<PathBuf>,
@@ -68,6 +68,13 @@ pub struct Pin {
     /// A YubiKey's management key, in hexadecimal, where it is neither the factory's nor under the PIN
     #[arg(long, value_name = "FILE")]
     pub mgm_key_file: Option<PathBuf>,
+}
+
+/// As [`Login`], where the journal goes on.
+#[derive(Debug, Args, Default)]
+pub struct Pin {
+    #[command(flatten)]
+    pub login: Login,
     /// Declare that the clock ran ahead in an earlier session; goes on record
     #[arg(long)]
     pub correct_clock: bool,

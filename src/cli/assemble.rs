@@ -10,7 +10,7 @@ use anchorite::{Error, Result};
 
 use super::args::{Assemble, Globals};
 use super::request::{read_key, refuse_on_stick};
-use super::{folder, output, process, shown_path};
+use super::{folder, output, process, quoted, shown_path};
 
 pub fn run(globals: &Globals, args: &Assemble) -> Result<u8> {
     if args.out.exists() {
@@ -34,8 +34,9 @@ pub fn run(globals: &Globals, args: &Assemble) -> Result<u8> {
     } else {
         let list: String = files.iter().map(|f| format!("  {}\n", f.name)).collect();
         output::text(&format!(
-            "{} {place}\n{list}load it: kubectl apply -f {place}/cacerts.yaml\n",
-            output::styled(output::GOOD, "assembled")
+            "{} {place}\n{list}load it: kubectl apply -f {}\n",
+            output::styled(output::GOOD, "assembled"),
+            quoted(&args.out.join("cacerts.yaml"))
         ))?;
     }
     Ok(0)

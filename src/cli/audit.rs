@@ -107,7 +107,7 @@ fn render(report: &Report, noted: Option<Digest>) -> String {
         out.push_str(&format!("  {} {matter}\n", styled(WARN, "open")));
     }
     for Fault { id, message } in &report.errors {
-        out.push_str(&format!("  {} {message} [{id}]\n", styled(BAD, "no")));
+        out.push_str(&format!("  {} {message} [{id}]\n", styled(BAD, "FAIL")));
     }
     if report.state == State::Broken {
         out.push_str("stop the ceremony: nothing may be signed on this record\n");

@@ -49,10 +49,10 @@ pub fn run(globals: &Globals, args: &TokenCheck) -> Result<u8> {
 /// The keys that a URI names, with or without a home.
 fn any(globals: &Globals, args: &TokenCheck, uri: &TokenUri) -> Result<Vec<Judged>> {
     let module = unlock::given(args.module.clone(), args.module_args.clone());
-    let (home, mut token) = of_uri(globals, module, uri, &args.pin)?;
+    let (home, mut token) = of_uri(globals, module, uri, &args.login.pin())?;
     let config = home.as_ref().map(|home| &home.config);
     let mut judged = vec![judge(token.as_mut())?];
-    unlock::login_by(config, token.as_mut(), &args.pin)?;
+    unlock::login_by(config, token.as_mut(), &args.login.pin())?;
     let keys = token.describe_keys(&Wanted::Uri(uri))?;
     if keys.is_empty() {
         return Err(none(token.as_ref(), &uri.to_string()));
@@ -84,9 +84,9 @@ pub fn of_uri(
 /// The home's own keys, which must also be the ones on record.
 fn homes(globals: &Globals, args: &TokenCheck) -> Result<Vec<Judged>> {
     let home: Home = unlock::home(globals)?;
-    let mut token = unlock::token(&home, &args.pin)?;
+    let mut token = unlock::token(&home, &args.login.pin())?;
     let mut judged = vec![judge(token.as_mut())?];
-    unlock::login(&home, token.as_mut(), &args.pin)?;
+    unlock::login(&home, token.as_mut(), &args.login.pin())?;
     for (role, whose) in [(KeyRole::Root, "the root's"), (KeyRole::Journal, "the journal's")] {
         let Some(record) = home.journal.ledger().key(role) else { continue };
         let keys = token.describe_keys(&Wanted::Id(&record.id))?;

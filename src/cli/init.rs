@@ -9,7 +9,7 @@ use anchorite::token::uri::{Pkcs11Uri, TokenUri};
 use anchorite::{Error, Result};
 
 use super::args::{Globals, Init, Pin};
-use super::{output, process, shown_path, unlock};
+use super::{output, process, quoted, shown_path, unlock};
 
 /// Where Debian, Fedora, Arch and Homebrew put SoftHSM: tried where no module is
 /// named and the URI's token is there. Any other module must be named.
@@ -44,7 +44,7 @@ pub fn run(globals: &Globals, args: &Init) -> Result<u8> {
         name,
     };
     let home = Home::init(&args.dir, &new, process::now())?;
-    let place = shown_path(home.dir());
+    let (place, quoted) = (shown_path(home.dir()), quoted(home.dir()));
     if globals.json {
         output::json(&serde_json::json!({
             "home": place, "id": home.journal.ledger().home(), "token": args.token, "module": module,
@@ -52,7 +52,7 @@ pub fn run(globals: &Globals, args: &Init) -> Result<u8> {
         }))?;
     } else {
         output::text(&format!(
-            "{} a CA home in {place}\n  token   {}\n  module  {}\nnext: look through {place}/policies and {place}/clusters.toml; after an edit `anchorite policy pin --home {place}`\n      anchorite root create --home {place} --subject 'O=Example,CN=Example Root G1' --key p256 --ttl 20y\n",
+            "{} a CA home in {place}\n  token   {}\n  module  {}\nnext: look through {place}/policies and {place}/clusters.toml; after an edit `anchorite policy pin --home {quoted}`\n      anchorite root create --home {quoted} --subject 'O=Example,CN=Example Root G1' --key p256 --ttl 20y\n",
             output::styled(output::GOOD, "made"),
             anchorite::text::shown(&args.token),
             module.as_deref().unwrap_or("(from the URI, or none is needed)"),

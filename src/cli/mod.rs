@@ -80,14 +80,29 @@ fn run(cli: Cli) -> Result<u8> {
         Verb::Plan(a) => plan::run(globals, &a),
         Verb::Perform(a) => perform::run(globals, &a),
         Verb::Audit(a) => audit::run(globals, &a),
-        Verb::Verify(a) => verify::run(globals, &a),
+        Verb::Verify(a) => verify::run(globals, &a).map_err(away),
         Verb::Policy(a) => policy::run(globals, &a),
         Verb::Request(a) => request::run(globals, &a),
-        Verb::Assemble(a) => assemble::run(globals, &a),
+        Verb::Assemble(a) => assemble::run(globals, &a).map_err(away),
         Verb::Token(a) => token::run(globals, &a),
         Verb::Completions(a) => generate::completions(&a),
         Verb::Manual(a) => generate::manual(globals, &a),
     }
+}
+
+/// There is no ceremony to be stopped where a release is checked or loaded.
+pub(crate) fn away(error: Error) -> Error {
+    match error.next.starts_with("stop the ceremony") {
+        true => error.next("do not load it: ask who holds the root"),
+        false => error,
+    }
+}
+
+/// A path as a shell takes it, for lines that are copied from the screen.
+pub(crate) fn quoted(path: &std::path::Path) -> String {
+    let shown = shown_path(path);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,=".contains(c);
+    if shown.chars().all(plain) { shown } else { format!("'{}'", shown.replace('\'', "'\\''")) }
 }
 
 /// A path given by the operator, fit for a message.

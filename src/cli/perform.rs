@@ -9,7 +9,7 @@ use anchorite::{Error, Result};
 
 use super::args::{Globals, Perform};
 use super::plan::Planned;
-use super::{inspect, output, process, shown_path, sign, unlock};
+use super::{inspect, output, process, quoted, shown_path, sign, unlock};
 
 /// No plan is larger: a thousand requests take about four megabytes.
 const PLAN_MAXIMUM: u64 = 256 << 20;
@@ -96,7 +96,7 @@ pub fn report(globals: &Globals, home: &Home, plan: &Plan, outcome: &Outcome) ->
     out.push_str(&format!("journal head, for the sheet: {} lines, {}\n", head.count, head.hash));
     out.push_str(&format!(
         "check it anywhere: anchorite verify {} --root-sha256 {root}{}{}\n",
-        shown_path(&outcome.folder),
+        quoted(&outcome.folder),
         companions.iter().map(|c| format!(" --root-sha256 {c}")).collect::<String>(),
         if plan.rehearsal() { " --rehearsal" } else { "" }
     ));

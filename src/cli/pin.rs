@@ -21,12 +21,12 @@ const MAXIMUM: usize = 1024;
 /// Reads the PIN in the order: `--pin-file`, `--pin-fd`, the configured variable,
 /// the terminal (in as many parts as the configuration wants).
 pub fn read(args: &Pin, config: Option<&Config>, token: &str) -> Result<SecretString> {
-    if let Some(path) = &args.pin_file {
+    if let Some(path) = &args.login.pin_file {
         let pin = durable::read_secret(path, MAXIMUM)?;
         note_readers(path);
         return normalise(pin);
     }
-    if let Some(fd) = args.pin_fd {
+    if let Some(fd) = args.login.pin_fd {
         return from_descriptor(fd);
     }
     if let Some(variable) = config.and_then(|config| config.token.pin_env.as_ref()) {

@@ -22,9 +22,9 @@ pub fn run(globals: &Globals, args: &Token) -> Result<u8> {
     match &args.verb {
         TokenVerb::List { module, module_args, piv, login, pin } => {
             let listed = match module {
-                _ if *piv => every_yubikey(pin)?,
+                _ if *piv => every_yubikey(&pin.pin())?,
                 Some(module) => every_token(&unlock::given(Some(module.clone()), module_args.clone()))?,
-                None => homes(globals, *login, pin)?,
+                None => homes(globals, *login, &pin.pin())?,
             };
             list(globals, &listed)
         }

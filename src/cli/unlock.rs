@@ -84,7 +84,7 @@ pub fn given(file: Option<PathBuf>, args: Option<String>) -> ModuleUse {
 /// How a YubiKey is used, as the command line says.
 pub fn options(args: &Pin, pin_policy: PinPolicy, touch_policy: TouchPolicy) -> Result<piv::Options> {
     Ok(piv::Options {
-        management_key: args.mgm_key_file.as_deref().map(pin::management_key).transpose()?,
+        management_key: args.login.mgm_key_file.as_deref().map(pin::management_key).transpose()?,
         pin_policy,
         touch_policy,
         tell: Box::new(output::note),

@@ -12,7 +12,7 @@ use anchorite::{Error, Result};
 
 use super::args::{Globals, Verify};
 use super::output::{BAD, GOOD, WARN, styled};
-use super::{folder, output, process, shown_path};
+use super::{away, folder, output, process, shown_path};
 
 pub fn run(globals: &Globals, args: &Verify) -> Result<u8> {
     let files = folder::read(&args.bundle)?;
@@ -23,7 +23,8 @@ pub fn run(globals: &Globals, args: &Verify) -> Result<u8> {
     } else {
         release::check(&files, &args.root_sha256, args.rehearsal, at, &Verifier)
     };
-    let report = with_journal(report, &files, &args.root_sha256);
+    let mut report = with_journal(report, &files, &args.root_sha256);
+    report.errors = report.errors.into_iter().map(away).collect();
     let code = report.worst().map_or(0, |error| error.kind.exit_code());
     if globals.json {
         output::json(&as_json(&report))?;
@@ -114,11 +115,9 @@ fn cluster(receipt: &Receipt, signed: bool) -> String {
     )
 }
 
-fn render(report: &Report, bundle: &Path) -> String {
-    let (mut out, place) = (String::new(), shown_path(bundle));
-    if report.rehearsal {
-        out.push_str(&format!("{} nothing of this is for real use\n", styled(BAD, "REHEARSAL")));
-    }
+/// The release and what is in it.
+fn facts(report: &Report, bundle: &Path) -> String {
+    let mut out = String::new();
     if let Some(created) = report.created {
         out.push_str(&format!("release {} of {created}\n", report.release));
         let name = bundle.canonicalize().ok().and_then(|path| Some(shown_path(path.file_name()?.as_ref())));
@@ -133,17 +132,23 @@ fn render(report: &Report, bundle: &Path) -> String {
         out.push_str(&format!("  also trusts the root   {companion}\n"));
     }
     report.clusters.iter().for_each(|receipt| out.push_str(&cluster(receipt, report.signed)));
+    out
+}
+
+fn render(report: &Report, bundle: &Path) -> String {
+    let (mut out, place) = (String::new(), shown_path(bundle));
+    if report.rehearsal {
+        out.push_str(&format!("{} nothing of this is for real use\n", styled(BAD, "REHEARSAL")));
+    }
+    // What is not verified is not told as if it were.
+    if report.errors.is_empty() {
+        out.push_str(&facts(report, bundle));
+    }
     for error in &report.errors {
-        out.push_str(&format!("  {} {error}\n", styled(BAD, "no")));
+        out.push_str(&format!("  {} {error}\n", styled(BAD, "FAIL")));
     }
     let steps: BTreeSet<&str> = report.errors.iter().map(|e| e.next.as_str()).collect();
     for step in steps.into_iter().filter(|step| !step.is_empty()) {
-        // There is no ceremony where a release is loaded.
-        let step = if step.starts_with("stop the ceremony") {
-            "do not load it: ask who holds the root"
-        } else {
-            step
-        };
         out.push_str(&format!("  next: {step}\n"));
     }
     if report.errors.is_empty() {

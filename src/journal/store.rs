@@ -59,14 +59,14 @@ impl Store {
             return Ok(Vec::new());
         }
         let path = self.state.join(BUCKETS).join(digest.to_string());
-        let unlike = |what: String| {
-            Error::integrity("journal.index", format!("{}: {what}", shown_path(&path))).next(
+        let unlike = |message: String| {
+            Error::integrity("journal.index", message).next(
                 "`anchorite audit verify` reads the journal whole; where it is as it should be, remove state/index.json and the next run makes the index anew",
             )
         };
         let bytes = durable::read_bounded(&path, LIMIT).map_err(|e| unlike(e.message))?;
         if Digest::of(&bytes) != *digest {
-            return Err(unlike("is not what the seal vouches for".into()));
+            return Err(unlike(format!("{}: is not what the seal vouches for", shown_path(&path))));
         }
         Ok(bytes)
     }

@@ -139,7 +139,7 @@ impl Session<'_> {
         let mut next_group = || fresh.by_ref().take(GROUP).collect::<Vec<_>>();
         let mut done = 0;
         let mut record = |signed: Vec<Event>, intents: Vec<CertificateIntent>| {
-            done += signed.len();
+            done += signed.iter().filter(|event| matches!(event, Event::Signed { .. })).count();
             (self.world.progress)(Progress { done, total });
             home.journal.intend(not_before_last(home, clock()), signed, intents)
         };

@@ -33,7 +33,8 @@ impl Renewal {
             return Err(Error::usage(
                 "renew.ttl",
                 format!(
-                    "--ttl {ttl}: would end at {not_after}, the root ends at {} as it is",
+                    "--ttl {}: would end at {not_after}, the root ends at {} as it is",
+                    ttl.in_years(),
                     root.not_after
                 ),
             )

@@ -97,10 +97,12 @@ pub(super) fn check_ttl(now: Time, ttl: Seconds) -> Result<()> {
     if (SHORTEST..=longest).contains(&ttl) {
         return Ok(());
     }
-    let days = longest.0 / Seconds::DAY.0;
+    let (ttl, years) = (ttl.in_years(), longest.0 / Seconds::DAY.0 / 365);
     Err(Error::usage(
         "root.ttl",
-        format!("--ttl {ttl}: want at least {SHORTEST} and at most {days}d, the end of the year 9999"),
+        format!(
+            "--ttl {ttl}: want at least {SHORTEST} and at most {years}y, or it would end after the year 9999"
+        ),
     )
     .next("20y is usual for a root"))
 }

@@ -187,7 +187,8 @@ impl Scene {
             let less = |left: usize| Some(left.saturating_sub(1));
             patience.fetch_update(Relaxed, Relaxed, less).is_ok_and(|left| left == 0)
         };
-        let world = World { clock: &clock, entropy: &entropy, stop: &stop, progress: &|_| {}, lanes: 2 };
+        let progress = |p: super::Progress| assert!(p.done <= p.total, "{p:?}");
+        let world = World { clock: &clock, entropy: &entropy, stop: &stop, progress: &progress, lanes: 2 };
         work(&mut Session::begin(&mut home, &mut self.token, world, consent)?)
     }
 

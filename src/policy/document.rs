@@ -154,7 +154,13 @@ fn start(error: &toml::de::Error) -> usize {
 }
 
 fn line_of(error: &toml::de::Error) -> String {
-    shown(&error.message().replace('\n', ", "))
+    let message = error.message().replace('\n', ", ");
+    let told = match message.rsplit_once(", expected ") {
+        Some((what, "u8")) => format!("{what}, wanted a whole number from 0 to 255"),
+        Some((what, "u16" | "u32" | "u64" | "usize")) => format!("{what}, wanted a whole number from 0 on"),
+        _ => message,
+    };
+    shown(&told)
 }
 
 /// `file:line:column`, both counted from one.
@@ -221,6 +227,8 @@ mod tests {
 
         let e = error("path-length = 1\n[nested]\nnames = [1, 300]\n");
         assert!(e.message.starts_with("a.toml:3:13: nested.names: "), "{}", e.message);
+
+        assert!(e.message.ends_with("wanted a whole number from 0 to 255"), "{}", e.message);
 
         let e = error("[nested]\nnames = []\n");
         assert_eq!((e.id, e.next.as_str()), ("t.missing", "add 'path-length = …'"));

@@ -9,7 +9,7 @@ use x509_parser::asn1_rs::{FromDer as _, oid};
 use x509_parser::oid_registry as registry;
 use x509_parser::time::ASN1Time;
 
-use super::parsed::Parsed;
+use super::parsed::{Parsed, show_name};
 use super::path::{check_link, check_root, check_time, fail};
 use super::signature::verify_signature;
 use crate::error::{Error, Result};
@@ -64,7 +64,7 @@ pub fn verify_detached(
     if !identifies(&signer.identifier, &certificate) {
         return Err(Error::integrity(
             "verify.cms.signer",
-            format!("signed by {}, not by the journal's certificate", hex(signer.identifier.raw)),
+            format!("signed by {}, not by the journal's certificate", named(&signer.identifier)),
         ));
     }
     if algorithm::from_der(signer.algorithm) != Some(SignatureAlgorithm::EcdsaSha256) {
@@ -187,6 +187,16 @@ fn read_signer<'a>(der: &'a [u8], outer: Element<'_>) -> Strict<Signer<'a>> {
         algorithm: algorithm.raw,
         signature: signature.content,
     })
+}
+
+/// Whom it names as its signer, fit for a terminal.
+fn named(identifier: &Element<'_>) -> String {
+    match asn1::children(identifier.content).unwrap_or_default().as_slice() {
+        [issuer, serial] if identifier.tag == 0x30 => {
+            format!("serial {} of issuer {}", hex(serial.content), show_name(issuer.raw))
+        }
+        _ => format!("key identifier {}", hex(identifier.content)),
+    }
 }
 
 fn identifies(identifier: &Element<'_>, certificate: &Parsed<'_>) -> bool {

@@ -132,6 +132,16 @@ impl Seconds {
     }
 }
 
+impl Seconds {
+    /// As [`fmt::Display`], but whole years as years, as they were typed.
+    pub fn in_years(self) -> String {
+        match Self::DAY.0 * 365 {
+            year if self.0 >= year && self.0.is_multiple_of(year) => format!("{}y", self.0 / year),
+            _ => self.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Seconds {
     /// Whole days as days, else hours, minutes or seconds.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -159,6 +169,8 @@ mod tests {
         }
         assert_eq!(Seconds(5_184_000).to_string(), "60d");
         assert_eq!(Seconds(5_400).to_string(), "90m");
+        assert_eq!(Seconds::parse("9999y").unwrap().in_years(), "9999y");
+        assert_eq!(Seconds::parse("366d").unwrap().in_years(), "366d");
     }
 
     #[test]

@@ -130,3 +130,25 @@ fn a_root_that_ran_out_signs_nothing() {
     let ran = refused_without_trace(&a, || sign_at(&a, "21 years", &[]), (1, "plan.refusals", &["1 of 1"]));
     assert!(ran.stderr.contains("[validity.expired]"), "{}", ran.stderr);
 }
+
+#[test]
+fn lines_to_be_copied_are_quoted_for_a_shell() {
+    let a = Appliance::bare();
+    let home = a.arg("the CA's home");
+    let module = crate::appliance::module();
+    let ran = a.run(&["init", &home, "--token", "pkcs11:token=ceremony", "--module", &module]).code(0);
+    let line = ran.stdout.lines().find(|line| line.contains("root create")).unwrap();
+    let words = format!("set -- {}; printf %s \"$5\"", line.trim());
+    let out = std::process::Command::new("sh").args(["-c", &words]).output().unwrap();
+    assert_eq!(String::from_utf8(out.stdout).unwrap(), home, "{line}");
+}
+
+#[test]
+fn no_option_is_offered_where_it_does_nothing() {
+    let a = Appliance::bare();
+    for verb in ["list", "check"] {
+        let help = a.run(&["token", verb, "--help"]).code(0).stdout;
+        assert!(help.contains("--pin-file") && !help.contains("--correct-clock"), "{help}");
+    }
+    assert!(!a.run(&["assemble", "--help"]).code(0).stdout.contains("--crl"));
+}

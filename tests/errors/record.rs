@@ -260,6 +260,13 @@ fn a_release_forged_with_a_clusters_own_key_is_refused() {
     };
     sign(&certificate, &key);
     refused("verify.cms.signer");
+    let shown = a.run(&["verify", forged.to_str().unwrap(), "--root-sha256", &a.root_sha256]).code(4).stdout;
+    assert!(
+        shown.contains("  FAIL ") && shown.contains(" of issuer O=Example, CN=Example Root G1"),
+        "{shown}"
+    );
+    assert!(!shown.contains("policy istio"), "nothing is told of what is not verified: {shown}");
+    assert!(shown.contains("do not load it") && !shown.contains("ceremony"), "{shown}");
     // With the intermediate in the journal certificate's place, too.
     std::fs::copy(&certificate, forged.join("journal-cert.pem")).unwrap();
     sums(&forged);

@@ -146,9 +146,11 @@ fn what_cannot_be_the_pin_never_reaches_the_token() {
     }
     a.write("two-newlines", format!("{PIN}\n\n"));
     a.write("two-lines", format!("{PIN}\nthe ceremony's PIN\n"));
+    let mode = |mode| std::os::unix::fs::PermissionsExt::from_mode(mode);
     a.write("bom", format!("\u{feff}{PIN}\n"));
     for (file, word) in [("two-newlines", "one line"), ("two-lines", "one line"), ("bom", "byte order mark")]
     {
+        std::fs::set_permissions(a.path(file), mode(0o644)).unwrap();
         let with = || sign_with(&a, &["--pin-file", &a.arg(file)]);
         let ran = refused_without_trace(&a, with, (3, "token.pin-unfit", &[word]));
         assert!(ran.stderr.contains("(mode 644); chmod 600"), "{}", ran.stderr);
@@ -158,7 +160,6 @@ fn what_cannot_be_the_pin_never_reaches_the_token() {
     assert_eq!(says_nothing["tokens"][0]["pin_state"], "", "no try was spent");
     // One newline, of whichever kind, is not part of the PIN.
     a.write("crlf", format!("{PIN}\r\n"));
-    let mode = |mode| std::os::unix::fs::PermissionsExt::from_mode(mode);
     std::fs::set_permissions(a.path("crlf"), mode(0o600)).unwrap();
     let ran = sign_with(&a, &["--pin-file", &a.arg("crlf")]).code(0);
     assert!(!ran.stderr.contains("chmod 600"), "{}", ran.stderr);

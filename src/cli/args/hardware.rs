@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::Pin;
+use super::{Login, Pin};
 
 /// The hardware
 #[derive(Debug, Args)]
@@ -34,7 +34,7 @@ pub enum TokenVerb {
         #[arg(long)]
         login: bool,
         #[command(flatten)]
-        pin: Pin,
+        pin: Login,
     },
     /// Judge the home's keys and their token, or any keys, by what the token says of them
     #[command(
@@ -70,5 +70,12 @@ pub struct TokenCheck {
     #[arg(long)]
     pub strict: bool,
     #[command(flatten)]
-    pub pin: Pin,
+    pub login: Login,
+}
+
+impl Login {
+    /// For what it shares with verbs that go on with the journal.
+    pub fn pin(&self) -> Pin {
+        Pin { login: self.clone(), ..Pin::default() }
+    }
 }

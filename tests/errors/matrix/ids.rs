@@ -25,6 +25,7 @@ const NEVER: &[(&str, &str)] = &[
     // What the operating system does not do on a test's machine.
     ("process.entropy", "getrandom fails on no kernel since 5.6"),
     ("process.harden", "setrlimit and prctl fail on no such kernel"),
+    ("token.piv", "a build without support for YubiKeys"),
     ("token.module-path", "a working folder that is gone, or a path that is not UTF-8"),
     ("token.piv", "only where it was built without YubiKeys, which CI checks to compile"),
     ("terminal.echo", TERMINAL), ("terminal.too-long", TERMINAL),

@@ -82,7 +82,7 @@ pub fn rows() -> Vec<Row> {
             "PRIVATE KEY ON THE STICK",
         )
         .told(
-            "a private key travelled, in whatever file and form",
+            "a private key travelled: in PEM, DER, base64 or a key store, whatever its file is called. One that is compressed, or in hexadecimal, is not seen",
             "treat it as compromised; destroy the stick; new key, new request",
         ),
         here("a private key, inspected", Root, |a| {
