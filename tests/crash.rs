@@ -205,7 +205,8 @@ fn an_interrupt_stops_between_signatures_and_the_plan_is_taken_up() {
             run(&a, &perform(&a, &plan, "out")).code(0);
             assert_eq!(record(&a).settled, 0, "{context}: nothing was left open");
             assert_eq!(record(&a).serials.len(), REQUESTS.len(), "{context}");
-        } else if ran.code == 130 {
+        } else if ran.code == 130 && record(&a).serials.is_empty() {
+            // Otherwise it came as the token was closed, when all was released.
             run(&a, &sign(&a)).code(0);
         }
         settled(&a, &context);

@@ -36,16 +36,18 @@ pub fn keep_stdout() -> Result<()> {
     rustix::stdio::dup2_stdout(rustix::stdio::stderr()).map_err(failed)
 }
 
-fn print(bytes: &[u8]) -> Result<()> {
-    written(match STDOUT.get() {
-        Some(file) => file.try_clone().and_then(|file| anstream::AutoStream::auto(file).write_all(bytes)),
-        None => anstream::stdout().lock().write_all(bytes),
-    })
+fn print(text: &str) -> Result<()> {
+    let Some(mut stdout) = STDOUT.get() else {
+        return written(anstream::stdout().lock().write_all(text.as_bytes()));
+    };
+    let plain = anstream::AutoStream::choice(stdout) == anstream::ColorChoice::Never;
+    let text = if plain { anstream::adapter::strip_str(text).to_string() } else { text.to_owned() };
+    written(stdout.write_all(text.as_bytes()))
 }
 
 /// A result, for people.
 pub fn text(text: &str) -> Result<()> {
-    print(text.as_bytes())
+    print(text)
 }
 
 /// A result, for machines: one JSON document and a newline.
@@ -53,7 +55,7 @@ pub fn json(value: &impl Serialize) -> Result<()> {
     let mut text = serde_json::to_string_pretty(value)
         .map_err(|e| Error::usage("output.json", format!("the result cannot be written as JSON ({e})")))?;
     text.push('\n');
-    print(ascii(&text).as_bytes())
+    print(&ascii(&text))
 }
 
 /// The same JSON in ASCII: beyond it JSON has only the characters of strings,

@@ -106,7 +106,13 @@ pub fn check_cluster(
     judge: &dyn Judge,
 ) -> Report {
     let seen = folder::check("", &super::folder(files), &Against { noted, at, judge });
-    let mut report = Report { rehearsal: seen.rehearsal, errors: seen.errors, ..Report::default() };
+    let mut report = Report {
+        rehearsal: seen.rehearsal,
+        root: seen.root,
+        companions: seen.companions,
+        errors: seen.errors,
+        ..Report::default()
+    };
     report.release = seen.receipt.as_ref().map(|r| shown(&r.release)).unwrap_or_default();
     report.clusters.extend(seen.receipt);
     report.refuse_rehearsal(allow_rehearsal);

@@ -25,6 +25,10 @@ pub struct Against<'a> {
 pub struct Seen {
     /// Its receipt, where it could be read.
     pub receipt: Option<Receipt>,
+    /// Fingerprint of its root, where that is one of those noted.
+    pub root: Option<Digest>,
+    /// Fingerprints of the other roots that its trust bundle holds.
+    pub companions: Vec<Digest>,
     /// Whether anything in it says that it comes from a rehearsal.
     pub rehearsal: bool,
     /// Everything wrong with it.
@@ -40,6 +44,7 @@ pub fn check(place: &str, files: &Folder, against: &Against) -> Seen {
     }
     let receipt = keep(read_receipt(place, files), &mut errors);
     let mut rehearsal = receipt.as_ref().is_some_and(|r| r.rehearsal || r.release.contains(REHEARSAL));
+    let (mut root, mut companions) = (None, Vec::new());
     match istio::check(place, files) {
         Err(found) => errors.extend(found),
         Ok(bundle) => {
@@ -47,10 +52,12 @@ pub fn check(place: &str, files: &Folder, against: &Against) -> Seen {
                 .into_iter()
                 .chain(&bundle.companions)
                 .any(|c| is_rehearsal(c));
+            root = Some(Digest::of(&bundle.root)).filter(|root| against.noted.contains(root));
+            companions = bundle.companions.iter().map(|der| Digest::of(der)).collect();
             check_bundle(place, &bundle, receipt.as_ref(), against, &mut errors);
         }
     }
-    Seen { receipt, rehearsal, errors }
+    Seen { receipt, root, companions, rehearsal, errors }
 }
 
 /// Holds the receipt against the manifest of the release that it lies in.
