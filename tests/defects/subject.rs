@@ -65,7 +65,7 @@ fn shapes(all: &mut Vectors) {
     all.refused(
         "subject is the root's",
         &["cluster.id", "renewal.same-subject", "subject.fixed", "subject.issuer", "subject.required"],
-        "root's name",
+        "name of a root that is trusted",
         |c| c.subject(name(&[ava(O, UTF8, b"Example"), ava(CN, UTF8, b"Example Root G1")])),
     );
     all.refused("subject of a rehearsal", &["subject.rehearsal"], "REHEARSAL", |c| {
