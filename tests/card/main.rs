@@ -24,6 +24,8 @@
 mod apdu;
 mod attestation;
 mod card;
+#[path = "../misbehaving/deed.rs"]
+mod deed;
 mod keys;
 mod management;
 mod orders;

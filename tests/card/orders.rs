@@ -20,27 +20,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::apdu::Answer;
-
-/// What to do, with its numbers.
-#[derive(Clone)]
-pub struct Deed {
-    pub word: String,
-    numbers: Vec<u64>,
-}
-
-impl Deed {
-    pub fn number(&self, index: usize) -> u64 {
-        *self.numbers.get(index).unwrap_or_else(|| panic!("order: {} lacks a number", self.word))
-    }
-
-    pub fn bytes(&self) -> Vec<u8> {
-        self.numbers.iter().map(|n| u8::try_from(*n).expect("order: a byte")).collect()
-    }
-
-    fn status(&self) -> u16 {
-        u16::try_from(self.number(0)).expect("order: a status word")
-    }
-}
+use crate::deed::{Deed, ordered};
 
 /// Takes an order out of those that are still to be done.
 pub fn take(deeds: &mut Vec<Deed>, word: &str) -> Option<Deed> {
@@ -68,11 +48,11 @@ impl Orders {
         let nth = *nth;
         self.note(&format!("begin {command} {nth}"));
         let mut rest = Vec::new();
-        for deed in self.ordered(command, nth) {
+        for deed in ordered(&self.folder, command, nth) {
             match deed.word.as_str() {
                 "wait" => self.wait("go"),
                 "slow" => std::thread::sleep(Duration::from_millis(deed.number(0))),
-                "fail" => return Err(deed.status()),
+                "fail" => return Err(status(&deed)),
                 "gone" => self.gone(),
                 _ => rest.push(deed),
             }
@@ -84,7 +64,7 @@ impl Orders {
     pub fn after(&self, rest: &[Deed], mut answer: Vec<u8>) -> Answer {
         for deed in rest {
             match deed.word.as_str() {
-                "lose" => return Err(deed.status()),
+                "lose" => return Err(status(deed)),
                 "lose-gone" => self.gone(),
                 "flip" => answer.last_mut().map(|last| *last ^= 1).unwrap_or_default(),
                 "cut" => answer.truncate(answer.len().saturating_sub(deed.number(0) as usize)),
@@ -149,35 +129,10 @@ impl Orders {
             std::thread::sleep(Duration::from_millis(2));
         }
     }
-
-    fn ordered(&self, command: &str, nth: u64) -> Vec<Deed> {
-        let orders = std::fs::read_to_string(self.folder.join("orders")).unwrap_or_default();
-        orders.lines().filter_map(|line| meant(line, command, nth)).collect()
-    }
 }
 
-fn meant(line: &str, command: &str, nth: u64) -> Option<Deed> {
-    let mut words = line.split_whitespace();
-    if words.next()? != command {
-        return None;
-    }
-    let which = words.next()?;
-    let from = |text: &str| text.parse::<u64>().unwrap_or_else(|_| panic!("order: which call is `{text}`?"));
-    let this = match which.strip_suffix('-') {
-        _ if which == "*" => true,
-        Some(first) => nth >= from(first),
-        None => nth == from(which),
-    };
-    let word = words.next()?.to_string();
-    this.then(|| Deed { word, numbers: words.map(number).collect() })
-}
-
-fn number(text: &str) -> u64 {
-    let parsed = match text.strip_prefix("0x") {
-        Some(hex) => u64::from_str_radix(hex, 16),
-        None => text.parse(),
-    };
-    parsed.unwrap_or_else(|_| panic!("order: `{text}` is no number"))
+fn status(deed: &Deed) -> u16 {
+    u16::try_from(deed.number(0)).expect("order: a status word")
 }
 
 /// One line, whole, whoever else writes.

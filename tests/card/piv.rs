@@ -7,8 +7,9 @@ mod pin;
 use std::time::Instant;
 
 use crate::apdu::{Answer, Command, status};
+use crate::deed::Deed;
 use crate::management::Waiting;
-use crate::orders::{Deed, Orders};
+use crate::orders::Orders;
 use crate::state::{Key, State};
 
 pub struct Piv {

@@ -83,21 +83,8 @@ impl Appliance {
 
     /// `root create`, for people.
     fn make_root(&self) -> Ran {
-        let pin = self.arg("pin");
-        let name = "O=Example,CN=Example Root G1";
-        self.run(&[
-            "root",
-            "create",
-            "--subject",
-            name,
-            "--key",
-            "p256",
-            "--ttl",
-            "20y",
-            "--yes",
-            "--pin-file",
-            &pin,
-        ])
+        let args = root_args(self);
+        self.run(&args.iter().map(String::as_str).collect::<Vec<_>>())
     }
 }
 
@@ -176,6 +163,25 @@ fn settled(a: &Appliance) {
 fn verified(a: &Appliance) {
     let release = a.release();
     a.run(&["verify", release.to_str().unwrap(), "--root-sha256", &a.root_sha256]).code(0);
+}
+
+/// `root create` of the root that all these tests have.
+fn root_args(a: &Appliance) -> Vec<String> {
+    let (subject, pin) = ("O=Example,CN=Example Root G1", a.arg("pin"));
+    let args = [
+        "root",
+        "create",
+        "--subject",
+        subject,
+        "--key",
+        "p256",
+        "--ttl",
+        "20y",
+        "--yes",
+        "--pin-file",
+        &pin,
+    ];
+    args.into_iter().map(Into::into).collect()
 }
 
 #[test]

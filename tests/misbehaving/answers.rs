@@ -2,7 +2,8 @@
 
 use cryptoki_sys::*;
 
-use crate::orders::{Deed, obey, unknown};
+use crate::deed::Deed;
+use crate::orders::{obey, unknown};
 use crate::{folder, real};
 
 /// Functions of ours that pass on to the real ones. What spoils an answer gets the
@@ -75,7 +76,7 @@ fn other_token(deed: &Deed, _: CK_SLOT_ID, info: CK_TOKEN_INFO_PTR) -> CK_RV {
 
 fn fill(field: &mut [u8], deed: &Deed) {
     field.fill(0);
-    let bytes = deed.numbers.iter().map(|byte| u8::try_from(*byte).expect("a byte"));
+    let bytes = deed.bytes().into_iter();
     field.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
 }
 

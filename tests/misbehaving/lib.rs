@@ -17,6 +17,7 @@
 #![allow(unsafe_code)] // the other side of a C interface: each block says by what right
 
 mod answers;
+mod deed;
 mod orders;
 mod signatures;
 

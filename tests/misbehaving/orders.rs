@@ -22,19 +22,8 @@ use std::time::Duration;
 
 use cryptoki_sys::{CK_RV, CKR_DEVICE_REMOVED, CKR_OK};
 
+use crate::deed::{Deed, ordered};
 use crate::folder;
-
-/// What to do, with its numbers.
-pub struct Deed {
-    pub word: String,
-    pub numbers: Vec<u64>,
-}
-
-impl Deed {
-    pub fn number(&self, index: usize) -> u64 {
-        *self.numbers.get(index).unwrap_or_else(|| panic!("order: {} lacks a number", self.word))
-    }
-}
 
 /// Whether the device was taken out.
 static GONE: AtomicBool = AtomicBool::new(false);
@@ -56,7 +45,7 @@ fn obeyed(
     spoil: impl Fn(&Deed) -> CK_RV,
 ) -> CK_RV {
     let mut after = Vec::new();
-    for deed in ordered(function, nth) {
+    for deed in ordered(&folder(), function, nth) {
         match deed.word.as_str() {
             "wait" => wait(),
             "slow" => std::thread::sleep(Duration::from_millis(deed.number(0))),
@@ -102,35 +91,6 @@ fn count(function: &'static str) -> u64 {
     let count = calls.entry(function).or_default();
     *count += 1;
     *count
-}
-
-fn ordered(function: &str, nth: u64) -> Vec<Deed> {
-    let orders = std::fs::read_to_string(folder().join("orders")).unwrap_or_default();
-    orders.lines().filter_map(|line| meant(line, function, nth)).collect()
-}
-
-fn meant(line: &str, function: &str, nth: u64) -> Option<Deed> {
-    let mut words = line.split_whitespace();
-    if words.next()? != function {
-        return None;
-    }
-    let which = words.next()?;
-    let from = |text: &str| text.parse::<u64>().unwrap_or_else(|_| panic!("order: which call is `{text}`?"));
-    let this = match which.strip_suffix('-') {
-        _ if which == "*" => true,
-        Some(first) => nth >= from(first),
-        None => nth == from(which),
-    };
-    let word = words.next()?.to_string();
-    this.then(|| Deed { word, numbers: words.map(number).collect() })
-}
-
-fn number(text: &str) -> u64 {
-    let parsed = match text.strip_prefix("0x") {
-        Some(hex) => u64::from_str_radix(hex, 16),
-        None => text.parse(),
-    };
-    parsed.unwrap_or_else(|_| panic!("order: `{text}` is no number"))
 }
 
 fn wait() {

@@ -3,7 +3,8 @@
 use cryptoki_sys::*;
 
 use crate::answers::length;
-use crate::orders::{Deed, obey, unknown};
+use crate::deed::Deed;
+use crate::orders::{obey, unknown};
 use crate::real;
 
 /// Room for signatures that are too long: a token may want more than it needs.

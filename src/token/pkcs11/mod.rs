@@ -125,7 +125,7 @@ impl Pkcs11 {
 
 impl Signer for Pkcs11 {
     fn sign(&mut self, key: &Key, permit: Permit) -> Result<Vec<u8>> {
-        self.found().sign(&self.session, key, &permit)
+        self.lane().sign(key, permit)
     }
 }
 

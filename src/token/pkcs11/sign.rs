@@ -33,7 +33,7 @@ type CSign<'s> = dyn Fn(&Mechanism, &[u8]) -> Result<Vec<u8>> + 's;
 
 /// What signing needs to know of a token, whichever of its sessions signs.
 #[derive(Clone, Copy)]
-pub(super) struct Found<'t> {
+struct Found<'t> {
     keys: &'t [(ObjectHandle, PublicKey)],
     mechanisms: &'t [MechanismType],
     info: &'t TokenInfo,
@@ -44,7 +44,7 @@ pub(super) struct Found<'t> {
 
 /// A session that signs beside others. Login and object handles hold for all
 /// sessions with a token (PKCS#11 2.40 §2.6).
-struct Lane<'t, S> {
+pub(super) struct Lane<'t, S> {
     session: S,
     found: Found<'t>,
 }
@@ -56,23 +56,8 @@ impl<S: Borrow<Session> + Send> Signer for Lane<'_, S> {
 }
 
 impl Pkcs11 {
-    pub(super) fn found(&self) -> Found<'_> {
-        Found {
-            keys: &self.keys,
-            mechanisms: &self.mechanisms,
-            info: &self.info,
-            single: self.single.as_ref(),
-            pin: self.pin.as_ref(),
-            tell: self.tell,
-        }
-    }
-
-    /// The session that there is, and further ones. A token that has none to give
-    /// signs in those it has. A login for one signature is not to meet another's.
-    pub(super) fn lanes(&mut self, most: usize) -> Result<Vec<Box<dyn Signer + '_>>> {
-        let most = if self.single.is_some() { 1 } else { most };
-        let open = || self.module.cryptoki.open_ro_session(self.slot);
-        let more: Vec<Session> = (1..most).map_while(|_| open().ok()).collect();
+    /// The session that there is.
+    pub(super) fn lane(&mut self) -> Lane<'_, &mut Session> {
         let found = Found {
             keys: &self.keys,
             mechanisms: &self.mechanisms,
@@ -81,14 +66,24 @@ impl Pkcs11 {
             pin: self.pin.as_ref(),
             tell: self.tell,
         };
-        let first: Box<dyn Signer + '_> = Box::new(Lane { session: &mut self.session, found });
+        Lane { session: &mut self.session, found }
+    }
+
+    /// The session that there is, and further ones. A token that has none to give
+    /// signs in those it has. A login for one signature is not to meet another's.
+    pub(super) fn lanes(&mut self, most: usize) -> Result<Vec<Box<dyn Signer + '_>>> {
+        let most = if self.single.is_some() { 1 } else { most };
+        let open = || self.module.cryptoki.open_ro_session(self.slot);
+        let more: Vec<Session> = (1..most).map_while(|_| open().ok()).collect();
+        let first = self.lane();
+        let found = first.found;
         let more = more.into_iter().map(|session| Box::new(Lane { session, found }) as Box<dyn Signer + '_>);
-        Ok(std::iter::once(first).chain(more).collect())
+        Ok(std::iter::once(Box::new(first) as Box<dyn Signer + '_>).chain(more).collect())
     }
 }
 
 impl Found<'_> {
-    pub(super) fn sign(&self, session: &Session, key: &Key, permit: &Permit) -> Result<Vec<u8>> {
+    fn sign(&self, session: &Session, key: &Key, permit: &Permit) -> Result<Vec<u8>> {
         check_match(key.public_key.algorithm(), permit.algorithm())?;
         let handle = handle_of(self.keys, key).ok_or_else(|| {
             Error::integrity("token.key-unknown", "the key to sign with was not found in this session")

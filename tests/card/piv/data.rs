@@ -3,7 +3,8 @@
 use super::Piv;
 use crate::apdu::{Answer, Command, status};
 use crate::attestation;
-use crate::orders::{Deed, take};
+use crate::deed::Deed;
+use crate::orders::take;
 use crate::tlv::{parse, tlv};
 
 /// The discovery object: the application's identifier, and that its own PIN is in use.

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use super::Piv;
 use crate::apdu::{Answer, Command, status};
 use crate::attestation::{self, Statement};
+use crate::deed::Deed;
 use crate::keys::{self, Algorithm};
-use crate::orders::{Deed, take};
+use crate::orders::take;
 use crate::state::{FACTORY_MANAGEMENT_KEY, FACTORY_PIN, FACTORY_PUK, Key, Secret};
 use crate::tlv::{get, tlv};
 

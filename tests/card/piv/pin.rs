@@ -3,8 +3,9 @@
 use super::Piv;
 use crate::apdu::{Answer, Command, status};
 use crate::attestation;
+use crate::deed::Deed;
 use crate::management::{key_length, step};
-use crate::orders::{Deed, take};
+use crate::orders::take;
 use crate::state::{FACTORY_PIN, FACTORY_PUK, Management, Secret};
 use crate::tlv::{get, tlv};
 

@@ -175,21 +175,7 @@ fn a_signal_while_the_root_is_made_leaves_it_whole_or_to_be_taken_up() {
     let of = with_home();
     for call in ["C_GenerateKeyPair 1", "C_GenerateKeyPair 2", "C_Sign 1", "C_Sign 2", "C_Sign 3"] {
         let a = copy(&of);
-        let (pin, name) = (a.arg("pin"), "O=Example,CN=Example Root G1");
-        let args = [
-            "root",
-            "create",
-            "--subject",
-            name,
-            "--key",
-            "p256",
-            "--ttl",
-            "20y",
-            "--yes",
-            "--pin-file",
-            &pin,
-        ];
-        let ran = interrupted_at(&a, call, "INT", &args);
+        let ran = interrupted_at(&a, call, "INT", &strs(&root_args(&a)));
         state(&a);
         if ran.code == 130 {
             a.make_root().code(0);

@@ -15,7 +15,7 @@ shift 4
 pull() {  # as when the device goes: no more input or output, what was not flushed is lost
     python3 -c 'import fcntl, os, sys; fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587d, b"\2\0\0\0")' "$place"
 }
-fill() { cat /dev/zero >"$place/fill" 2>/dev/null || true; }
+fill() { ! cat /dev/zero >"$place/fill" 2>/dev/null; }  # ends when it is full, and only then
 mounted() {
     case $mount in
         tmpfs) mount -t tmpfs -o size=8m tmpfs "$place" ;;
