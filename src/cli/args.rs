@@ -150,12 +150,12 @@ pub struct RootCreate {
     /// Another device's root (its certificate), to be trusted beside this one from the start
     #[arg(long, value_name = "FILE")]
     pub second_device: Option<PathBuf>,
-    /// When a YubiKey asks for the PIN before it signs with the root's key: once or always
-    #[arg(long, value_name = "WHEN", default_value = "always", value_parser = pin_policy)]
-    pub pin_policy: PinPolicy,
-    /// When it has to be touched for that: always, cached (once in 15 seconds) or never
-    #[arg(long, value_name = "WHEN", default_value = "always", value_parser = touch_policy)]
-    pub touch_policy: TouchPolicy,
+    /// When a YubiKey asks for the PIN before it signs with the root's key: once or always [default: always]
+    #[arg(long, value_name = "WHEN", value_parser = pin_policy)]
+    pub pin_policy: Option<PinPolicy>,
+    /// When it has to be touched for that: always [default], cached (once in 15 seconds) or never
+    #[arg(long, value_name = "WHEN", value_parser = touch_policy)]
+    pub touch_policy: Option<TouchPolicy>,
     #[command(flatten)]
     pub pin: Pin,
 }

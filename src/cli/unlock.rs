@@ -48,13 +48,26 @@ pub fn yes_refused() -> Error {
 
 /// Opens the home's token, without login.
 pub fn token(home: &Home, args: &Pin) -> Result<Box<dyn Token>> {
-    token_for(home, args, PinPolicy::Always, TouchPolicy::Always)
+    token_for(home, args, None, None)
 }
 
-/// As [`token`], for a root that is to be made with these policies.
-pub fn token_for(home: &Home, args: &Pin, pin: PinPolicy, touch: TouchPolicy) -> Result<Box<dyn Token>> {
+/// As [`token`], for a root that is to be made with these policies of a YubiKey's.
+pub fn token_for(
+    home: &Home,
+    args: &Pin,
+    pin: Option<PinPolicy>,
+    touch: Option<TouchPolicy>,
+) -> Result<Box<dyn Token>> {
     let config = &home.config.token;
     let uri = TokenUri::parse(&config.uri)?;
+    if matches!(uri, TokenUri::Pkcs11(_)) && (pin.is_some() || touch.is_some()) {
+        return Err(Error::usage(
+            "token.policy-unused",
+            format!("--pin-policy, --touch-policy: are a YubiKey's, the home's token is {}", config.uri),
+        )
+        .next("leave them out: what a PKCS#11 token asks before it signs is set with its own tool"));
+    }
+    let (pin, touch) = (pin.unwrap_or(PinPolicy::Always), touch.unwrap_or(TouchPolicy::Always));
     open(&uri, configured(config), options(args, pin, touch)?)
 }
 

@@ -163,9 +163,10 @@ fn token_uri<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<String, D::
     if names.any(|name| matches!(name, Some("pin-value" | "pin-source"))) {
         return Err(D::Error::custom("found a PIN in the URI, want a URI without one; set pin-env instead"));
     }
-    worded_text(&uri, "a token's URI: pkcs11:… (RFC 7512) or piv:9c?serial=N", |uri| {
-        let known = ["pkcs11:", "piv:"].iter().any(|scheme| uri.starts_with(scheme));
-        known && uri.bytes().all(|b| b.is_ascii_graphic())
+    worded_text(&uri, "a token's URI: pkcs11:token=NAME (RFC 7512) or piv:9c?serial=N", |uri| {
+        // A scheme is the same in any case (RFC 3986 §3.1).
+        let scheme = uri.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
+        matches!(scheme.as_deref(), Some("pkcs11" | "piv")) && uri.bytes().all(|b| b.is_ascii_graphic())
     })
 }
 

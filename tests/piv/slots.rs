@@ -89,6 +89,7 @@ fn the_yubikey_that_is_meant_is_not_there() {
     desk.create_root("p256", &[]).fails(3, "token.pcscd");
     // A home can be made before the YubiKey is out of its safe.
     desk.init("early", "piv:9c?serial=5").code(0);
+    desk.init("upper", "PIV:9c").code(0);
     desk.run(&["init", "x", "--token", "piv:9c", "--module", "/lib/x.so"]).fails(2, "token.module-unused");
 }
 

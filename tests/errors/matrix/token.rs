@@ -1,7 +1,7 @@
 //! Modules, tokens, PINs and keys.
 
 use super::super::token::{id_of, token_tool};
-use super::Scene::{Bare, Root};
+use super::Scene::{Bare, Home, Root};
 use super::Seen::Id;
 use super::{Row, Run, by, here, sign};
 use crate::appliance::{Appliance, module};
@@ -148,6 +148,14 @@ pub fn rows() -> Vec<Row> {
             2,
             "token.module-unused",
             "leave --module out",
+        ),
+        here(
+            "a touch wanted of a PKCS#11 token",
+            Home,
+            |_| Run::of(&["root", "create", "--subject", "CN=x", "--key", "p256", "--ttl", "1y", "--yes", "--touch-policy", "always"]),
+            2,
+            "token.policy-unused",
+            "--touch-policy",
         ),
         here("a wrong PIN", Root, |a| pin(a, "1357-wrong\n"), 3, "token.pin-incorrect", "wrong PIN")
             .told("wrong PIN; the message says what the token tells of tries left", "do not guess"),
