@@ -13,7 +13,7 @@ mod record;
 mod requests;
 mod root;
 mod stick;
-mod terminal;
+pub mod terminal;
 pub mod token;
 
 use std::collections::BTreeMap;

@@ -65,6 +65,9 @@ pub struct Login {
     /// Read the PIN from an open file descriptor
     #[arg(long, value_name = "N")]
     pub pin_fd: Option<i32>,
+    /// Spend the last try of the PIN, if it has come to that: a wrong PIN then locks the token
+    #[arg(long)]
+    pub spend_last_pin_try: bool,
     /// A YubiKey's management key, in hexadecimal, where it is neither the factory's nor under the PIN
     #[arg(long, value_name = "FILE")]
     pub mgm_key_file: Option<PathBuf>,

@@ -11,7 +11,7 @@ use anchorite::{Error, Result};
 use secrecy::{SecretSlice, SecretString};
 use zeroize::Zeroizing;
 
-use super::args::Pin;
+use super::args::{Login, Pin};
 use super::terminal::Terminal;
 use super::{output, shown_path};
 
@@ -40,6 +40,15 @@ pub fn read(args: &Pin, config: Option<&Config>, token: &str) -> Result<SecretSt
         };
     }
     from_terminal(config.map_or(1, |config| config.token.pin_parts), token)
+}
+
+/// Where the PIN comes from when nobody types it: the option, or the variable's key in
+/// the configuration.
+pub fn untyped(args: &Login, config: Option<&Config>) -> Option<&'static str> {
+    let variable = config.is_some_and(|config| config.token.pin_env.is_some());
+    [(args.pin_file.is_some(), "--pin-file"), (args.pin_fd.is_some(), "--pin-fd"), (variable, "pin-env")]
+        .into_iter()
+        .find_map(|(given, name)| given.then_some(name))
 }
 
 /// A PIN that others can read is no secret; whose machine it is may say that it is all right.

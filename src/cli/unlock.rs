@@ -16,7 +16,7 @@ use secrecy::SecretString;
 
 use super::args::{Globals, Pin};
 use super::terminal::Terminal;
-use super::{output, pin, process};
+use super::{output, pin, process, tries};
 
 /// Opens the home with its documents as pinned; `--yes` only where it may be.
 pub fn home(globals: &Globals) -> Result<Home> {
@@ -184,14 +184,9 @@ pub fn login(home: &Home, token: &mut dyn Token, args: &Pin) -> Result<()> {
 
 /// As [`login`], where there may be no home to say where the PIN comes from.
 pub fn login_by(config: Option<&Config>, token: &mut dyn Token, args: &Pin) -> Result<()> {
+    tries::show(token.info());
+    let agreed = tries::before_the_last(token, config, &args.login)?;
     let info: TokenInfo = token.info().clone();
-    if !info.pin_state.is_empty() {
-        output::note(&format!(
-            "{} the token says of its PIN: {}",
-            output::styled(output::WARN, "note:"),
-            info.pin_state
-        ));
-    }
     if token.pin_at_token() {
         output::note("enter the PIN at the token");
         return log_in(token, &SecretString::default());
@@ -203,7 +198,12 @@ pub fn login_by(config: Option<&Config>, token: &mut dyn Token, args: &Pin) -> R
              run it as root, after `ulimit -l unlimited`, or without swap",
         );
     }
-    log_in(token, &pin::read(args, config, &info.label)?)
+    let pin = pin::read(args, config, &info.label)?;
+    if !agreed {
+        // Whoever typed it took a while, in which somebody else may have tried.
+        tries::before_the_last(token, config, &args.login)?;
+    }
+    log_in(token, &pin)
 }
 
 /// A signal waits until the token is done: it counts tries, and SoftHSM for one empties

@@ -34,6 +34,9 @@ pub struct TokenInfo {
     pub pin_state: String,
 }
 
+/// [`TokenInfo::pin_state`] where the next wrong PIN locks the token.
+pub const FINAL_TRY: &str = "final try";
+
 /// One object on a token, as `token list` shows it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct ObjectInfo {
@@ -187,6 +190,10 @@ pub trait Token: Signer {
     fn pin_at_token(&self) -> bool;
     /// Logs the user in. An error says what the token tells of tries left.
     fn login(&mut self, pin: &SecretString) -> Result<()>;
+    /// Asks anew what the token says of its PIN, for [`Token::info`]; costs no try.
+    fn look_at_pin(&mut self) -> Result<()> {
+        Ok(())
+    }
     /// Everything that can be seen; private objects only after login.
     fn objects(&mut self) -> Result<Vec<ObjectInfo>>;
     /// Whether any key object carries this label. Public objects are seen without login.

@@ -33,13 +33,28 @@ fn a_wrong_pin_is_told_with_what_is_left_before_the_next() {
         "{}",
         second.stderr
     );
-    let third = with_pin(&desk, "654321").fails(3, "token.pin-locked");
-    assert!(third.stderr.contains("final try"), "{}", third.stderr);
+    let before = desk.card.calls().matches("begin VERIFY").count();
+    let third = with_pin(&desk, PIN).fails(3, "token.pin-final-try");
+    assert!(third.stderr.contains("final try") && third.stderr.contains("not spent"), "{}", third.stderr);
+    let asked = desk.card.calls().matches("begin VERIFY").count() - before;
+    assert_eq!(asked, 1, "how many are left, and no more");
+    spends_the_last(&desk);
     let locked = with_pin(&desk, PIN).fails(3, "token.pin-locked");
     assert!(locked.stderr.contains("says of its PIN: locked"), "{}", locked.stderr);
     assert_eq!(desk.card.made("GENERATE"), 0);
     let checked = desk.verb(&["token", "check"], &[]);
     checked.fails(3, "token.pin-locked");
+}
+
+/// Once it was said, at the terminal or by the option.
+fn spends_the_last(desk: &Desk) {
+    let from_terminal = ["root", "create", "--subject", "CN=Root", "--ttl", "20y", "--key", "p256", "--yes"];
+    let last = "Spend the last try? Type yes to go on, anything else to stop: ";
+    for answer in ["no\n", "yes \n"] {
+        desk.at_terminal(&[(last, answer)], &from_terminal).ran().fails(3, "token.pin-final-try");
+    }
+    let wrong = [(last, "yes\n"), ("PIN of YubiKey 12345678: ", "654321\n")];
+    desk.at_terminal(&wrong, &from_terminal).ran().fails(3, "token.pin-locked");
 }
 
 #[test]

@@ -165,6 +165,11 @@ impl Token for Pkcs11 {
         self.log_in(pin)
     }
 
+    fn look_at_pin(&mut self) -> Result<()> {
+        self.reread();
+        Ok(())
+    }
+
     fn objects(&mut self) -> Result<Vec<ObjectInfo>> {
         self.list_objects()
     }

@@ -161,6 +161,16 @@ pub fn rows() -> Vec<Row> {
             .told("wrong PIN; the message says what the token tells of tries left", "do not guess"),
         here("no PIN", Root, |a| pin(a, "\n"), 3, "token.pin-unfit", "it is empty"),
         by(
+            "errors/misbehaving/pins.rs::the_last_try_is_not_spent_where_nobody_can_be_asked",
+            "the last try of the PIN",
+            3,
+            Id("token.pin-final-try"),
+        )
+        .told(
+            "one try of the PIN is left, and nobody said that it may be spent; none was",
+            "make sure of the PIN; type it at the terminal, or give `--spend-last-pin-try`",
+        ),
+        by(
             "errors/misbehaving/pins.rs::a_failed_login_is_named_and_leaves_no_trace",
             "a PIN locked by the token",
             3,
