@@ -11,6 +11,7 @@ mod output;
 mod plan;
 mod record;
 mod requests;
+mod retype;
 mod root;
 mod stick;
 pub mod terminal;

@@ -1,15 +1,36 @@
-//! The PIN's tries: shown before one is spent, and the last never spent unasked.
+//! The PIN's tries: shown before one is spent, the last never spent unasked; and
+//! the PIN typed anew where each signature wants that.
 
+use anchorite::perform::Upcoming;
 use anchorite::policy::Config;
-use anchorite::token::{FINAL_TRY, Token, TokenInfo};
+use anchorite::token::{FINAL_TRY, Key, Token, TokenInfo};
 use anchorite::{Error, Result};
+use secrecy::SecretString;
 
 use super::args::Login;
 use super::terminal::Terminal;
-use super::{output, pin};
+use super::{output, pin, process};
 
-/// Shows what the token says of its PIN, where it says something.
-pub fn show(token: &TokenInfo) {
+/// Reads the PIN by `read`, after what the token says of it was shown. Where one try is left,
+/// somebody has to say that it may be spent; and again where it came to that meanwhile.
+pub fn knowingly(
+    token: &mut dyn Token,
+    config: Option<&Config>,
+    args: &Login,
+    read: impl FnOnce(&dyn Token) -> Result<SecretString>,
+) -> Result<SecretString> {
+    token.look_at_pin()?;
+    show(token.info());
+    let agreed = before_the_last(token, config, args)?;
+    let pin = read(token)?;
+    if !agreed {
+        token.look_at_pin()?;
+        before_the_last(token, config, args)?;
+    }
+    Ok(pin)
+}
+
+fn show(token: &TokenInfo) {
     let more = match token.pin_state.as_str() {
         "" => return,
         "low" => ": a wrong PIN was entered since the last right one",
@@ -22,10 +43,9 @@ pub fn show(token: &TokenInfo) {
     ));
 }
 
-/// Where one try of the PIN is left, has somebody say that it may be spent: by the option,
-/// or at the terminal. Says whether that was said.
-pub fn before_the_last(token: &mut dyn Token, config: Option<&Config>, args: &Login) -> Result<bool> {
-    token.look_at_pin()?;
+/// Whether the last try may be spent is said by the option, or at the terminal. Gives
+/// whether it was said.
+fn before_the_last(token: &dyn Token, config: Option<&Config>, args: &Login) -> Result<bool> {
     let TokenInfo { label, pin_state, .. } = token.info();
     if pin_state != FINAL_TRY {
         return Ok(false);
@@ -48,4 +68,44 @@ pub fn before_the_last(token: &mut dyn Token, config: Option<&Config>, args: &Lo
     Err(Error::token("token.pin-final-try", message).next(
         "make sure of the PIN, then type it at the terminal; or say by --spend-last-pin-try that the last try may be spent",
     ))
+}
+
+/// Shows what is to be signed and has the PIN typed for it. A wrong one is told, and asked
+/// for again as long as the token is known to bear another.
+pub fn type_anew(
+    token: &mut dyn Token,
+    config: &Config,
+    args: &Login,
+    key: &Key,
+    next: &Upcoming,
+) -> Result<()> {
+    let Upcoming { number, of, subject, serial, sha256 } = next;
+    output::note(&format!(
+        "signature {number} of {of} by the root's key: {subject}\n  serial {serial}\n  SHA-256 of what is signed {sha256}"
+    ));
+    loop {
+        let typed = knowingly(token, Some(config), args, |token| match token.pin_at_token() {
+            // The token asks by itself where the key wants the PIN each time.
+            true if key.always_authenticate => Ok(SecretString::default()),
+            true => {
+                output::note("enter the PIN at the token");
+                Ok(SecretString::default())
+            }
+            false => pin::typed(Some(config), &token.info().label),
+        });
+        process::stop_if_interrupted()?;
+        let wrong = match typed.and_then(|pin| token.reenter(key, &pin)) {
+            Err(wrong) => wrong,
+            Ok(()) => return Ok(()),
+        };
+        let again = match wrong.id {
+            "token.pin-unfit" | "token.pin-length" => true,
+            "token.pin-incorrect" => !token.info().pin_state.is_empty(),
+            _ => false,
+        };
+        if !again {
+            return Err(wrong);
+        }
+        output::note(&format!("{} {}", output::styled(output::BAD, "wrong:"), wrong.message));
+    }
 }

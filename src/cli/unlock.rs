@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use anchorite::home::Home;
 use anchorite::journal::Consent;
-use anchorite::perform::{Progress, Session, World, check_token_head};
+use anchorite::perform::{Progress, Session, Upcoming, World, check_token_head};
 use anchorite::policy::{Config, TokenConfig};
 use anchorite::token::piv::policy::{PinPolicy, TouchPolicy};
 use anchorite::token::pkcs11::{ModuleUse, Pkcs11};
 use anchorite::token::uri::{Pkcs11Uri, TokenUri};
-use anchorite::token::{Token, TokenInfo, piv};
+use anchorite::token::{Key, Token, TokenInfo, piv};
 use anchorite::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use secrecy::SecretString;
@@ -184,25 +184,21 @@ pub fn login(home: &Home, token: &mut dyn Token, args: &Pin) -> Result<()> {
 
 /// As [`login`], where there may be no home to say where the PIN comes from.
 pub fn login_by(config: Option<&Config>, token: &mut dyn Token, args: &Pin) -> Result<()> {
-    tries::show(token.info());
-    let agreed = tries::before_the_last(token, config, &args.login)?;
-    let info: TokenInfo = token.info().clone();
-    if token.pin_at_token() {
-        output::note("enter the PIN at the token");
-        return log_in(token, &SecretString::default());
-    }
-    // A YubiKey is shown the PIN anew for each signature: it stays in memory until the end.
-    if !process::lock_memory() && info.uri.starts_with("piv:") {
-        output::note(
-            "note: this memory cannot be locked: where swap is in use, the PIN may end up on the disk; \
-             run it as root, after `ulimit -l unlimited`, or without swap",
-        );
-    }
-    let pin = pin::read(args, config, &info.label)?;
-    if !agreed {
-        // Whoever typed it took a while, in which somebody else may have tried.
-        tries::before_the_last(token, config, &args.login)?;
-    }
+    let pin = tries::knowingly(token, config, &args.login, |token| {
+        if token.pin_at_token() {
+            output::note("enter the PIN at the token");
+            return Ok(SecretString::default());
+        }
+        let TokenInfo { label, uri, .. } = token.info();
+        // A YubiKey is shown the PIN anew for each signature: it stays in memory until the end.
+        if !process::lock_memory() && uri.starts_with("piv:") {
+            output::note(
+                "note: this memory cannot be locked: where swap is in use, the PIN may end up on the disk; \
+                 run it as root, after `ulimit -l unlimited`, or without swap",
+            );
+        }
+        pin::read(args, config, label)
+    })?;
     log_in(token, &pin)
 }
 
@@ -220,6 +216,7 @@ pub fn session<T>(
     home: &mut Home,
     token: &mut dyn Token,
     consent: Consent,
+    args: &Pin,
     work: impl FnOnce(&mut Session<'_>) -> Result<T>,
 ) -> Result<T> {
     let _hold = process::hold();
@@ -238,12 +235,17 @@ pub fn session<T>(
         bar.set_length(p.total as u64);
         bar.set_position(p.done as u64);
     };
+    let config = home.config.clone();
+    let retype = |token: &mut dyn Token, key: &Key, next: &Upcoming| {
+        bar.suspend(|| tries::type_anew(token, &config, &args.login, key, next))
+    };
     let world = World {
         clock: &process::now,
         entropy: &process::entropy,
         stop: &process::interrupted,
         lanes,
         progress: &progress,
+        retype: &retype,
     };
     let result = Session::begin(home, token, world, consent).and_then(|mut s| work(&mut s));
     bar.finish_and_clear();

@@ -19,6 +19,9 @@ pub fn kept(row: &Row) {
         keeps_the_head(row, &rig);
         // A second session.
         signs(row, &rig, &["north"]);
+        if *kind == row.kinds[0] {
+            waits_for_the_pin_anew(row, &rig);
+        }
     }
 }
 
@@ -175,7 +178,39 @@ fn keeps_the_head(row: &Row, rig: &Rig) {
     std::fs::rename(path("newer"), path("home")).unwrap();
 }
 
+/// With `retype-pin` no signature of the root's key comes without the PIN being typed for
+/// it, whatever the token knows from the login before.
+fn waits_for_the_pin_anew(row: &Row, rig: &Rig) {
+    let path = rig.appliance.path("home/anchorite.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replacen("[token]\n", "[token]\nretype-pin = true\n", 1)).unwrap();
+    rig.verb(&["policy", "pin"]).code(0);
+    rig.appliance.request("central");
+    std::fs::remove_file(rig.appliance.path("in/north.csr")).unwrap();
+    rig.appliance.empty_out();
+    let (from, to) = (rig.arg("in"), rig.arg("out"));
+    let sign = ["sign", "--from", &from, "--to", &to, "--policy", "istio", "--yes"];
+    let asks = "PIN of ";
+    let right = std::fs::read_to_string(rig.appliance.path("pin")).unwrap();
+    let right = format!("{}\n", right.trim_end());
+    let (signed, withdrawn) = (rig.events("signed"), rig.events("withdrawn"));
+    // Asked for again, or the end where the token tells nothing of tries left.
+    let wrong = [(asks, right.as_str()), (asks, "87654321\n"), ("wrong PIN; ", "\u{3}")];
+    let stopped = rig.at_terminal(&wrong, &sign).ran();
+    assert!([3, 130].contains(&stopped.code), "{}: {}", row.through, stopped.stderr);
+    assert_eq!((rig.events("signed"), rig.events("withdrawn")), (signed, withdrawn + 1), "{}", row.through);
+    let twice = [(asks, right.as_str()), ("signature 1 of 1 by the root's key: ", ""), (asks, &right)];
+    rig.at_terminal(&twice, &sign).ran().code(0);
+    assert!(rig.appliance.release().join("central/ca-cert.pem").exists());
+    assert_eq!(rig.appliance.audit(&[]).code(0).json()["state"], "ok");
+}
+
 impl Rig {
+    /// How many events of a kind are on record.
+    fn events(&self, kind: &str) -> usize {
+        self.appliance.journal().matches(&format!("\"event\":\"{kind}\"")).count()
+    }
+
     fn verb_without_consent(&self, args: &[&str]) -> serde_json::Value {
         let pin = self.arg("pin");
         self.anchorite(&[args, &["--pin-file", &pin]].concat()).code(0).json()

@@ -53,7 +53,7 @@ pub struct Session {
 impl Session {
     pub fn value(&self, key: &str) -> &str {
         let key = format!("{key}=");
-        self.text.lines().rev().find_map(|line| line.strip_prefix(&key)).unwrap_or_default()
+        self.text.lines().rev().find_map(|line| line.split_once(&key)).map_or("", |(_, value)| value)
     }
 
     pub fn ran(&self) -> Ran {

@@ -131,3 +131,35 @@ fn a_management_key_under_the_pin_needs_no_file() {
     let renewed = desk.verb(&["root", "renew", "--ttl", "30y"], &[]).code(0);
     assert!(!renewed.stderr.contains("without the management key"), "{}", renewed.stderr);
 }
+
+#[test]
+fn a_pin_that_is_typed_anew_is_asked_for_with_the_tries_left() {
+    let desk = Desk::new("5.7.4");
+    desk.configure("retype-pin = true");
+    let asks = "PIN of YubiKey 12345678: ";
+    let (right, wrong, last) = (format!("{PIN}\n"), "654321\n", "Spend the last try? Type yes to go on, ");
+    let create = ["root", "create", "--subject", "CN=Root", "--ttl", "20y", "--key", "p256", "--yes"];
+    let create = [&create[..], &UNTOUCHED].concat();
+    let steps = [
+        ("PIN: 3 of 3 tries left", ""),
+        (asks, right.as_str()),
+        ("signature 1 of 2 by the root's key: CN=Root", ""),
+        (asks, wrong),
+        ("2 tries are left", ""),
+        ("PIN: 2 of 3 tries left", ""),
+        (asks, &right),
+        ("signature 2 of 2 by the root's key: ", ""),
+        ("PIN: 3 of 3 tries left", ""),
+        (asks, wrong),
+        (asks, wrong),
+        ("PIN: final try", ""),
+        (last, "no\n"),
+    ];
+    desk.at_terminal(&steps, &create).ran().fails(3, "token.pin-final-try");
+    assert_eq!((desk.card.made("SIGN"), desk.events("withdrawn").len()), (1, 1));
+    let steps = [(last, "yes\n"), (asks, right.as_str()), ("signature 2 of 2", ""), (asks, &right)];
+    assert_eq!(desk.at_terminal(&steps, &create).value("exit"), "0");
+    desk.appliance.audit(&[]).code(0);
+    desk.appliance.request("east");
+    desk.sign(&["--policy", "istio"]).fails(1, "pin.retype");
+}

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::errors::explained;
 use super::{Pkcs11, at_token, slots};
 use crate::error::{Error, Result};
-use crate::token::FINAL_TRY;
+use crate::token::{FINAL_TRY, Key};
 
 impl Pkcs11 {
     pub(super) fn log_in(&mut self, pin: &SecretString) -> Result<()> {
@@ -33,6 +33,20 @@ impl Pkcs11 {
             }
             Err(e) => Err(at_token(&self.info, explained(e))),
         }
+    }
+
+    /// A login takes no PIN where there was one before: out first. A PIN pad asks for each
+    /// signature by itself where the key wants that.
+    pub(super) fn log_in_anew(&mut self, key: &Key, pin: &SecretString) -> Result<()> {
+        if key.always_authenticate && self.raw.protected_authentication_path() {
+            return Ok(());
+        }
+        match self.session.logout() {
+            Ok(()) | Err(CryptokiError::Pkcs11(RvError::UserNotLoggedIn, _)) => {}
+            Err(e) => return Err(at_token(&self.info, explained(e))),
+        }
+        self.log_in(pin)?;
+        self.find_again().map_err(|e| at_token(&self.info, e))
     }
 
     /// The token's flags as they are now; a token that fails here keeps the flags it had,

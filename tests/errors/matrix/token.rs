@@ -161,6 +161,13 @@ pub fn rows() -> Vec<Row> {
             .told("wrong PIN; the message says what the token tells of tries left", "do not guess"),
         here("no PIN", Root, |a| pin(a, "\n"), 3, "token.pin-unfit", "it is empty"),
         by(
+            "errors/retype.rs::a_pin_that_nobody_types_is_refused_where_the_root_signs",
+            "a PIN file where the PIN is to be typed",
+            1,
+            Id("pin.retype"),
+        )
+        .told("the configuration has the PIN typed anew for each signature", "leave `--pin-file` out"),
+        by(
             "errors/misbehaving/pins.rs::the_last_try_is_not_spent_where_nobody_can_be_asked",
             "the last try of the PIN",
             3,
