@@ -419,7 +419,8 @@ fn inspect_exits_1_if_anything_is_refused() {
 #[test]
 fn audit_verify_has_three_states() {
     let a = Appliance::with_root("p256");
-    let shape = ["companions", "entries", "errors", "head", "open", "roots", "signatures", "state"];
+    let shape =
+        ["attested", "companions", "entries", "errors", "head", "open", "roots", "signatures", "state"];
     let ok = a.audit(&[]).code(0).json();
     assert_eq!(keys(&ok), shape);
     assert_eq!(ok["state"], "ok");

@@ -6,6 +6,7 @@ mod pulled;
 mod readme;
 mod refused;
 mod rig;
+mod rsa;
 mod tokens;
 
 use rig::Rig;
@@ -54,7 +55,7 @@ pub const TABLE: [Row; 6] = [
     Row {
         token: "YubiKey (virtual)",
         through: "OpenSC's module",
-        kinds: &["p256", "p384"],
+        kinds: &["p256", "p384", "rsa3072"],
         makes_keys: false,
         pin_each_time: true,
         keeps_head: false,

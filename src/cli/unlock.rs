@@ -74,9 +74,19 @@ pub fn token_for(
 /// Opens whatever the URI means. The module is for PKCS#11, the options are for PIV.
 pub fn open(uri: &TokenUri, module: ModuleUse, options: piv::Options) -> Result<Box<dyn Token>> {
     match uri {
+        TokenUri::Pkcs11(_) if options.management_key.is_some() => Err(management_key_unused()),
         TokenUri::Pkcs11(uri) => Ok(Box::new(Pkcs11::open(&named(uri, module)?, uri)?)),
         TokenUri::Piv(uri) => piv::open(uri, options),
     }
+}
+
+/// The refusal of `--mgm-key-file` with a PKCS#11 token.
+pub fn management_key_unused() -> Error {
+    Error::usage(
+        "token.mgm-key-unused",
+        "--mgm-key-file: a PKCS#11 token has no management key, a YubiKey named by a piv: URI has",
+    )
+    .next("leave it out; a YubiKey that is used through a module shows it to its own tool")
 }
 
 /// How the configuration wants its module used, if it names one.

@@ -2,6 +2,7 @@
 
 use super::Row;
 use super::rig::Rig;
+use crate::appliance::Ran;
 use crate::support::run;
 
 pub fn kept(row: &Row) {
@@ -112,6 +113,13 @@ fn is_refused_for_its_attributes(row: &Row, rig: &mut Rig, kind: &str) {
     rig.verb(&["policy", "pin"]).code(0);
 }
 
+/// With a home, whatever comes of the root.
+pub fn adopts(row: &Row, rig: &Rig) -> Ran {
+    has_a_home(row, rig);
+    let root = root_args(row, rig, "");
+    rig.verb(&root.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
 fn makes_a_root(row: &Row, rig: &Rig, kind: &str) -> String {
     let root = root_args(row, rig, kind);
     let root: Vec<&str> = root.iter().map(String::as_str).collect();
@@ -137,7 +145,7 @@ fn is_fit(row: &Row, rig: &Rig) {
 }
 
 /// Requests become a release that everybody can check.
-fn signs(row: &Row, rig: &Rig, clusters: &[&str]) {
+pub fn signs(row: &Row, rig: &Rig, clusters: &[&str]) {
     std::fs::remove_dir_all(rig.appliance.path("in")).unwrap();
     std::fs::create_dir(rig.appliance.path("in")).unwrap();
     clusters.iter().for_each(|cluster| rig.appliance.request(cluster));

@@ -211,3 +211,39 @@ fn memory_is_locked_while_the_pin_is_in_it() {
     desk.card.touch();
     assert!(running.wait().unwrap().success());
 }
+
+#[test]
+fn a_host_without_a_reader_and_one_without_pcscd_are_told_apart() {
+    let mut host = crate::card_host::Host::without_reader();
+    let appliance = crate::appliance::Appliance::empty("123456");
+    let path = |name: &str| appliance.path(name).to_str().unwrap().to_string();
+    let (home, pin) = (path("home"), path("pin"));
+    let run = |host: &crate::card_host::Host, args: &[&str]| {
+        let mut command = appliance.command(env!("CARGO_BIN_EXE_anchorite"));
+        command.args(args);
+        crate::appliance::ran(host.enter(&command).output().unwrap())
+    };
+    let init = |host: &_| run(host, &["init", &home, "--token", "piv:9c?serial=5", "--unattended"]).code(0);
+    let words = |stderr: &str, wanted: &[&str]| {
+        assert!(wanted.iter().all(|word| stderr.contains(word)), "{wanted:?}: {stderr}");
+    };
+    // A home can be made while the reader is in the safe.
+    words(&init(&host).stderr, &["note:", "no card reader is there"]);
+    let create = ["root", "create", "--subject", "CN=Root", "--ttl", "20y", "--key", "p256", "--yes"];
+    let create = [&create[..], &["--pin-file", &pin]].concat();
+    let verbs: [&[&str]; 4] =
+        [&["token", "list"], &["token", "list", "--piv"], &["token", "check", "--pin-file", &pin], &create];
+    for verb in verbs {
+        let none = run(&host, verb).fails(3, "token.no-reader").stderr;
+        words(
+            &none,
+            &["no card reader is there, and no YubiKey either", "next: plug the YubiKey in", "CCID"],
+        );
+    }
+    host.stop();
+    for verb in verbs {
+        let none = run(&host, verb).fails(3, "token.pcscd").stderr;
+        words(&none, &["pcscd, which talks to card readers, does not run", "systemctl start pcscd"]);
+    }
+    assert!(!appliance.journal().contains("root-decided"));
+}

@@ -150,6 +150,27 @@ pub fn rows() -> Vec<Row> {
             "leave --module out",
         ),
         here(
+            "a management key for a PKCS#11 token",
+            Root,
+            |a| {
+                a.write("key", "00".repeat(24));
+                let (from, to, pin, key) = (a.arg("in"), a.arg("out"), a.arg("pin"), a.arg("key"));
+                Run::of(&["sign", "--policy", "istio", "--from", &from, "--to", &to, "--yes", "--pin-file", &pin])
+                    .and(&["--mgm-key-file", &key])
+            },
+            2,
+            "token.mgm-key-unused",
+            "--mgm-key-file",
+        ),
+        here(
+            "the same without a home",
+            Bare,
+            |a| Run::of(&["token", "list", "--module", &module(), "--mgm-key-file", &a.arg("key")]),
+            2,
+            "token.mgm-key-unused",
+            "--mgm-key-file",
+        ),
+        here(
             "a touch wanted of a PKCS#11 token",
             Home,
             |_| Run::of(&["root", "create", "--subject", "CN=x", "--key", "p256", "--ttl", "1y", "--yes", "--touch-policy", "always"]),
