@@ -1,11 +1,15 @@
 //! The index: what a long journal adds up to, so that it need not be read whole
 //! each time. Pure.
 //!
-//! `index.json` holds the [`Ledger`] and the digests of the buckets; a bucket holds
-//! the entries whose [`key`](super::past::key) begins with its number, sorted, a line
-//! each. The seal of the line that follows names the SHA-256 of `index.json`, and
-//! with it every bucket. The same journal gives the same index, whether it grew
-//! session by session or was made at once: an audit makes it again and compares.
+//! `index.json` holds the [`Ledger`] and the digests of the pages; a page holds the
+//! digests of some buckets; a bucket holds the entries whose
+//! [`key`](super::past::key) begins with its number, sorted, a line each. The seal of
+//! the line that follows names the SHA-256 of `index.json`, and with it every page and
+//! bucket. A session reads and writes the few that it touches, however many there are.
+//! The same journal gives the same index, whether it grew session by session or was
+//! made at once: an audit makes it again and compares.
+
+mod table;
 
 use std::borrow::Cow;
 use std::collections::btree_map::Entry;
@@ -13,6 +17,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
+use self::table::{Load, Table, bucket_of, page_count, page_of, read};
 use super::Ledger;
 use super::past::{Kind, key};
 use crate::error::{Error, Result};
@@ -36,7 +41,7 @@ struct Content<'l> {
     format: String,
     ledger: Cow<'l, Ledger>,
     entries: u64,
-    buckets: Vec<Digest>,
+    pages: Vec<Digest>,
 }
 
 /// What is to be written for a new index.
@@ -44,9 +49,9 @@ struct Content<'l> {
 pub struct Update {
     /// The bytes of `index.json`.
     pub index: Vec<u8>,
-    /// Buckets that are new, each under its digest.
-    pub buckets: Vec<(Digest, Vec<u8>)>,
-    /// Buckets that nothing refers to any more.
+    /// Pages and buckets that are new, each under its digest.
+    pub parts: Vec<(Digest, Vec<u8>)>,
+    /// Pages and buckets that nothing refers to any more.
     pub stale: Vec<Digest>,
 }
 
@@ -57,8 +62,8 @@ impl Index {
     pub fn read(bytes: &[u8]) -> Result<Self> {
         let content: Content = serde_json::from_slice(bytes)
             .map_err(|e| malformed(format!("index.json: {}", crate::text::shown(&e.to_string()))))?;
-        let buckets = 1 << (4 * depth_for(content.entries));
-        if content.format != FORMAT || content.buckets.len() != buckets || !content.ledger.adds_up() {
+        let pages = page_count(depth_for(content.entries));
+        if content.format != FORMAT || content.pages.len() != pages || !content.ledger.adds_up() {
             return Err(malformed("index.json: not an index of this format".into()));
         }
         if json(&content)?.as_bytes() != bytes {
@@ -83,73 +88,68 @@ impl Index {
         Ok(Digest::of(&again.index) == self.digest)
     }
 
-    /// The digest of each bucket.
-    pub fn buckets(&self) -> &[Digest] {
-        &self.content.buckets
+    /// The value under a key; `load` reads a page or a bucket by its digest.
+    pub fn get(&self, key: &Digest, load: Load<'_>) -> Result<Option<String>> {
+        let number = number(key, self.depth());
+        let page = page_of(self.depth(), &self.content.pages, number, load)?;
+        find(&read(load, &bucket_of(&page, number))?, key)
     }
 
-    /// The bucket in which an entry is found.
-    pub fn bucket_of(&self, key: &Digest) -> Option<&Digest> {
-        self.content.buckets.get(number(key, depth(self.content.buckets.len())))
+    /// The digest of every page and bucket for which there is a file.
+    pub fn parts(&self, load: Load<'_>) -> Result<Vec<Digest>> {
+        let mut table = Table::above(self, load);
+        table.open_all()?;
+        Ok(table.in_use())
+    }
+
+    /// Sixteen to the power of the depth is the number of buckets.
+    fn depth(&self) -> u32 {
+        depth_for(self.content.entries)
     }
 }
 
 /// Brings an index up to date with what a ledger holds above it; without one it is
-/// made from all that the ledger holds. `load` reads a bucket of `below`.
+/// made from all that the ledger holds. `load` reads a page or a bucket of `below`.
 pub fn update(
     ledger: &Ledger,
     below: Option<&Index>,
     load: impl Fn(&Digest) -> Result<Vec<u8>>,
 ) -> Result<Update> {
-    let old: &[Digest] = below.map_or(&[], Index::buckets);
-    let old_depth = depth(old.len());
-    let mut touched: BTreeMap<usize, Entries> = BTreeMap::new();
-    let read = |bucket: usize| match old.get(bucket) {
-        Some(digest) if *digest != empty() => parse(&load(digest)?),
-        _ => Ok(Entries::new()),
-    };
+    let mut table = below.map_or_else(|| Table::new(0, &load), |index| Table::above(index, &load));
+    let old_depth = below.map_or(0, Index::depth);
     let mut entries = below.map_or(0, |index| index.content.entries);
+    let mut touched: BTreeMap<usize, Entries> = BTreeMap::new();
     for (key, change) in changes(ledger)? {
         let number = number(&key, old_depth);
         let bucket = match touched.entry(number) {
             Entry::Occupied(there) => there.into_mut(),
-            Entry::Vacant(free) => free.insert(read(number)?),
+            Entry::Vacant(free) => free.insert(parse(&table.bucket(number)?)?),
         };
         let value = change.applied(bucket.get(&key))?;
         entries += u64::from(bucket.insert(key, value).is_none());
     }
     let depth = depth_for(entries);
-    let mut buckets = old.to_vec();
     let mut stale = Vec::new();
-    if depth != old_depth || old.is_empty() {
-        stale.extend_from_slice(old);
-        for number in 0..old.len() {
+    if depth != old_depth {
+        for number in 0..1 << (4 * old_depth) {
             if let Entry::Vacant(free) = touched.entry(number) {
-                free.insert(read(number)?);
+                free.insert(parse(&table.bucket(number)?)?);
             }
         }
+        stale = table.in_use();
         touched = spread(touched, depth);
-        buckets = vec![empty(); 1 << (4 * depth)];
+        table = Table::new(depth, &load);
     }
-    let mut written = Vec::new();
     for (number, entries) in touched {
-        let text = render(&entries).into_bytes();
-        let digest = Digest::of(&text);
-        if let Some(place) = buckets.get_mut(number) {
-            stale.push(std::mem::replace(place, digest));
-        }
-        written.push((digest, text));
+        table.put(number, render(&entries).into_bytes())?;
     }
-    let new: HashSet<Digest> = written.iter().map(|(digest, _)| *digest).collect();
-    stale.retain(|digest| *digest != empty() && !new.contains(digest));
-    let content = Content { format: FORMAT.into(), ledger: Cow::Borrowed(ledger), entries, buckets };
+    let (pages, parts, replaced) = table.close();
+    stale.extend(replaced);
+    let new: HashSet<Digest> = parts.iter().map(|(digest, _)| *digest).collect();
+    stale.retain(|digest| !new.contains(digest));
+    let content = Content { format: FORMAT.into(), ledger: Cow::Borrowed(ledger), entries, pages };
     let index = serde_json::to_vec(&content).map_err(|e| malformed(e.to_string()))?;
-    Ok(Update { index, buckets: written, stale })
-}
-
-/// The digest of a bucket that holds nothing; there is no file for it.
-pub fn empty() -> Digest {
-    Digest::of(b"")
+    Ok(Update { index, parts, stale })
 }
 
 /// Finds an entry's value in a bucket.
@@ -216,11 +216,6 @@ fn number(key: &Digest, depth: u32) -> usize {
 
 fn depth_for(entries: u64) -> u32 {
     (0..7).find(|depth| entries <= PER_BUCKET << (4 * depth)).unwrap_or(7)
-}
-
-/// Sixteen to the power of the depth is the number of buckets.
-fn depth(buckets: usize) -> u32 {
-    buckets.max(1).ilog2().div_ceil(4)
 }
 
 fn render(entries: &Entries) -> String {

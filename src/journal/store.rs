@@ -1,10 +1,10 @@
-//! The index's files: `state/index.json` and the buckets in `state/index/`.
+//! The index's files: `state/index.json`, and its pages and buckets in `state/index/`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Ledger;
-use super::index::{Index, empty, find, update};
+use super::index::{Index, update};
 use super::past::Past;
 use crate::error::{Error, Result};
 use crate::media::durable;
@@ -13,11 +13,10 @@ use crate::x509::Digest;
 
 /// The index in the home's `state/`, and in the part of a journal that a release carries.
 pub const INDEX_FILE: &str = "index.json";
-const BUCKETS: &str = "index";
-/// A million certificates make an index.json of five megabytes.
+const PARTS: &str = "index";
 const LIMIT: u64 = 1 << 30;
 
-/// An index on disk. Every bucket is named by its digest and compared when read.
+/// An index on disk. Every page and bucket is named by its digest and compared when read.
 #[derive(Debug)]
 pub(super) struct Store {
     state: PathBuf,
@@ -38,11 +37,11 @@ impl Store {
     /// Makes the index of everything that the ledger knows, on top of the one it
     /// stands on. The old one stays usable until the new one is whole.
     pub fn write(state: &Path, ledger: &Ledger, below: Option<&Self>) -> Result<Arc<Self>> {
-        let load = |digest: &Digest| below.map_or(Ok(Vec::new()), |store| store.bucket(digest));
+        let load = |digest: &Digest| below.map_or(Ok(Vec::new()), |store| store.part(digest));
         let update = update(ledger, below.map(|store| &store.index), load)?;
-        let folder = state.join(BUCKETS);
+        let folder = state.join(PARTS);
         durable::ensure_dir(&folder, 0o700)?;
-        for (digest, bytes) in &update.buckets {
+        for (digest, bytes) in &update.parts {
             durable::write_unsynced(&folder, &digest.to_string(), bytes, 0o600)?;
         }
         durable::sync(&folder)?;
@@ -54,11 +53,8 @@ impl Store {
         Ok(Arc::new(Self { state: state.to_path_buf(), index, bytes: update.index }))
     }
 
-    fn bucket(&self, digest: &Digest) -> Result<Vec<u8>> {
-        if *digest == empty() {
-            return Ok(Vec::new());
-        }
-        let path = self.state.join(BUCKETS).join(digest.to_string());
+    fn part(&self, digest: &Digest) -> Result<Vec<u8>> {
+        let path = self.state.join(PARTS).join(digest.to_string());
         let unlike = |message: String| {
             Error::integrity("journal.index", message).next(
                 "`anchorite audit verify` reads the journal whole; where it is as it should be, remove state/index.json and the next run makes the index anew",
@@ -72,19 +68,17 @@ impl Store {
     }
 }
 
-/// The index in `state/`, each of its buckets compared with its digest; `None` where
+/// The index in `state/`, each page and bucket compared with its digest; `None` where
 /// there is none that could be read.
 pub fn check_index(state: &Path) -> Result<Option<Index>> {
     let Some(store) = Store::open(state) else { return Ok(None) };
-    store.index.buckets().iter().try_for_each(|digest| store.bucket(digest).map(drop))?;
+    let parts = store.index.parts(&|digest| store.part(digest))?;
+    parts.iter().try_for_each(|digest| store.part(digest).map(drop))?;
     Ok(Arc::into_inner(store).map(|store| store.index))
 }
 
 impl Past for Store {
     fn get(&self, key: &Digest) -> Result<Option<String>> {
-        match self.index.bucket_of(key) {
-            Some(digest) => find(&self.bucket(digest)?, key),
-            None => Ok(None),
-        }
+        self.index.get(key, &|digest| self.part(digest))
     }
 }

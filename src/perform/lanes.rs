@@ -59,20 +59,13 @@ pub(super) fn sign<T>(
         }
         (events, given_back, result)
     };
-    let (done, other): (Vec<_>, T) = match lanes {
-        [one] => {
-            let other = meanwhile();
-            (vec![work(one)], other)
-        }
-        several => thread::scope(|scope| {
-            let running: Vec<_> = several.iter_mut().map(|lane| scope.spawn(|| work(lane))).collect();
-            let other = meanwhile();
-            // A lane that fell over is not one that had nothing to do.
-            let ended =
-                |lane: ScopedJoinHandle<'_, _>| lane.join().unwrap_or_else(|fall| resume_unwind(fall));
-            (running.into_iter().map(ended).collect(), other)
-        }),
-    };
+    let (done, other): (Vec<_>, T) = thread::scope(|scope| {
+        let running: Vec<_> = lanes.iter_mut().map(|lane| scope.spawn(|| work(lane))).collect();
+        let other = meanwhile();
+        // A lane that fell over is not one that had nothing to do.
+        let ended = |lane: ScopedJoinHandle<'_, _>| lane.join().unwrap_or_else(|fall| resume_unwind(fall));
+        (running.into_iter().map(ended).collect(), other)
+    });
     let mut signed = Signed { events: Vec::new(), unused: Vec::new(), result: Ok(()) };
     for (events, given_back, result) in done {
         signed.events.extend(events);

@@ -38,18 +38,16 @@ fn is_seal(entry: &Entry) -> bool {
 }
 
 fn grow(whole: &Ledger, grown: &Ledger, below: Option<&Shelf>) -> Shelf {
-    let update = update(grown, below.map(|b| &b.index), |digest| below.unwrap().bucket(digest)).unwrap();
+    let update = update(grown, below.map(|b| &b.index), |digest| below.unwrap().part(digest)).unwrap();
     let at_once = anchorite::journal::update(whole, None, |_| unreachable!("nothing beneath")).unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     assert_eq!(text(&update.index), text(&at_once.index));
     let index = Index::read(&update.index).unwrap();
     assert!(index.is_of(whole).unwrap());
-    // With what is new and without what is stale, exactly the buckets in use are there.
-    let shelf = Shelf::of(index, below.map(|b| b.buckets.clone()).unwrap_or_default(), update);
-    assert_eq!(shelf.in_use(), shelf.buckets.keys().copied().collect());
-    assert!(
-        at_once.buckets.iter().all(|(digest, bytes)| bytes.is_empty() || shelf.buckets[digest] == *bytes)
-    );
+    // With what is new and without what is stale, exactly the pages and buckets in use are there.
+    let shelf = Shelf::of(index, below.map(|b| b.parts.clone()).unwrap_or_default(), update);
+    assert_eq!(shelf.in_use().unwrap(), shelf.parts.keys().copied().collect());
+    assert!(at_once.parts.iter().all(|(digest, bytes)| shelf.parts[digest] == *bytes));
     shelf
 }
 

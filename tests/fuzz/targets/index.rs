@@ -1,4 +1,4 @@
-//! An index with its buckets and the lines after it, as they lie in a home and in a
+//! An index with its pages and buckets and the lines after it, as they lie in a home and in a
 //! release: as they are, and with the lines' hashes and signatures made anew.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,24 +14,26 @@ use super::stick::folder;
 use super::world::{self, root};
 use super::{files, fit, good};
 
-type Buckets = BTreeMap<Digest, Vec<u8>>;
+type Parts = BTreeMap<Digest, Vec<u8>>;
 
-/// The input's first file is the index, its second the lines; all others are buckets.
+/// The input's first file is the index, its second the lines; all others are pages and buckets.
 pub fn index(data: &[u8]) {
     let mut files = files::unpack(data).into_iter().map(|(_, bytes)| bytes);
     let Some(index) = good(Index::read(files.next().unwrap_or(data))) else { return };
     let lines = files.next().unwrap_or_default();
-    let buckets: Buckets = files.map(|bytes| (Digest::of(bytes), bytes.to_vec())).collect();
+    let parts: Parts = files.map(|bytes| (Digest::of(bytes), bytes.to_vec())).collect();
+    let shelf = Shelf { index, parts };
+    let index = &shelf.index;
 
-    assert_eq!(written(&index).index, index_bytes(data), "what is read is written in that form");
-    if judge(&index, lines) != State::Broken {
+    assert_eq!(written(index).index, index_bytes(data), "what is read is written in that form");
+    if judge(index, lines) != State::Broken {
         // Nobody without the keys made an index that is sealed under this root.
         assert!(genuine().iter().any(|part| part.index.digest() == index.digest()), "an index was forged");
     }
-    on_disk(&index, index_bytes(data), &buckets);
-    let lines = mended(Scribe::after(&index), lines, Some(index.digest()));
-    judge(&index, &lines);
-    goes_on(Shelf { index, buckets }, &lines);
+    on_disk(&shelf, index_bytes(data));
+    let lines = mended(Scribe::after(index), lines, Some(index.digest()));
+    judge(index, &lines);
+    goes_on(shelf, &lines);
 }
 
 fn index_bytes(data: &[u8]) -> &[u8] {
@@ -41,7 +43,7 @@ fn index_bytes(data: &[u8]) -> &[u8] {
 /// The index brought up to date with nothing.
 fn written(index: &Index) -> Update {
     let again = update(index.ledger(), Some(index), |_| unreachable!("nothing is looked for")).unwrap();
-    assert!(again.buckets.is_empty() && again.stale.is_empty());
+    assert!(again.parts.is_empty() && again.stale.is_empty());
     again
 }
 
@@ -61,23 +63,22 @@ fn judge(index: &Index, lines: &[u8]) -> State {
     report.state
 }
 
-/// In a home all of its buckets are there, each as it was; else it is noticed.
-fn on_disk(index: &Index, bytes: &[u8], buckets: &Buckets) {
+/// In a home all of its pages and buckets are there, each as it was; else it is noticed.
+fn on_disk(shelf: &Shelf, bytes: &[u8]) {
     let state = folder();
     std::fs::create_dir(state.path().join("index")).unwrap();
     std::fs::write(state.path().join("index.json"), bytes).unwrap();
-    let bucket = |digest: &Digest| state.path().join("index").join(digest.to_string());
-    let in_use = in_use(index);
-    for (digest, bytes) in buckets.iter().filter(|(digest, _)| in_use.contains(digest)) {
-        std::fs::write(bucket(digest), bytes).unwrap();
+    let path = |digest: &Digest| state.path().join("index").join(digest.to_string());
+    for (digest, bytes) in &shelf.parts {
+        std::fs::write(path(digest), bytes).unwrap();
     }
     let found = good(check_index(state.path())).map(|index| index.unwrap().digest());
-    let whole = in_use.iter().all(|digest| buckets.contains_key(digest));
-    assert_eq!(found, whole.then_some(index.digest()));
-    let Some(digest) = in_use.first().filter(|_| whole) else { return };
-    for other in changed(&buckets[digest]) {
-        std::fs::write(bucket(digest), other).unwrap();
-        assert!(good(check_index(state.path())).is_none(), "a changed bucket is not noticed");
+    let whole = good(shelf.in_use()).filter(|parts| parts.iter().all(|part| shelf.parts.contains_key(part)));
+    assert_eq!(found, whole.as_ref().map(|_| shelf.index.digest()));
+    let Some(digest) = whole.iter().flatten().next() else { return };
+    for other in changed(&shelf.parts[digest]) {
+        std::fs::write(path(digest), other).unwrap();
+        assert!(good(check_index(state.path())).is_none(), "a changed page or bucket is not noticed");
     }
 }
 
@@ -89,23 +90,24 @@ fn changed(bytes: &[u8]) -> [Vec<u8>; 3] {
 
 /// The home's next session: what follows the index is replayed on it, and it grows.
 fn goes_on(shelf: Shelf, lines: &[u8]) {
-    for bucket in shelf.buckets.values() {
-        found_is_there(bucket);
+    for part in shelf.parts.values() {
+        found_is_there(part);
     }
     let shelf = Arc::new(shelf);
     let mut start = shelf.index.ledger().clone();
     start.stand_on(shelf.clone());
     let Some(replayed) = good(replay_after(&shelf.index, start, lines, |_, _| Ok(()))) else { return };
-    let grown = update(&replayed.ledger, Some(&shelf.index), |digest| shelf.bucket(digest));
+    let grown = update(&replayed.ledger, Some(&shelf.index), |digest| shelf.part(digest));
     let Some(grown) = good(grown) else { return };
     let index = Index::read(&grown.index).unwrap();
     assert_eq!(written(&index).index, grown.index);
-    grown.buckets.iter().for_each(|(digest, bytes)| {
+    grown.parts.iter().for_each(|(digest, bytes)| {
         assert_eq!(*digest, Digest::of(bytes));
         found_is_there(bytes);
     });
-    let grown = Shelf::of(index, shelf.buckets.clone(), grown);
-    assert!(grown.in_use().is_subset(&grown.buckets.keys().copied().chain(shelf.in_use()).collect()));
+    let grown = Shelf::of(index, shelf.parts.clone(), grown);
+    let (Some(now), Some(before)) = (good(grown.in_use()), good(shelf.in_use())) else { return };
+    assert!(now.is_subset(&grown.parts.keys().copied().chain(before).collect()));
 }
 
 /// What is found of an entry stands in a line of its own.
@@ -121,40 +123,34 @@ fn found_is_there(bucket: &[u8]) {
     }
 }
 
-/// An index with its buckets.
+/// An index with its pages and buckets.
 #[derive(Debug)]
 pub struct Shelf {
     pub index: Index,
-    pub buckets: Buckets,
+    pub parts: Parts,
 }
 
 impl Shelf {
     /// After an update: with what is new, without what is stale.
-    pub fn of(index: Index, mut buckets: Buckets, update: Update) -> Self {
-        buckets.retain(|digest, _| !update.stale.contains(digest));
-        buckets.extend(update.buckets.into_iter().filter(|(_, bytes)| !bytes.is_empty()));
-        Self { index, buckets }
+    pub fn of(index: Index, mut parts: Parts, update: Update) -> Self {
+        parts.retain(|digest, _| !update.stale.contains(digest));
+        parts.extend(update.parts);
+        Self { index, parts }
     }
 
-    pub fn bucket(&self, digest: &Digest) -> Result<Vec<u8>> {
-        self.buckets.get(digest).cloned().ok_or_else(|| Error::integrity("fuzz.bucket", "no such bucket"))
+    pub fn part(&self, digest: &Digest) -> Result<Vec<u8>> {
+        self.parts.get(digest).cloned().ok_or_else(|| Error::integrity("fuzz.part", "no such page or bucket"))
     }
 
-    pub fn in_use(&self) -> BTreeSet<Digest> {
-        in_use(&self.index)
+    /// What there is to be; an error where a page is not there to tell.
+    pub fn in_use(&self) -> Result<BTreeSet<Digest>> {
+        Ok(self.index.parts(&|digest| self.part(digest))?.into_iter().collect())
     }
-}
-
-fn in_use(index: &Index) -> BTreeSet<Digest> {
-    index.buckets().iter().copied().filter(|digest| *digest != Digest::of(b"")).collect()
 }
 
 impl Past for Shelf {
     fn get(&self, key: &Digest) -> Result<Option<String>> {
-        match self.index.bucket_of(key).filter(|digest| **digest != Digest::of(b"")) {
-            Some(digest) => find(&self.bucket(digest)?, key),
-            None => Ok(None),
-        }
+        self.index.get(key, &|digest| self.part(digest))
     }
 }
 
@@ -178,7 +174,7 @@ pub struct Part {
     pub index: Index,
     pub bytes: Vec<u8>,
     pub lines: Vec<u8>,
-    pub buckets: Buckets,
+    pub parts: Parts,
 }
 
 impl Part {
@@ -188,14 +184,14 @@ impl Part {
         let update = update(&ledger, None, |_| unreachable!("nothing beneath")).unwrap();
         let (bytes, index) = (update.index.clone(), Index::read(&update.index).unwrap());
         let lines = mended(Scribe::after(&index), lines, Some(index.digest()));
-        let Shelf { index, buckets } = Shelf::of(index, Buckets::new(), update);
-        Self { index, bytes, lines, buckets }
+        let Shelf { index, parts } = Shelf::of(index, Parts::new(), update);
+        Self { index, bytes, lines, parts }
     }
 
     /// As an input of the target.
     pub fn packed(&self) -> Vec<u8> {
         let named = [(&b"index.json"[..], &self.bytes[..]), (b"journal.jsonl", &self.lines)];
-        let buckets = self.buckets.values().map(|bytes| (&b"bucket"[..], bytes.as_slice()));
-        files::pack(named.into_iter().chain(buckets))
+        let parts = self.parts.values().map(|bytes| (&b"part"[..], bytes.as_slice()));
+        files::pack(named.into_iter().chain(parts))
     }
 }

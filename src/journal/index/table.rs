@@ -1,0 +1,139 @@
+//! Which bucket lies under which digest, page by page.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use super::{Index, malformed};
+use crate::error::Result;
+use crate::x509::Digest;
+
+/// How many buckets' digests stand in a page. (In tests a few: so that few make many pages.)
+const PER_PAGE: usize = if cfg!(any(test, fuzzing)) { 16 } else { 64 };
+
+/// Reads a page or a bucket by its digest.
+pub type Load<'a> = &'a dyn Fn(&Digest) -> Result<Vec<u8>>;
+
+/// The pages of an index; those that are needed are read, and then open.
+pub struct Table<'a> {
+    depth: u32,
+    pages: Vec<Digest>,
+    open: BTreeMap<usize, Vec<Digest>>,
+    load: Load<'a>,
+    new: Vec<(Digest, Vec<u8>)>,
+    replaced: Vec<Digest>,
+}
+
+impl<'a> Table<'a> {
+    /// Of buckets that hold nothing.
+    pub fn new(depth: u32, load: Load<'a>) -> Self {
+        let pages = vec![empty(); page_count(depth)];
+        Self { depth, pages, open: BTreeMap::new(), load, new: Vec::new(), replaced: Vec::new() }
+    }
+
+    /// Of an index.
+    pub fn above(index: &Index, load: Load<'a>) -> Self {
+        Self { pages: index.content.pages.clone(), ..Self::new(index.depth(), load) }
+    }
+
+    /// A bucket's bytes, as they were.
+    pub fn bucket(&mut self, number: usize) -> Result<Vec<u8>> {
+        let digest = bucket_of(self.page(number)?, number);
+        read(self.load, &digest)
+    }
+
+    /// Puts a bucket in the place of another.
+    pub fn put(&mut self, number: usize, bucket: Vec<u8>) -> Result<()> {
+        let digest = Digest::of(&bucket);
+        if let Some(place) = self.page(number)?.get_mut(number % PER_PAGE) {
+            let old = std::mem::replace(place, digest);
+            self.replace(old, digest, bucket);
+        }
+        Ok(())
+    }
+
+    /// Reads every page.
+    pub fn open_all(&mut self) -> Result<()> {
+        (0..self.pages.len()).try_for_each(|page| self.page(page * PER_PAGE).map(drop))
+    }
+
+    /// What there are files for: pages, and the buckets of the open ones.
+    pub fn in_use(&self) -> Vec<Digest> {
+        let all = self.pages.iter().chain(self.open.values().flatten());
+        all.copied().filter(|digest| *digest != empty()).collect()
+    }
+
+    /// The digests of all pages; what is new with its digest, and the digests of what it replaces.
+    pub fn close(mut self) -> (Vec<Digest>, Vec<(Digest, Vec<u8>)>, Vec<Digest>) {
+        for (number, buckets) in std::mem::take(&mut self.open) {
+            let text = render(&buckets).into_bytes();
+            let digest = Digest::of(&text);
+            if let Some(place) = self.pages.get_mut(number) {
+                let old = std::mem::replace(place, digest);
+                self.replace(old, digest, text);
+            }
+        }
+        (self.pages, self.new, self.replaced)
+    }
+
+    fn replace(&mut self, old: Digest, digest: Digest, bytes: Vec<u8>) {
+        if old == digest {
+            return;
+        }
+        if old != empty() {
+            self.replaced.push(old);
+        }
+        if !bytes.is_empty() {
+            self.new.push((digest, bytes));
+        }
+    }
+
+    /// The page that names a bucket.
+    fn page(&mut self, bucket: usize) -> Result<&mut Vec<Digest>> {
+        match self.open.entry(bucket / PER_PAGE) {
+            Entry::Occupied(there) => Ok(there.into_mut()),
+            Entry::Vacant(free) => Ok(free.insert(page_of(self.depth, &self.pages, bucket, self.load)?)),
+        }
+    }
+}
+
+/// How many pages there are.
+pub fn page_count(depth: u32) -> usize {
+    (1_usize << (4 * depth)).div_ceil(PER_PAGE)
+}
+
+/// The digests of the buckets that stand in one page with this one.
+pub fn page_of(depth: u32, pages: &[Digest], bucket: usize, load: Load<'_>) -> Result<Vec<Digest>> {
+    let length = PER_PAGE.min(1 << (4 * depth));
+    let digest = pages.get(bucket / PER_PAGE).copied().unwrap_or_else(empty);
+    let bytes = read(load, &digest)?;
+    if bytes.is_empty() {
+        return Ok(vec![empty(); length]);
+    }
+    let text = super::text(&bytes)?;
+    let page: Option<Vec<Digest>> = text.lines().map(Digest::parse).collect();
+    page.filter(|page| page.len() == length)
+        .ok_or_else(|| malformed(format!("page {digest}: it does not name {length} buckets")))
+}
+
+/// A bucket's digest in its page.
+pub fn bucket_of(page: &[Digest], bucket: usize) -> Digest {
+    page.get(bucket % PER_PAGE).copied().unwrap_or_else(empty)
+}
+
+/// What lies under a digest.
+pub fn read(load: Load<'_>, digest: &Digest) -> Result<Vec<u8>> {
+    if *digest == empty() { Ok(Vec::new()) } else { load(digest) }
+}
+
+/// Nothing, where all of its buckets hold nothing: it is named by [`empty`] then.
+fn render(page: &[Digest]) -> String {
+    if page.iter().all(|bucket| *bucket == empty()) {
+        return String::new();
+    }
+    page.iter().map(|bucket| format!("{bucket}\n")).collect()
+}
+
+/// The digest of a page or bucket that holds nothing; there is no file for it.
+pub fn empty() -> Digest {
+    Digest::of(b"")
+}
