@@ -247,3 +247,36 @@ fn a_host_without_a_reader_and_one_without_pcscd_are_told_apart() {
     }
     assert!(!appliance.journal().contains("root-decided"));
 }
+
+/// By its number where the URI has one; else by what its slots hold.
+#[test]
+fn another_yubikey_is_never_taken_for_the_one_that_is_meant() {
+    let mut desk = Desk::with_root("5.7.4", "p256");
+    desk.appliance.request("east");
+    desk.card.order("SERIAL * say 0 0 0 9");
+    let refused = desk.sign(&["--policy", "istio"]).fails(3, "token.absent");
+    assert!(refused.stderr.contains("`piv:?serial=9`"), "{}", refused.stderr);
+    desk.card.order("");
+    let config = desk.appliance.path("home/anchorite.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("?serial=12345678", "")).unwrap();
+    desk.verb(&["policy", "pin"], &[]).code(0);
+    let mut other = desk.host.card(9, "5.7.4");
+    desk.host.unplug(&mut desk.card);
+    desk.host.plug(&mut other, 0);
+    desk.sign(&["--policy", "istio"]).fails(4, "journal.head-removed");
+    let all_the_same = ["--policy", "istio", "--accept-loss"];
+    desk.sign(&all_the_same).fails(3, "token.no-such-key");
+    desk.host.unplug(&mut other);
+    // One with a root of its own.
+    let there = desk.appliance.path("there");
+    let mut third = desk.host.card(10, "5.7.4");
+    desk.host.plug(&mut third, 0);
+    desk.init("there", "piv:9c").code(0);
+    let create = ["root", "create", "--home", there.to_str().unwrap(), "--subject", "CN=Other"];
+    desk.verb(&[&create[..], &["--ttl", "20y", "--key", "p256"]].concat(), &UNTOUCHED).code(0);
+    let before = third.made("SIGN");
+    desk.sign(&all_the_same).fails(4, "token.key-mismatch");
+    assert_eq!((third.made("SIGN"), other.made("SIGN")), (before, 0));
+    desk.host.unplug(&mut third);
+}
