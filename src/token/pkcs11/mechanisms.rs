@@ -16,10 +16,12 @@ impl Pkcs11 {
             KeyAlgorithm::P521 => (MechanismType::ECC_KEY_PAIR_GEN, Some(521)),
             // its size is 255, 256 or 32 to different tokens
             KeyAlgorithm::Ed25519 => (MechanismType::ECC_EDWARDS_KEY_PAIR_GEN, None),
+            KeyAlgorithm::MlDsa65 | KeyAlgorithm::MlDsa87 => (MechanismType::ML_DSA_KEY_PAIR_GEN, None),
         };
         let signing = match algorithm {
             KeyAlgorithm::Rsa(_) => rsa_mechanism(&self.mechanisms, SignatureAlgorithm::RsaSha256),
             KeyAlgorithm::Ed25519 => MechanismType::EDDSA,
+            KeyAlgorithm::MlDsa65 | KeyAlgorithm::MlDsa87 => MechanismType::ML_DSA,
             _ => MechanismType::ECDSA,
         };
         for mechanism in [generation, signing] {
