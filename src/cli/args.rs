@@ -461,23 +461,22 @@ pub struct Manual {
 }
 
 fn root_algorithm(text: &str) -> Result<KeyAlgorithm, String> {
-    match text {
-        "p256" | "p384" | "rsa3072" | "rsa4096" | "ed25519" | "ml-dsa-65" | "ml-dsa-87" => {
-            KeyAlgorithm::parse(text)
-        }
-        _ => None,
-    }
-    .ok_or_else(|| "want p256, p384, rsa3072, rsa4096, ed25519, ml-dsa-65 or ml-dsa-87".into())
+    key_algorithm(text, &["p256", "p384", "rsa3072", "rsa4096", "ed25519", "ml-dsa-65", "ml-dsa-87"])
 }
 
 fn cluster_algorithm(text: &str) -> Result<KeyAlgorithm, String> {
-    match text {
-        "p256" | "p384" | "rsa2048" | "rsa3072" | "rsa4096" | "ed25519" | "ml-dsa-65" | "ml-dsa-87" => {
-            KeyAlgorithm::parse(text)
-        }
-        _ => None,
-    }
-    .ok_or_else(|| "want p256, p384, rsa2048, rsa3072, rsa4096, ed25519, ml-dsa-65 or ml-dsa-87".into())
+    let kinds = ["p256", "p384", "rsa2048", "rsa3072", "rsa4096", "ed25519", "ml-dsa-65", "ml-dsa-87"];
+    key_algorithm(text, &kinds)
+}
+
+fn key_algorithm(text: &str, kinds: &[&str]) -> Result<KeyAlgorithm, String> {
+    let why = match text {
+        "ml-dsa-44" => "it is of security category 2 alone (FIPS 204), a CA's key wants 3 or 5; ",
+        _ => "",
+    };
+    KeyAlgorithm::parse(text)
+        .filter(|_| kinds.contains(&text))
+        .ok_or_else(|| format!("{why}want one of {}", kinds.join(", ")))
 }
 
 fn pin_policy(text: &str) -> Result<PinPolicy, String> {

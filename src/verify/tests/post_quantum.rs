@@ -6,8 +6,8 @@ use ml_dsa::{KeyExport as _, MlDsa44, MlDsa65, MlDsa87, MlDsaParams, SigningKey}
 use super::super::{check_journal_certificate, judge_adopted, validate_path, verify};
 use crate::lint::CertificateKind::{self, Intermediate, Journal, Root};
 use crate::lint::asn1::write;
-use crate::lint::fixtures::{KU, NOW, Raw, assemble, key, public, tbs, time};
 use crate::lint::findings;
+use crate::lint::fixtures::{KU, NOW, Raw, assemble, key, public, tbs, time};
 use crate::x509::{Issuer, Name, PublicKey, SignatureAlgorithm};
 
 const ML_DSA_65: &[u8] = b"\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x12";
@@ -60,10 +60,9 @@ fn root_of(key: &Foreign) -> Vec<u8> {
 
 #[test]
 fn a_chain_that_another_implementation_signed() {
-    for (root, beneath) in [
-        (foreign::<MlDsa87>(1), foreign::<MlDsa65>(2)),
-        (foreign::<MlDsa65>(1), foreign::<MlDsa87>(2)),
-    ] {
+    for (root, beneath) in
+        [(foreign::<MlDsa87>(1), foreign::<MlDsa65>(2)), (foreign::<MlDsa65>(1), foreign::<MlDsa87>(2))]
+    {
         let der = root_of(&root);
         assert!(judge_adopted(&der, time(NOW)).iter().all(|finding| !finding.refuses()));
         let issuer = Issuer::from_der(&der).unwrap();
