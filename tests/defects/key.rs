@@ -188,7 +188,8 @@ fn ml_dsa(all: &mut Vectors) {
             c.keyed(Key::MlDsa(key), spki, algorithm)
         });
     }
-    let signatures: [(&str, fn(&Foreign, &[u8]) -> Vec<u8>); 3] = [
+    type Sign = fn(&Foreign, &[u8]) -> Vec<u8>;
+    let signatures: [(&str, Sign); 3] = [
         ("altered", |key, info| {
             let mut signature = key.sign(info);
             signature[0] ^= 1;

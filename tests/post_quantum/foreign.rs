@@ -18,12 +18,14 @@ pub const ML_DSA_44: &str = "2.16.840.1.101.3.4.3.17";
 pub const ML_DSA_65: &str = "2.16.840.1.101.3.4.3.18";
 pub const ML_DSA_87: &str = "2.16.840.1.101.3.4.3.19";
 
+/// Signs a message in a context.
+type Sign = Box<dyn Fn(&[u8], &[u8]) -> Vec<u8>>;
+
 /// A new key pair.
 pub struct Foreign {
     pub oid: &'static str,
     pub public: Vec<u8>,
-    /// The message and the context.
-    sign: Box<dyn Fn(&[u8], &[u8]) -> Vec<u8>>,
+    sign: Sign,
 }
 
 impl Foreign {
