@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::rig::Rig;
 use super::{Row, TABLE, promises};
 use crate::appliance::{PIN, copy};
+use crate::errors::misbehaving::misbehaving_module;
 use crate::post_quantum::foreign::{Foreign, ML_DSA_65, ML_DSA_87, judge};
 
 pub fn kryoptic(_: &Row, _: &str) -> Rig {
@@ -103,4 +104,33 @@ fn an_ml_dsa_root_is_renewed_and_taken_over() {
     rig.appliance.empty_out();
     rig.appliance.request_with("west", "ml-dsa-65");
     judged(&signed(&rig), &["west"]);
+}
+
+#[test]
+#[ignore = "KRYOPTIC=1 tests/run builds kryoptic, in minutes, and tries it"]
+fn a_wrong_ml_dsa_signature_is_on_record_and_not_released() {
+    let mut rig = kryoptic(&TABLE[6], "ml-dsa-65");
+    std::fs::create_dir(rig.appliance.path("hsm")).unwrap();
+    rig.appliance.write("hsm/module", rig.module.replace(misbehaving_module()).unwrap());
+    promises::ready(&TABLE[6], &mut rig, "ml-dsa-65");
+    for (deed, code, id) in [
+        ("flip", 4, "token.wrong-signature"),
+        ("cut 1", 3, "token.signature"),
+        ("empty", 3, "token.signature"),
+    ] {
+        rig.appliance.empty_out();
+        rig.appliance.request(id.split('.').next_back().unwrap());
+        rig.appliance.write("hsm/orders", format!("C_Sign 1 {deed}"));
+        let (from, to) = (rig.arg("in"), rig.arg("out"));
+        let sign = ["sign", "--from", &from, "--to", &to, "--policy", "istio"];
+        rig.verb(&sign).fails(code, id);
+        rig.appliance.write("hsm/orders", "");
+        assert_eq!(std::fs::read_dir(&to).unwrap().count(), 0, "{deed}");
+        assert_eq!(rig.appliance.audit(&[]).code(1).json()["state"], "open", "{deed}");
+        // The next session settles what was lost, on record.
+        rig.verb(&["policy", "pin"]).code(0);
+        assert_eq!(rig.appliance.audit(&[]).code(0).json()["state"], "ok", "{deed}");
+        std::fs::remove_dir_all(rig.appliance.path("in")).unwrap();
+        std::fs::create_dir(rig.appliance.path("in")).unwrap();
+    }
 }
