@@ -135,7 +135,7 @@ pub struct RootCreate {
     /// The subject, the most general attribute first
     #[arg(long, value_name = "NAME")]
     pub subject: String,
-    /// The kind of key: p256, p384, rsa3072, rsa4096 or ed25519
+    /// The kind of key: p256, p384, rsa3072, rsa4096, ed25519; ml-dsa-65, ml-dsa-87 where `[root]` allows it
     #[arg(long, value_name = "KIND", value_parser = root_algorithm)]
     pub key: KeyAlgorithm,
     /// How long the root is valid: a number and s, m, h, d, w or y (365 days)
@@ -413,7 +413,7 @@ pub struct Request {
     /// The stick for the request
     #[arg(long, value_name = "STICK")]
     pub to: PathBuf,
-    /// The kind of key to make: p256, p384, rsa2048 to rsa4096 or ed25519
+    /// The kind of key to make: p256, p384, rsa2048 to rsa4096, ed25519, ml-dsa-65 or ml-dsa-87
     #[arg(long, value_name = "KIND", default_value = "p256", value_parser = cluster_algorithm)]
     pub algorithm: KeyAlgorithm,
     /// The organisation (O) of the subject, where the profile does not fix it
@@ -461,19 +461,22 @@ pub struct Manual {
 }
 
 fn root_algorithm(text: &str) -> Result<KeyAlgorithm, String> {
-    match text {
-        "p256" | "p384" | "rsa3072" | "rsa4096" | "ed25519" => KeyAlgorithm::parse(text),
-        _ => None,
-    }
-    .ok_or_else(|| "want p256, p384, rsa3072, rsa4096 or ed25519".into())
+    key_algorithm(text, &["p256", "p384", "rsa3072", "rsa4096", "ed25519", "ml-dsa-65", "ml-dsa-87"])
 }
 
 fn cluster_algorithm(text: &str) -> Result<KeyAlgorithm, String> {
-    match text {
-        "p256" | "p384" | "rsa2048" | "rsa3072" | "rsa4096" | "ed25519" => KeyAlgorithm::parse(text),
-        _ => None,
-    }
-    .ok_or_else(|| "want p256, p384, rsa2048, rsa3072, rsa4096 or ed25519".into())
+    let kinds = ["p256", "p384", "rsa2048", "rsa3072", "rsa4096", "ed25519", "ml-dsa-65", "ml-dsa-87"];
+    key_algorithm(text, &kinds)
+}
+
+fn key_algorithm(text: &str, kinds: &[&str]) -> Result<KeyAlgorithm, String> {
+    let why = match text {
+        "ml-dsa-44" => "it is of security category 2 alone (FIPS 204), a CA's key wants 3 or 5; ",
+        _ => "",
+    };
+    KeyAlgorithm::parse(text)
+        .filter(|_| kinds.contains(&text))
+        .ok_or_else(|| format!("{why}want one of {}", kinds.join(", ")))
 }
 
 fn pin_policy(text: &str) -> Result<PinPolicy, String> {
