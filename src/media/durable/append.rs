@@ -157,7 +157,8 @@ mod tests {
     #[test]
     fn after_a_failure_nothing_more_is_written() {
         let full = File::options().write(true).open("/dev/full").unwrap();
-        let mut file = AppendFile { file: full, path: "journal".into(), len: 0, poisoned: false };
+        let mut file =
+            AppendFile { file: full, path: "journal".into(), len: 0, poisoned: false, read_only: false };
         let error = file.append(b"lost\n").unwrap_err();
         assert_eq!((error.id, error.kind.exit_code()), ("journal.write", 4));
         assert!(error.message.contains("No space left on device"), "{error}");
@@ -175,7 +176,7 @@ mod tests {
         let path = dir.path().join("journal");
         std::fs::write(&path, "line\n").unwrap();
         let read_only = File::open(&path).unwrap();
-        let mut file = AppendFile { file: read_only, path, len: 5, poisoned: false };
+        let mut file = AppendFile { file: read_only, path, len: 5, poisoned: false, read_only: false };
         assert_eq!(file.truncate(0).unwrap_err().id, "journal.write");
         assert_eq!(file.append(b"x").unwrap_err().id, "journal.poisoned");
     }
