@@ -1,6 +1,7 @@
 //! One suite, many tokens: each row of the table keeps every promise through the real
 //! binary, and README's table is the same one.
 
+mod kryoptic;
 mod promises;
 mod pulled;
 mod readme;
@@ -10,6 +11,11 @@ mod rsa;
 mod tokens;
 
 use rig::Rig;
+
+/// For the tests of other promises.
+pub fn yubikey() -> Rig {
+    tokens::yubikey(&TABLE[1], "p256")
+}
 
 /// A token, and what is shown of it.
 pub struct Row {
@@ -31,7 +37,7 @@ pub struct Row {
     pub rig: fn(&Row, &str) -> Rig,
 }
 
-pub const TABLE: [Row; 6] = [
+pub const TABLE: [Row; 7] = [
     Row {
         token: "SoftHSM 2.6",
         through: "its own module",
@@ -92,12 +98,23 @@ pub const TABLE: [Row; 6] = [
         accept: &["token.key.decrypt"],
         rig: tokens::tpm,
     },
+    Row {
+        token: "kryoptic 1.5 (`KRYOPTIC=1`)",
+        through: "its own module",
+        kinds: &["p256", "p384", "ed25519", "rsa3072", "ml-dsa-65", "ml-dsa-87"],
+        makes_keys: true,
+        pin_each_time: false,
+        keeps_head: true,
+        accept: &[],
+        rig: kryoptic::kryoptic,
+    },
 ];
 
 /// A test for each row, so that they run beside each other and are named when they fail.
 macro_rules! rows {
-    ($($name:ident($index:literal);)*) => {
+    ($($(#[$attribute:meta])* $name:ident($index:literal);)*) => {
         $(#[test]
+        $(#[$attribute])*
         fn $name() {
             promises::kept(&TABLE[$index]);
         })*
@@ -116,4 +133,6 @@ rows! {
     a_yubikey_through_ykcs11_keeps_every_promise(3);
     nss_keeps_every_promise(4);
     a_tpm_keeps_every_promise(5);
+    #[ignore = "KRYOPTIC=1 tests/run builds kryoptic, in minutes, and tries it"]
+    kryoptic_keeps_every_promise(6);
 }

@@ -4,7 +4,7 @@
 //! judged by the real `inspect`; then `sign` gets them, and signs none.
 
 mod claims;
-mod csr;
+pub mod csr;
 mod form;
 mod key;
 mod objects;

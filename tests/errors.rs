@@ -6,7 +6,7 @@ mod cluster;
 mod hangup;
 mod home;
 mod matrix;
-mod misbehaving;
+pub mod misbehaving;
 mod output;
 mod plan;
 mod record;

@@ -22,6 +22,7 @@ mod long_journal;
 mod main_path;
 mod piv;
 mod pki;
+mod post_quantum;
 mod readme;
 mod release;
 mod restore;

@@ -5,7 +5,7 @@ use std::path::Path;
 use anchorite::home::Home;
 use anchorite::journal::KeyRole;
 use anchorite::media::durable;
-use anchorite::perform::{Takeover, check_demands, check_label, judge_certificate};
+use anchorite::perform::{Takeover, check_demands, check_kind, check_label, judge_certificate};
 use anchorite::plan::review;
 use anchorite::text::shown;
 use anchorite::token::rules::name;
@@ -35,6 +35,7 @@ pub fn run(globals: &Globals, args: &RootAdopt) -> Result<u8> {
     let resumed = ledger.root_adoption().is_some();
     let der = read_certificate(&args.certificate, "adopt.certificate-file")?;
     let (issuer, _) = judge_certificate(&der, process::now())?;
+    check_kind(&home.config.root, issuer.public_key.algorithm())?;
     check_rehearsal(&issuer, ledger.rehearsal(), "adopt.rehearsal")?;
 
     pin::check_typed(&args.pin.login, &home.config)?;

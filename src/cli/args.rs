@@ -8,7 +8,7 @@ use anchorite::token::piv::policy::{PinPolicy, TouchPolicy};
 use anchorite::x509::{Digest, KeyAlgorithm, Seconds, Time};
 use clap::{Args, Parser, Subcommand};
 
-pub use self::hardware::{Token, TokenAttest, TokenCheck, TokenVerb};
+pub use self::hardware::{Login, Token, TokenAttest, TokenCheck, TokenVerb};
 use super::parse_digest;
 
 /// An offline root CA: reviewed plans in, verified intermediates out, every signature on record
@@ -54,23 +54,6 @@ pub enum Verb {
     Token(Token),
     Completions(Completions),
     Manual(Manual),
-}
-
-/// How the PIN is read when the terminal is not asked for it.
-#[derive(Debug, Args, Default, Clone)]
-pub struct Login {
-    /// Read the PIN from a file (one trailing newline is not part of it)
-    #[arg(long, value_name = "FILE", conflicts_with = "pin_fd")]
-    pub pin_file: Option<PathBuf>,
-    /// Read the PIN from an open file descriptor
-    #[arg(long, value_name = "N")]
-    pub pin_fd: Option<i32>,
-    /// Spend the last try of the PIN, if it has come to that: a wrong PIN then locks the token
-    #[arg(long)]
-    pub spend_last_pin_try: bool,
-    /// A YubiKey's management key, in hexadecimal, where it is neither the factory's nor under the PIN
-    #[arg(long, value_name = "FILE")]
-    pub mgm_key_file: Option<PathBuf>,
 }
 
 /// As [`Login`], where the journal goes on.
@@ -138,7 +121,7 @@ pub struct RootCreate {
     /// The subject, the most general attribute first
     #[arg(long, value_name = "NAME")]
     pub subject: String,
-    /// The kind of key: p256, p384, rsa3072, rsa4096 or ed25519
+    /// The kind of key: p256, p384, rsa3072, rsa4096, ed25519; ml-dsa-65, ml-dsa-87 where `[root]` allows it
     #[arg(long, value_name = "KIND", value_parser = root_algorithm)]
     pub key: KeyAlgorithm,
     /// How long the root is valid: a number and s, m, h, d, w or y (365 days)
@@ -416,7 +399,7 @@ pub struct Request {
     /// The stick for the request
     #[arg(long, value_name = "STICK")]
     pub to: PathBuf,
-    /// The kind of key to make: p256, p384, rsa2048 to rsa4096 or ed25519
+    /// The kind of key to make: p256, p384, rsa2048 to rsa4096, ed25519, ml-dsa-65 or ml-dsa-87
     #[arg(long, value_name = "KIND", default_value = "p256", value_parser = cluster_algorithm)]
     pub algorithm: KeyAlgorithm,
     /// The organisation (O) of the subject, where the profile does not fix it
@@ -464,19 +447,22 @@ pub struct Manual {
 }
 
 fn root_algorithm(text: &str) -> Result<KeyAlgorithm, String> {
-    match text {
-        "p256" | "p384" | "rsa3072" | "rsa4096" | "ed25519" => KeyAlgorithm::parse(text),
-        _ => None,
-    }
-    .ok_or_else(|| "want p256, p384, rsa3072, rsa4096 or ed25519".into())
+    key_algorithm(text, &["p256", "p384", "rsa3072", "rsa4096", "ed25519", "ml-dsa-65", "ml-dsa-87"])
 }
 
 fn cluster_algorithm(text: &str) -> Result<KeyAlgorithm, String> {
-    match text {
-        "p256" | "p384" | "rsa2048" | "rsa3072" | "rsa4096" | "ed25519" => KeyAlgorithm::parse(text),
-        _ => None,
-    }
-    .ok_or_else(|| "want p256, p384, rsa2048, rsa3072, rsa4096 or ed25519".into())
+    let kinds = ["p256", "p384", "rsa2048", "rsa3072", "rsa4096", "ed25519", "ml-dsa-65", "ml-dsa-87"];
+    key_algorithm(text, &kinds)
+}
+
+fn key_algorithm(text: &str, kinds: &[&str]) -> Result<KeyAlgorithm, String> {
+    let why = match text {
+        "ml-dsa-44" => "it is of security category 2 alone (FIPS 204), a CA's key wants 3 or 5; ",
+        _ => "",
+    };
+    KeyAlgorithm::parse(text)
+        .filter(|_| kinds.contains(&text))
+        .ok_or_else(|| format!("{why}want one of {}", kinds.join(", ")))
 }
 
 fn pin_policy(text: &str) -> Result<PinPolicy, String> {

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use anchorite::home::Home;
-use anchorite::perform::{Candidate, check_elsewhere};
+use anchorite::perform::{Candidate, check_elsewhere, check_kind};
 use anchorite::plan::review;
 use anchorite::verify::describe::describe_certificate;
 use anchorite::x509::{Issuer, Name};
@@ -16,7 +16,7 @@ use super::{adopt, output, process, unlock};
 pub fn run(globals: &Globals, args: &RootCompanion) -> Result<u8> {
     let mut home = unlock::home(globals)?;
     let own = home.root()?.clone();
-    let candidate = read(&args.certificate, home.journal.ledger().rehearsal())?;
+    let candidate = read(&args.certificate, &home)?;
     candidate.check_apart("this CA's own root", &own.subject, Some(&own.public_key))?;
     let (mut shown, root) = (render(&candidate)?, candidate.root.clone());
     let joined = candidate.join(home.journal.ledger().companions(), &home.companions()?)?;
@@ -50,10 +50,11 @@ pub fn run(globals: &Globals, args: &RootCompanion) -> Result<u8> {
 }
 
 /// Reads and judges the other root's certificate.
-pub fn read(file: &Path, rehearsal: bool) -> Result<Candidate> {
+pub fn read(file: &Path, home: &Home) -> Result<Candidate> {
     let der = adopt::read_certificate(file, "companion.certificate-file")?;
     let candidate = Candidate::judge(&der, process::now())?;
-    adopt::check_rehearsal(&candidate.root, rehearsal, "companion.rehearsal")?;
+    check_kind(&home.config.root, candidate.root.public_key.algorithm())?;
+    adopt::check_rehearsal(&candidate.root, home.journal.ledger().rehearsal(), "companion.rehearsal")?;
     Ok(candidate)
 }
 

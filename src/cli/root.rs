@@ -2,7 +2,7 @@
 
 use anchorite::home::Home;
 use anchorite::journal::{Head, KeyAttested, KeyRole, RootDecision};
-use anchorite::perform::{RootSpec, check_demands, check_elsewhere, journal_label, preview};
+use anchorite::perform::{RootSpec, check_demands, check_elsewhere, check_kind, journal_label, preview};
 use anchorite::plan::review;
 use anchorite::policy::TokenConfig;
 use anchorite::token::Token;
@@ -46,8 +46,8 @@ fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
         label: args.label.clone(),
         path_len: args.path_len,
     };
-    let rehearsal = home.journal.ledger().rehearsal();
-    let first = args.second_device.as_deref().map(|file| companion::read(file, rehearsal)).transpose()?;
+    check_kind(&home.config.root, args.key)?;
+    let first = args.second_device.as_deref().map(|file| companion::read(file, &home)).transpose()?;
     pin::check_typed(&args.pin.login, &home.config)?;
     let mut token = unlock::token_for(&home, &args.pin, args.pin_policy, args.touch_policy)?;
     token.supports(args.key)?;
@@ -224,6 +224,9 @@ fn render(decision: &RootDecision, resumed: bool, token: &dyn Token) -> Result<S
     description.extensions.retain(|e| e.name != "subjectKeyIdentifier");
     let key = format!("{}, to be generated in the token", decision.algorithm);
     review::certificate_with_key(&mut out, &description, &key);
+    if decision.algorithm()?.is_post_quantum() {
+        out.push_str(&format!("   {:<22} few programs load such a root as yet\n", "post-quantum"));
+    }
     let places = [KeyRole::Root, KeyRole::Journal].map(|role| token.key_id(role));
     out.push_str(&match places {
         [Some(root), Some(journal)] => {

@@ -3,10 +3,11 @@
 use std::fmt;
 
 use base64ct::{Base64, Encoding as _};
-use rcgen::{KeyPair, PublicKeyData as _};
+use rcgen::PublicKeyData as _;
 use secrecy::SecretString;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
+use super::pair::Pair;
 use crate::error::{Error, Result};
 use crate::text::shown;
 use crate::x509::PublicKey;
@@ -47,7 +48,7 @@ impl KeyForm {
 
 /// A private key, checked against its public half; wiped when dropped.
 pub struct PrivateKey {
-    pair: KeyPair,
+    pair: Pair,
     form: KeyForm,
     der: Zeroizing<Vec<u8>>,
     public_key: PublicKey,
@@ -68,8 +69,11 @@ impl PrivateKey {
         if KeyForm::of_der(&der) != Some(form) {
             return Err(unreadable("holds something other than its label says".into()));
         }
-        let pair = KeyPair::try_from(der.as_slice()).map_err(|_| {
-            unreadable("cannot be used: want RSA of 2048 to 8192 bits, P-256, P-384, P-521 or Ed25519".into())
+        let pair = Pair::from_der(&der).ok_or_else(|| {
+            unreadable(
+                "cannot be used: want RSA of 2048 to 8192 bits, P-256, P-384, P-521, Ed25519, ML-DSA-65 or ML-DSA-87"
+                    .into(),
+            )
         })?;
         let public_key = PublicKey::from_der(&pair.subject_public_key_info())?;
         Ok(Self { pair, form, der, public_key })
@@ -90,14 +94,8 @@ impl PrivateKey {
         encode(self.form, &self.der)
     }
 
-    pub(super) fn pair(&self) -> &KeyPair {
+    pub(super) fn pair(&self) -> &Pair {
         &self.pair
-    }
-}
-
-impl Drop for PrivateKey {
-    fn drop(&mut self) {
-        self.pair.zeroize();
     }
 }
 

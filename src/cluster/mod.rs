@@ -5,6 +5,7 @@
 
 pub mod assemble;
 pub mod key;
+mod pair;
 pub mod request;
 mod secret;
 

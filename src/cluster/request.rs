@@ -5,7 +5,7 @@ use der::Encode as _;
 use der::asn1::OctetString;
 use rcgen::{
     CertificateParams, CustomExtension, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256,
-    PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA256, RsaKeySize,
+    PKCS_ECDSA_P384_SHA384, PKCS_ML_DSA_65, PKCS_ML_DSA_87, PKCS_RSA_SHA256, RsaKeySize,
 };
 use secrecy::SecretString;
 use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, KeyUsages};
@@ -27,7 +27,7 @@ const SUBJECT_KEY_ID: [u64; 4] = [2, 5, 29, 14];
 /// ub-organization-name and ub-common-name (RFC 5280 appendix A.1).
 const UPPER_BOUND: usize = 64;
 
-/// Makes a key as PKCS#8 in PEM: P-256, P-384, RSA of 2048, 3072 or 4096 bits, Ed25519.
+/// Makes a key as PKCS#8 in PEM: P-256, P-384, RSA of 2048, 3072 or 4096 bits, Ed25519, ML-DSA.
 pub fn make_key(algorithm: KeyAlgorithm) -> Result<SecretString> {
     let der = match algorithm {
         KeyAlgorithm::P256 => der_of(KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)),
@@ -40,12 +40,14 @@ pub fn make_key(algorithm: KeyAlgorithm) -> Result<SecretString> {
             .and_then(|pair| pair.to_pkcs8v1())
             .map(|document| Zeroizing::new(document.as_ref().to_vec()))
             .map_err(failed),
+        KeyAlgorithm::MlDsa65 => der_of(KeyPair::generate_for(&PKCS_ML_DSA_65)),
+        KeyAlgorithm::MlDsa87 => der_of(KeyPair::generate_for(&PKCS_ML_DSA_87)),
         KeyAlgorithm::P521 | KeyAlgorithm::Rsa(_) => {
             return Err(Error::usage(
                 "request.key-algorithm",
                 format!("a key of the kind {algorithm} is not made here"),
             )
-            .next("choose p256, p384, rsa2048, rsa3072, rsa4096 or ed25519"));
+            .next("choose p256, p384, rsa2048, rsa3072, rsa4096, ed25519, ml-dsa-65 or ml-dsa-87"));
         }
     }?;
     Ok(encode(KeyForm::Pkcs8, &der))

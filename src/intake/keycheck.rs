@@ -18,6 +18,8 @@ pub fn check(key: &PublicKey) -> Vec<Finding> {
         KeyAlgorithm::P384 => vec![ec_point("P-384", 48, &ECDSA_P384_SHA384_ASN1, bits)],
         KeyAlgorithm::P521 => vec![ec_point("P-521", 66, &ECDSA_P521_SHA512_ASN1, bits)],
         KeyAlgorithm::Ed25519 => vec![ed25519_order(bits)],
+        // Any bytes of its length are a key (FIPS 204, algorithm 23).
+        KeyAlgorithm::MlDsa65 | KeyAlgorithm::MlDsa87 => Vec::new(),
     }
 }
 

@@ -94,7 +94,7 @@ fn malformed_key(error: &str) -> Finding {
 }
 
 /// Key algorithms that are met in practice and not accepted.
-const OTHER_ALGORITHMS: [(&str, &str); 11] = [
+const OTHER_ALGORITHMS: [(&str, &str); 12] = [
     ("1.2.840.10040.4.1", "DSA"),
     ("1.2.840.113549.1.1.10", "RSA restricted to PSS (id-RSASSA-PSS)"),
     ("1.2.840.113549.1.3.1", "Diffie-Hellman"),
@@ -103,9 +103,10 @@ const OTHER_ALGORITHMS: [(&str, &str); 11] = [
     ("1.3.101.111", "X448, which cannot sign"),
     ("1.3.101.113", "Ed448"),
     ("1.2.643.7.1.1.1.1", "GOST R 34.10-2012"),
-    ("2.16.840.1.101.3.4.3.17", "ML-DSA-44"),
-    ("2.16.840.1.101.3.4.3.18", "ML-DSA-65"),
-    ("2.16.840.1.101.3.4.3.19", "ML-DSA-87"),
+    ("2.16.840.1.101.3.4.3.17", "ML-DSA-44, of security category 2 alone, where a CA's key wants 3 or 5"),
+    ("2.16.840.1.101.3.4.3.32", "HashML-DSA-44"),
+    ("2.16.840.1.101.3.4.3.33", "HashML-DSA-65"),
+    ("2.16.840.1.101.3.4.3.34", "HashML-DSA-87"),
 ];
 
 /// Curves that are met in practice and not accepted.
@@ -125,9 +126,10 @@ fn name_of(oid: ObjectIdentifier, known: &[(&str, &str)]) -> String {
 }
 
 fn unsupported_key(key: &SubjectPublicKeyInfoOwned) -> Option<Finding> {
-    use const_oid::db::{rfc5912, rfc8410};
+    use const_oid::db::{fips204, rfc5912, rfc8410};
     match key.algorithm.oid {
         rfc5912::RSA_ENCRYPTION | rfc8410::ID_ED_25519 => None,
+        fips204::ID_ML_DSA_65 | fips204::ID_ML_DSA_87 => None,
         rfc5912::ID_EC_PUBLIC_KEY => unsupported_curve(key.algorithm.parameters.as_ref()),
         other => Some(other_algorithm(&name_of(other, &OTHER_ALGORITHMS))),
     }
@@ -135,7 +137,7 @@ fn unsupported_key(key: &SubjectPublicKeyInfoOwned) -> Option<Finding> {
 
 /// Rule `key.unsupported`.
 fn other_algorithm(found: &str) -> Finding {
-    let wanted = "RSA (rsaEncryption), P-256, P-384, P-521 or Ed25519";
+    let wanted = "RSA (rsaEncryption), P-256, P-384, P-521, Ed25519, ML-DSA-65 or ML-DSA-87";
     Finding::new(
         "key.unsupported",
         Outcome::Refused,

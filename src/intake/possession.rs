@@ -2,7 +2,7 @@
 
 use aws_lc_rs::signature::{self, VerificationAlgorithm};
 use const_oid::ObjectIdentifier;
-use const_oid::db::{rfc5912, rfc8410};
+use const_oid::db::{fips204, rfc5912, rfc8410};
 use der::asn1::Any;
 use spki::AlgorithmIdentifierOwned;
 
@@ -36,12 +36,14 @@ enum Scheme {
     RsaPss,
     Ecdsa(Hash),
     Ed25519,
+    /// Of this kind of key alone
+    MlDsa(KeyAlgorithm),
     /// Known, and not accepted.
     Unfit,
 }
 
 /// The signature algorithms that are met in requests, by their names in the standards.
-const ALGORITHMS: [(ObjectIdentifier, &str, Scheme); 21] = [
+const ALGORITHMS: [(ObjectIdentifier, &str, Scheme); 27] = [
     (rfc5912::SHA_256_WITH_RSA_ENCRYPTION, "sha256WithRSAEncryption", Scheme::RsaPkcs1(Hash::Sha256)),
     (rfc5912::SHA_384_WITH_RSA_ENCRYPTION, "sha384WithRSAEncryption", Scheme::RsaPkcs1(Hash::Sha384)),
     (rfc5912::SHA_512_WITH_RSA_ENCRYPTION, "sha512WithRSAEncryption", Scheme::RsaPkcs1(Hash::Sha512)),
@@ -50,6 +52,13 @@ const ALGORITHMS: [(ObjectIdentifier, &str, Scheme); 21] = [
     (rfc5912::ECDSA_WITH_SHA_384, "ecdsa-with-SHA384", Scheme::Ecdsa(Hash::Sha384)),
     (rfc5912::ECDSA_WITH_SHA_512, "ecdsa-with-SHA512", Scheme::Ecdsa(Hash::Sha512)),
     (rfc8410::ID_ED_25519, "Ed25519", Scheme::Ed25519),
+    (fips204::ID_ML_DSA_65, "ML-DSA-65", Scheme::MlDsa(KeyAlgorithm::MlDsa65)),
+    (fips204::ID_ML_DSA_87, "ML-DSA-87", Scheme::MlDsa(KeyAlgorithm::MlDsa87)),
+    (fips204::ID_ML_DSA_44, "ML-DSA-44", Scheme::Unfit),
+    // Certificates and requests are signed as they are, never by their hash (RFC 9881 §2).
+    (fips204::ID_HASH_ML_DSA_44_WITH_SHA_512, "HashML-DSA-44", Scheme::Unfit),
+    (fips204::ID_HASH_ML_DSA_65_WITH_SHA_512, "HashML-DSA-65", Scheme::Unfit),
+    (fips204::ID_HASH_ML_DSA_87_WITH_SHA_512, "HashML-DSA-87", Scheme::Unfit),
     (unfit("1.2.840.113549.1.1.2"), "md2WithRSAEncryption", Scheme::Unfit),
     (unfit("1.2.840.113549.1.1.4"), "md5WithRSAEncryption", Scheme::Unfit),
     (unfit("1.2.840.113549.1.1.5"), "sha1WithRSAEncryption", Scheme::Unfit),
@@ -92,6 +101,7 @@ enum Chosen {
     RsaPss(Hash),
     Ecdsa(Hash),
     Ed25519,
+    MlDsa,
 }
 
 /// What the algorithm identifier stands for, if it fits the key.
@@ -119,9 +129,14 @@ fn choose(key: KeyAlgorithm, algorithm: &AlgorithmIdentifierOwned) -> Result<(St
         (Scheme::Ed25519, KeyAlgorithm::Ed25519) if parameters.is_none() => {
             Ok(((*name).into(), Chosen::Ed25519))
         }
+        (Scheme::MlDsa(kind), _) if kind == key && parameters.is_none() => {
+            Ok(((*name).into(), Chosen::MlDsa))
+        }
         (Scheme::RsaPkcs1(_), KeyAlgorithm::Rsa(_))
         | (Scheme::Ecdsa(_), KeyAlgorithm::P256 | KeyAlgorithm::P384 | KeyAlgorithm::P521)
-        | (Scheme::Ed25519, KeyAlgorithm::Ed25519) => {
+        | (Scheme::Ed25519, KeyAlgorithm::Ed25519)
+        | (Scheme::MlDsa(KeyAlgorithm::MlDsa65), KeyAlgorithm::MlDsa65)
+        | (Scheme::MlDsa(KeyAlgorithm::MlDsa87), KeyAlgorithm::MlDsa87) => {
             Err(unfitting(key, name, "has parameters that it must not have"))
         }
         _ => Err(unfitting(key, name, "does not fit the key")),
@@ -162,6 +177,8 @@ fn verifier(key: KeyAlgorithm, scheme: Chosen) -> Option<&'static dyn Verificati
         (Chosen::Ecdsa(Sha384), P521) => &signature::ECDSA_P521_SHA384_ASN1,
         (Chosen::Ecdsa(Sha512), P521) => &signature::ECDSA_P521_SHA512_ASN1,
         (Chosen::Ed25519, KeyAlgorithm::Ed25519) => &signature::ED25519,
+        (Chosen::MlDsa, KeyAlgorithm::MlDsa65) => &signature::ML_DSA_65,
+        (Chosen::MlDsa, KeyAlgorithm::MlDsa87) => &signature::ML_DSA_87,
         _ => return None,
     })
 }
@@ -171,6 +188,8 @@ fn wanted(key: KeyAlgorithm) -> &'static str {
     match key {
         KeyAlgorithm::Rsa(_) => "RSA PKCS#1 v1.5 or PSS with SHA-256, SHA-384 or SHA-512",
         KeyAlgorithm::Ed25519 => "Ed25519",
+        KeyAlgorithm::MlDsa65 => "ML-DSA-65",
+        KeyAlgorithm::MlDsa87 => "ML-DSA-87",
         _ => "ECDSA with SHA-256, SHA-384 or SHA-512",
     }
 }

@@ -143,7 +143,8 @@ pub fn update(
     for (number, entries) in touched {
         table.put(number, render(&entries).into_bytes())?;
     }
-    let (pages, parts, replaced) = table.close();
+    table.close();
+    let Table { pages, new: parts, replaced, .. } = table;
     stale.extend(replaced);
     let new: HashSet<Digest> = parts.iter().map(|(digest, _)| *digest).collect();
     stale.retain(|digest| !new.contains(digest));

@@ -1,4 +1,5 @@
-//! Lints of the subject's public key (RFC 3279 §2.3, RFC 5480, RFC 8410) and of
+//! Lints of the subject's public key (RFC 3279 §2.3, RFC 5480, RFC 8410,
+//! RFC 9881) and of
 //! the identifiers made from it.
 
 use aws_lc_rs::{digest, signature};
@@ -14,18 +15,20 @@ const RSA: &[u8] = b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x0
 const P256: &[u8] = b"\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07";
 const P384: &[u8] = b"\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22";
 const ED25519: &[u8] = b"\x30\x05\x06\x03\x2b\x65\x70";
+const ML_DSA_65: &[u8] = b"\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x12";
+const ML_DSA_87: &[u8] = b"\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x13";
 
 /// NIST SP 800-131A: no RSA modulus below this.
 const RSA_BITS: usize = 2048;
 
 pub(super) fn algorithm(context: &Context<'_>) -> Verdict {
     let (identifier, _) = split(context)?;
-    if [RSA, P256, P384, ED25519].contains(&identifier) {
+    if [RSA, P256, P384, ED25519, ML_DSA_65, ML_DSA_87].contains(&identifier) {
         return Ok(());
     }
     problem(
         format!("AlgorithmIdentifier {}", hex(identifier)),
-        "rsaEncryption with NULL parameters, P-256 or P-384 by name, or Ed25519",
+        "rsaEncryption with NULL parameters, P-256 or P-384 by name, Ed25519, ML-DSA-65 or ML-DSA-87",
     )
 }
 
@@ -36,6 +39,8 @@ pub(super) fn encoding(context: &Context<'_>) -> Verdict {
         (P256, [0x04, ..]) => parses(&signature::ECDSA_P256_SHA256_ASN1, bits),
         (P384, [0x04, ..]) => parses(&signature::ECDSA_P384_SHA384_ASN1, bits),
         (ED25519, bits) => parses(&signature::ED25519, bits),
+        (ML_DSA_65, bits) => parses(&signature::ML_DSA_65, bits),
+        (ML_DSA_87, bits) => parses(&signature::ML_DSA_87, bits),
         (RSA, bits) => asn1::members(bits, 0x30)
             .is_ok_and(|numbers| asn1::check(bits).is_ok() && matches!(tags(&numbers).as_slice(), [2, 2])),
         (P256 | P384, _) => false,
@@ -45,7 +50,10 @@ pub(super) fn encoding(context: &Context<'_>) -> Verdict {
     if sound {
         return Ok(());
     }
-    problem(hex(bits), "an uncompressed point on the curve, 32 bytes of Ed25519, or a DER RSAPublicKey")
+    problem(
+        hex(bits),
+        "an uncompressed point on the curve, the bytes of Ed25519 or ML-DSA, or a DER RSAPublicKey",
+    )
 }
 
 pub(super) fn rsa_modulus(context: &Context<'_>) -> Verdict {

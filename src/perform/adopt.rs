@@ -5,7 +5,7 @@
 use super::Session;
 use super::attest::check_demands;
 use super::own::lint_journal;
-use super::root::journal_label;
+use super::root::{check_kind, journal_label};
 use crate::error::{Error, Result};
 use crate::finding::{Finding, Outcome};
 use crate::intake::check_key;
@@ -178,6 +178,7 @@ impl Session<'_> {
         let id = unhex(&adoption.id).unwrap_or_default();
         let there = adoption.journal_key.as_deref().and_then(unhex);
         let root_key = self.found_key(&id, &adoption.label, Some(&root.public_key))?;
+        check_kind(&self.home.config.root, root.public_key.algorithm())?;
         check_demands(&self.home.config.token, self.token.info(), root.public_key.algorithm())?;
         if self.ledger().root_adoption().is_none() {
             self.append(Event::RootAdopted(adoption))?;

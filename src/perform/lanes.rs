@@ -11,6 +11,9 @@ use crate::journal::{Bytes, Event, Permit};
 use crate::token::{Key, Signer};
 use crate::verify::verify_signature;
 
+/// Fewer signatures in one lane are made by the thread that is there.
+const WORTH_A_THREAD: usize = 16;
+
 /// What came of a group of permits.
 pub(super) struct Signed {
     /// What goes on record, in the order of the intents: signatures, and rejected ones.
@@ -31,6 +34,7 @@ pub(super) fn sign<T>(
     stop: &(dyn Fn() -> bool + Sync),
     meanwhile: impl FnOnce() -> T,
 ) -> (Signed, T) {
+    let few = permits.len() < WORTH_A_THREAD;
     let queue = Mutex::new(permits.into_iter());
     let halt = AtomicBool::new(false);
     let next = || match queue.lock() {
@@ -59,13 +63,20 @@ pub(super) fn sign<T>(
         }
         (events, given_back, result)
     };
-    let (done, other): (Vec<_>, T) = thread::scope(|scope| {
-        let running: Vec<_> = lanes.iter_mut().map(|lane| scope.spawn(|| work(lane))).collect();
-        let other = meanwhile();
-        // A lane that fell over is not one that had nothing to do.
-        let ended = |lane: ScopedJoinHandle<'_, _>| lane.join().unwrap_or_else(|fall| resume_unwind(fall));
-        (running.into_iter().map(ended).collect(), other)
-    });
+    let (done, other): (Vec<_>, T) = match lanes {
+        [one] if few => {
+            let other = meanwhile();
+            (vec![work(one)], other)
+        }
+        lanes => thread::scope(|scope| {
+            let running: Vec<_> = lanes.iter_mut().map(|lane| scope.spawn(|| work(lane))).collect();
+            let other = meanwhile();
+            // A lane that fell over is not one that had nothing to do.
+            let ended =
+                |lane: ScopedJoinHandle<'_, _>| lane.join().unwrap_or_else(|fall| resume_unwind(fall));
+            (running.into_iter().map(ended).collect(), other)
+        }),
+    };
     let mut signed = Signed { events: Vec::new(), unused: Vec::new(), result: Ok(()) };
     for (events, given_back, result) in done {
         signed.events.extend(events);

@@ -20,7 +20,7 @@ pub use attest::{check_attestation, check_demands, judge_attestation};
 pub use batch::{Outcome, Remaining};
 pub use companion::{Candidate, check_elsewhere};
 pub use renew::{Renewal, journal_lags};
-pub use root::{RootSpec, check_label, journal_label, preview};
+pub use root::{RootSpec, check_kind, check_label, journal_label, preview};
 pub use typed::{Retype, Upcoming};
 
 use crate::error::{Error, Result};

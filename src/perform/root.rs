@@ -8,6 +8,7 @@ use super::own::{journal_tbs, root_extensions, shortened};
 use crate::error::{Error, Result};
 use crate::journal::{Bytes, Companion, Event, Head, KeyRole, Purpose, RootDecision};
 use crate::lint::{CertificateKind, Linted, lint};
+use crate::policy::RootConfig;
 use crate::text;
 use crate::token::Key;
 use crate::x509::{
@@ -71,6 +72,19 @@ impl RootSpec {
     }
 }
 
+/// Whether a root, this home's or a companion, may have a key of this kind.
+pub fn check_kind(config: &RootConfig, algorithm: KeyAlgorithm) -> Result<()> {
+    if config.post_quantum || !algorithm.is_post_quantum() {
+        return Ok(());
+    }
+    let message =
+        format!("anchorite.toml: root.post-quantum is false, a root with an {algorithm} key is not wanted");
+    Err(Error::refused("root.post-quantum", message).next(
+        "few programs load such a root as yet (README, \"Tokens\"); where all of yours do, set post-quantum = true \
+         under [root] and run `anchorite policy pin`",
+    ))
+}
+
 /// What a lint finds here was asked for on the command line; nothing is broken.
 fn unfit(error: Error) -> Error {
     match error.id {
@@ -120,6 +134,7 @@ impl Session<'_> {
         decision: RootDecision,
         companions: Vec<Companion>,
     ) -> Result<(Issuer, Head)> {
+        check_kind(&self.home.config.root, decision.algorithm()?)?;
         check_demands(&self.home.config.token, self.token.info(), decision.algorithm()?)?;
         check_demands(&self.home.config.token, self.token.info(), KeyAlgorithm::P256)?;
         let ledger = self.ledger();
@@ -246,7 +261,7 @@ fn root_tbs(decision: &RootDecision, key: &PublicKey) -> Result<Linted<Tbs>> {
 fn signature_of(key: &PublicKey) -> Result<SignatureAlgorithm> {
     SignatureAlgorithm::of_issuer(key.algorithm()).ok_or_else(|| {
         Error::usage("root.algorithm", format!("{} is not offered for a root", key.algorithm()))
-            .next("p256, p384, rsa3072, rsa4096 or ed25519")
+            .next("p256, p384, rsa3072, rsa4096, ed25519, ml-dsa-65 or ml-dsa-87")
     })
 }
 
@@ -284,6 +299,9 @@ fn placeholder(algorithm: KeyAlgorithm) -> Result<PublicKey> {
         KeyAlgorithm::P256 | KeyAlgorithm::P521 => PublicKey::from_ec_point(KeyAlgorithm::P256, &point(P256)),
         KeyAlgorithm::P384 => PublicKey::from_ec_point(algorithm, &point(P384)),
         KeyAlgorithm::Ed25519 => PublicKey::from_ed25519(&point(ED25519)),
+        // Any bytes of the right length are a key: seed and coefficients, all of them zero.
+        KeyAlgorithm::MlDsa65 => PublicKey::from_ml_dsa(&[0; 1952]),
+        KeyAlgorithm::MlDsa87 => PublicKey::from_ml_dsa(&[0; 2592]),
         KeyAlgorithm::Rsa(bits) => {
             let modulus = vec![0xff; usize::try_from(bits / 8).unwrap_or(512)];
             PublicKey::from_rsa(&modulus, &[1, 0, 1])

@@ -24,6 +24,9 @@ const IDS: Ids = Ids {
 pub struct Config {
     /// Where the keys are.
     pub token: TokenConfig,
+    /// What roots there may be.
+    #[serde(default)]
+    pub root: RootConfig,
     /// How ceremonies are held.
     #[serde(default)]
     pub ceremony: CeremonyConfig,
@@ -88,6 +91,14 @@ const ACCEPTABLE: [&str; 10] = [
     "token.key.unwrap",
     "token.key.derive",
 ];
+
+/// `[root]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RootConfig {
+    /// Whether a root may have an ML-DSA key, which few programs load as yet.
+    pub post_quantum: bool,
+}
 
 /// `[ceremony]`
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -282,6 +293,7 @@ mod tests {
             "[token]\nuri = \"piv:\"\nrequire-attestation = \"yes\"",
             "[token]\nuri = \"pkcs11:token=x\"\n[limits]\nfile-size = \"1MB\"",
             "[token]\nuri = \"pkcs11:token=x\"\n[ceremony]\nunattended = \"yes\"",
+            "[token]\nuri = \"pkcs11:token=x\"\n[root]\npost-quantum = \"ml-dsa-65\"",
         ] {
             assert_eq!(id_of(bad).id, "config.value", "{bad}");
         }

@@ -216,8 +216,9 @@ fn keys() -> impl Strategy<Value = Vec<Setting>> {
         at.sort_unstable();
         at.into_iter().map(|n| [2048, 3072, 4096, 8192][n]).collect::<Vec<_>>()
     });
-    let signature = subset("signature.algorithms", &["ecdsa-sha256", "rsa-sha256", "ed25519"], 1);
-    let kinds = subset("key.algorithms", &["p256", "rsa", "p384", "ed25519"], 1);
+    let signature =
+        subset("signature.algorithms", &["ecdsa-sha256", "rsa-sha256", "ed25519", "ml-dsa-65"], 1);
+    let kinds = subset("key.algorithms", &["p256", "rsa", "p384", "ed25519", "ml-dsa-65"], 1);
     (kinds, signature, sizes).prop_map(|(kinds, signature, sizes)| {
         vec![
             kinds,
@@ -328,7 +329,7 @@ fn worlds() -> impl Strategy<Value = World> {
         1 => select(vec!["O=Istio,L=east,CN=root", "L=east", "O=Other,OU=x,L=east,CN=root"]),
     ];
     let end = prop_oneof![4 => Just(2_000_u64), 1 => select(vec![300, 60, 8])];
-    let algorithm = prop_oneof![6 => Just(2_usize), 1 => 0..2_usize];
+    let algorithm = prop_oneof![6 => Just(3_usize), 1 => 0..3_usize];
     let root = (end, prop::option::weighted(0.2, 0_u8..6), algorithm);
     let past = prop::option::weighted(0.2, (select(vec![1_u8, 2]), any::<bool>(), any::<bool>()));
     (subject, public_keys(), claims(), root, past).prop_map(|(subject, key, claims, root, past)| {
@@ -340,7 +341,8 @@ fn worlds() -> impl Strategy<Value = World> {
         *world.claims() = Claims { not_after, ..claims };
         world.issuer.not_after = world.now + Seconds(root.0 * 86_400);
         world.issuer.path_len = root.1;
-        let algorithms = [SignatureAlgorithm::RsaSha256, SignatureAlgorithm::Ed25519];
+        let algorithms =
+            [SignatureAlgorithm::RsaSha256, SignatureAlgorithm::Ed25519, SignatureAlgorithm::MlDsa65];
         world.issuer.signature = *algorithms.get(root.2).unwrap_or(&SignatureAlgorithm::EcdsaSha256);
         if let Some((key, same, burnt)) = past {
             let subject = if same { subject } else { "O=Istio,L=east,CN=before" };
@@ -355,6 +357,7 @@ fn public_keys() -> impl Strategy<Value = PublicKey> {
         8 => Just(p256(1)),
         2 => select(vec![2048, 3072, 4096, 8192]).prop_map(rsa),
         1 => Just(PublicKey::from_ed25519(&[7; 32]).unwrap()),
+        1 => Just(PublicKey::from_ml_dsa(&[7; 1952]).unwrap()),
         1 => Just(p384()),
         1 => Just(p521()),
     ]

@@ -78,9 +78,15 @@ pub enum KeyKind {
     P384,
     /// Ed25519
     Ed25519,
+    /// ML-DSA-65
+    MlDsa65,
+    /// ML-DSA-87
+    MlDsa87,
 }
 
 impl KeyKind {
+    const ALL: [Self; 6] = [Self::Rsa, Self::P256, Self::P384, Self::Ed25519, Self::MlDsa65, Self::MlDsa87];
+
     /// The kind of a key; `None` for P-521, which no policy can accept.
     pub fn of(algorithm: KeyAlgorithm) -> Option<Self> {
         match algorithm {
@@ -88,6 +94,8 @@ impl KeyKind {
             KeyAlgorithm::P256 => Some(Self::P256),
             KeyAlgorithm::P384 => Some(Self::P384),
             KeyAlgorithm::Ed25519 => Some(Self::Ed25519),
+            KeyAlgorithm::MlDsa65 => Some(Self::MlDsa65),
+            KeyAlgorithm::MlDsa87 => Some(Self::MlDsa87),
             KeyAlgorithm::P521 => None,
         }
     }
@@ -99,17 +107,17 @@ impl KeyKind {
             Self::P256 => "p256",
             Self::P384 => "p384",
             Self::Ed25519 => "ed25519",
+            Self::MlDsa65 => "ml-dsa-65",
+            Self::MlDsa87 => "ml-dsa-87",
         }
     }
 }
 
 impl<'de> Deserialize<'de> for KeyKind {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let wanted =
-            "one of p256, p384, rsa, ed25519 (p521 fails in ring-based verifiers and cannot be allowed)";
-        worded(d, wanted, |text| {
-            [Self::Rsa, Self::P256, Self::P384, Self::Ed25519].into_iter().find(|kind| kind.name() == text)
-        })
+        let wanted = "one of p256, p384, rsa, ed25519, ml-dsa-65, ml-dsa-87 (p521 fails in ring-based verifiers, \
+                      ml-dsa-44 is too weak for a CA: neither can be allowed)";
+        worded(d, wanted, |text| Self::ALL.into_iter().find(|kind| kind.name() == text))
     }
 }
 

@@ -7,6 +7,9 @@ use crate::x509::Digest;
 const OF_ONE: &str = "openssl x509 -in root-cert.pem -noout -fingerprint -sha256";
 const OF_EACH: &str = "awk '/BEGIN/ { show = \"openssl x509 -noout -subject -fingerprint -sha256\" } { print | show } /END/ { close(show) }' root-cert.pem";
 
+/// The arc 2.16.840.1.101.3.4.3: of all that is signed here, ML-DSA alone lies beneath it.
+const NIST_SIGNATURES: [u8; 8] = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03];
+
 /// The text, with the fingerprints to compare.
 pub fn text(input: &ReleaseInput) -> String {
     let warning = if input.rehearsal { "REHEARSAL: nothing in here may be relied on.\n\n" } else { "" };
@@ -15,6 +18,9 @@ pub fn text(input: &ReleaseInput) -> String {
     let compare = if several { "all these" } else { "both" };
     let others: String =
         input.companions.iter().map(|der| format!("  root     {}\n", Digest::of(der))).collect();
+    let mut signed = std::iter::once(input.root).chain(input.members.iter().map(|m| m.certificate));
+    let post_quantum = signed.any(|der| der.windows(NIST_SIGNATURES.len()).any(|w| w == NIST_SIGNATURES));
+    let openssl = if post_quantum { "OpenSSL 3.5 or newer (which knows ML-DSA)" } else { "OpenSSL" };
     let (beside, each) = if several {
         (
             "  root-cert.pem    the roots to trust: this CA's own, then those of its other devices\n",
@@ -34,7 +40,7 @@ What it holds\n\
   MANIFEST.toml    what was released, for which cluster\n\
   SHA256SUMS       digests of all files, signed in SHA256SUMS.p7s\n\
 \n\
-Check it, with coreutils and OpenSSL alone, in this folder\n\
+Check it, with coreutils and {openssl} alone, in this folder\n\
 \n\
   sha256sum -c SHA256SUMS\n\
   {show}\n\

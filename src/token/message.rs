@@ -14,6 +14,8 @@ pub(super) fn check_match(key: KeyAlgorithm, algorithm: SignatureAlgorithm) -> R
             matches!(algorithm, S::EcdsaSha256 | S::EcdsaSha384 | S::EcdsaSha512)
         }
         KeyAlgorithm::Ed25519 => algorithm == S::Ed25519,
+        KeyAlgorithm::MlDsa65 => algorithm == S::MlDsa65,
+        KeyAlgorithm::MlDsa87 => algorithm == S::MlDsa87,
     };
     if fits {
         return Ok(());
@@ -66,8 +68,12 @@ mod tests {
             (KeyAlgorithm::P384, S::EcdsaSha384),
             (KeyAlgorithm::Rsa(3072), S::RsaSha256),
             (KeyAlgorithm::Ed25519, S::Ed25519),
+            (KeyAlgorithm::MlDsa65, S::MlDsa65),
+            (KeyAlgorithm::MlDsa87, S::MlDsa87),
         ] {
-            for algorithm in [S::EcdsaSha256, S::EcdsaSha384, S::RsaSha256, S::Ed25519] {
+            for algorithm in
+                [S::EcdsaSha256, S::EcdsaSha384, S::RsaSha256, S::Ed25519, S::MlDsa65, S::MlDsa87]
+            {
                 let same_family = algorithm == fitting
                     || matches!(
                         (algorithm, fitting),

@@ -163,7 +163,11 @@ fn mechanisms(attributes: &KeyAttributes) -> Finding {
     let told = attributes.mechanisms.as_deref().unwrap_or_default();
     let signing = |name: &&String| {
         let name = name.trim_start_matches("CKM_");
-        name == "RSA_PKCS" || name == "EDDSA" || name.starts_with("ECDSA") || name.ends_with("_RSA_PKCS")
+        name == "RSA_PKCS"
+            || name == "EDDSA"
+            || name == "ML_DSA"
+            || name.starts_with("ECDSA")
+            || name.ends_with("_RSA_PKCS")
     };
     let others: Vec<&str> = told.iter().filter(|name| !signing(name)).map(String::as_str).collect();
     let (outcome, message) = if others.is_empty() {
@@ -182,7 +186,7 @@ fn mechanisms(attributes: &KeyAttributes) -> Finding {
         ATTRIBUTES,
         message,
         found,
-        "signing with PKCS#1 v1.5, ECDSA or EdDSA",
+        "signing with PKCS#1 v1.5, ECDSA, EdDSA or ML-DSA",
     )
 }
 
@@ -197,7 +201,7 @@ pub(super) fn kind(key: &KeyDescription) -> Finding {
         Some(_) => Outcome::Pass,
     };
     let found = kind.map_or_else(|| "unknown here".into(), |kind| kind.to_string());
-    let wanted = "p256, p384, ed25519, or rsa of 3072 bits or more";
+    let wanted = "p256, p384, ed25519, ml-dsa-65, ml-dsa-87, or rsa of 3072 bits or more";
     let message = match outcome {
         Outcome::Pass => format!("the key is {found}"),
         _ => format!("the key is {found}, wanted {wanted}"),

@@ -83,9 +83,9 @@ pub const ADOPTION_RULES: &[AdoptionRule] = &[
     rule("adopt.subject", subject, "RFC 5280 §4.1.2.6", "a subject that is not empty"),
     rule("adopt.validity", validity, "RFC 5280 §4.1.2.5", "valid now"),
     rule("adopt.validity-left", validity_left, "RFC 5280 §6.1.3 (a)(2)", "a year or more left"),
-    rule("adopt.signature-algorithm", signature_algorithm, "RFC 5280 §4.1.1.2, NIST SP 800-131A §3", "a self-signature with SHA-256, SHA-384, SHA-512 or Ed25519"),
+    rule("adopt.signature-algorithm", signature_algorithm, "RFC 5280 §4.1.1.2, NIST SP 800-131A §3", "a self-signature with SHA-256, SHA-384, SHA-512, Ed25519, ML-DSA-65 or -87"),
     rule("adopt.signature", signature, "RFC 5280 §6.1.3 (a)(1)", "a self-signature that verifies"),
-    rule("adopt.key", key, "NIST SP 800-57 part 1 §5.6.1.1", "a key of P-256, P-384, Ed25519 or RSA with 3072 bits or more"),
+    rule("adopt.key", key, "NIST SP 800-57 part 1 §5.6.1.1", "a key of P-256, P-384, Ed25519, ML-DSA-65 or -87, or RSA with 3072 bits or more"),
     rule("adopt.basic-constraints", basic_constraints, "RFC 5280 §4.2.1.9", "basicConstraints critical with CA:TRUE"),
     rule("adopt.path-length", path_length, "RFC 5280 §4.2.1.9", "room for a CA beneath it"),
     rule("adopt.key-usage", key_usage, "RFC 5280 §4.2.1.3", "keyUsage with keyCertSign"),
@@ -226,6 +226,7 @@ fn key(case: &Case<'_>) -> Verdict {
     let found = format!("a {} key", key.algorithm());
     match key.algorithm() {
         KeyAlgorithm::P256 | KeyAlgorithm::P384 | KeyAlgorithm::Ed25519 => Pass(found),
+        KeyAlgorithm::MlDsa65 | KeyAlgorithm::MlDsa87 => Pass(found),
         KeyAlgorithm::Rsa(RSA_BITS..) => Pass(found),
         KeyAlgorithm::Rsa(2048..) => Warn(found),
         _ => Refuse(found),

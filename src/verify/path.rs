@@ -169,8 +169,10 @@ fn check_signature(certificate: &Parsed<'_>, issuer: &Parsed<'_>) -> Result<()> 
         return fail(certificate, "verify.path.algorithm", what);
     }
     let Some(algorithm) = algorithm::from_der(outer) else {
-        let what =
-            format!("signature algorithm {} is not one of SHA-256, SHA-384, SHA-512 or Ed25519", hex(outer));
+        let what = format!(
+            "signature algorithm {} is not one of SHA-256, SHA-384, SHA-512, Ed25519 or ML-DSA",
+            hex(outer)
+        );
         return fail(certificate, "verify.path.algorithm", what);
     };
     verify_signature(&issuer.public_key(KEY)?, algorithm, certificate.tbs, certificate.signature)

@@ -1,4 +1,4 @@
-//! Signatures under a public key (RFC 5758, RFC 4055, RFC 8410), by aws-lc-rs.
+//! Signatures under a public key (RFC 5758, RFC 4055, RFC 8410, RFC 9881), by aws-lc-rs.
 
 use std::collections::HashSet;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -69,7 +69,7 @@ fn question(key: &PublicKey, algorithm: SignatureAlgorithm, message: &[u8], sign
 
 fn verifier(key: KeyAlgorithm, algorithm: SignatureAlgorithm) -> Option<&'static dyn VerificationAlgorithm> {
     use SignatureAlgorithm::{
-        EcdsaSha256, EcdsaSha384, EcdsaSha512, Ed25519, RsaSha256, RsaSha384, RsaSha512,
+        EcdsaSha256, EcdsaSha384, EcdsaSha512, Ed25519, MlDsa65, MlDsa87, RsaSha256, RsaSha384, RsaSha512,
     };
     Some(match (key, algorithm) {
         (KeyAlgorithm::P256, EcdsaSha256) => &aws::ECDSA_P256_SHA256_ASN1,
@@ -82,6 +82,8 @@ fn verifier(key: KeyAlgorithm, algorithm: SignatureAlgorithm) -> Option<&'static
         (KeyAlgorithm::Rsa(_), RsaSha384) => &aws::RSA_PKCS1_2048_8192_SHA384,
         (KeyAlgorithm::Rsa(_), RsaSha512) => &aws::RSA_PKCS1_2048_8192_SHA512,
         (KeyAlgorithm::Ed25519, Ed25519) => &aws::ED25519,
+        (KeyAlgorithm::MlDsa65, MlDsa65) => &aws::ML_DSA_65,
+        (KeyAlgorithm::MlDsa87, MlDsa87) => &aws::ML_DSA_87,
         _ => return None,
     })
 }

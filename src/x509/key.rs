@@ -4,7 +4,7 @@ use std::fmt;
 
 use base64ct::{Base64, Encoding as _};
 use const_oid::ObjectIdentifier;
-use const_oid::db::{rfc5912, rfc8410};
+use const_oid::db::{fips204, rfc5912, rfc8410};
 use der::asn1::{BitString, Uint};
 use der::{Decode as _, Encode as _, Sequence};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -27,18 +27,29 @@ pub enum KeyAlgorithm {
     P521,
     /// Ed25519 (RFC 8032)
     Ed25519,
+    /// ML-DSA-65 (FIPS 204)
+    MlDsa65,
+    /// ML-DSA-87 (FIPS 204)
+    MlDsa87,
 }
 
 impl KeyAlgorithm {
-    /// Reads the names of the command line: `p256`, `p384`, `rsa3072`, `rsa4096`, `ed25519`.
+    /// Reads the names of the command line, such as `p256`, `rsa3072`, `ed25519`, `ml-dsa-65`.
     pub fn parse(name: &str) -> Option<Self> {
         match name {
             "p256" => Some(Self::P256),
             "p384" => Some(Self::P384),
             "p521" => Some(Self::P521),
             "ed25519" => Some(Self::Ed25519),
+            "ml-dsa-65" => Some(Self::MlDsa65),
+            "ml-dsa-87" => Some(Self::MlDsa87),
             _ => name.strip_prefix("rsa")?.parse().ok().map(Self::Rsa),
         }
+    }
+
+    /// Whether it holds against quantum computers, and is loaded by few programs as yet.
+    pub fn is_post_quantum(self) -> bool {
+        matches!(self, Self::MlDsa65 | Self::MlDsa87)
     }
 }
 
@@ -50,6 +61,8 @@ impl fmt::Display for KeyAlgorithm {
             Self::P384 => f.write_str("p384"),
             Self::P521 => f.write_str("p521"),
             Self::Ed25519 => f.write_str("ed25519"),
+            Self::MlDsa65 => f.write_str("ml-dsa-65"),
+            Self::MlDsa87 => f.write_str("ml-dsa-87"),
         }
     }
 }
@@ -66,6 +79,10 @@ impl<'de> Deserialize<'de> for KeyAlgorithm {
         Self::parse(&name).ok_or_else(|| serde::de::Error::custom("want a kind of key, such as p256"))
     }
 }
+
+/// Public keys in bytes (FIPS 204, table 2).
+const ML_DSA_65_LENGTH: usize = 1952;
+const ML_DSA_87_LENGTH: usize = 2592;
 
 /// RSAPublicKey (RFC 8017 §A.1.1).
 #[derive(Clone, Debug, Sequence)]
@@ -140,6 +157,20 @@ impl PublicKey {
     /// An Ed25519 key from its 32 bytes.
     pub fn from_ed25519(bytes: &[u8]) -> Result<Self> {
         Self::assemble(rfc8410::ID_ED_25519, None, bytes)
+    }
+
+    /// An ML-DSA key from its bytes, whose length says which parameter set it is of.
+    pub fn from_ml_dsa(bytes: &[u8]) -> Result<Self> {
+        match bytes.len() {
+            ML_DSA_65_LENGTH => Self::assemble(fips204::ID_ML_DSA_65, None, bytes),
+            ML_DSA_87_LENGTH => Self::assemble(fips204::ID_ML_DSA_87, None, bytes),
+            length => Err(Error::token(
+                "key.encoding",
+                format!(
+                    "an ML-DSA-65 or ML-DSA-87 key has {ML_DSA_65_LENGTH} or {ML_DSA_87_LENGTH} bytes, found {length}"
+                ),
+            )),
+        }
     }
 
     fn assemble(oid: ObjectIdentifier, parameters: Option<der::asn1::Any>, bits: &[u8]) -> Result<Self> {
@@ -224,6 +255,24 @@ fn algorithm_of(spki: &SubjectPublicKeyInfoOwned, bits: &[u8]) -> Result<KeyAlgo
             Err(malformed(format!("an Ed25519 key has 32 bytes, found {}", bits.len())))
         }
         rfc8410::ID_ED_25519 => Ok(KeyAlgorithm::Ed25519),
-        other => Err(malformed(format!("algorithm {other} is not RSA, EC or Ed25519"))),
+        fips204::ID_ML_DSA_65 => ml_dsa(spki, bits, KeyAlgorithm::MlDsa65, ML_DSA_65_LENGTH),
+        fips204::ID_ML_DSA_87 => ml_dsa(spki, bits, KeyAlgorithm::MlDsa87, ML_DSA_87_LENGTH),
+        other => Err(malformed(format!("algorithm {other} is not RSA, EC, Ed25519, ML-DSA-65 or ML-DSA-87"))),
     }
+}
+
+/// Each parameter set has an identifier of its own, and so no parameters.
+fn ml_dsa(
+    spki: &SubjectPublicKeyInfoOwned,
+    bits: &[u8],
+    algorithm: KeyAlgorithm,
+    length: usize,
+) -> Result<KeyAlgorithm> {
+    if spki.algorithm.parameters.is_some() {
+        return Err(malformed("ML-DSA takes no parameters (RFC 9881 section 2)".into()));
+    }
+    if bits.len() != length {
+        return Err(malformed(format!("an {algorithm} key has {length} bytes, found {}", bits.len())));
+    }
+    Ok(algorithm)
 }

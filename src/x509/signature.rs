@@ -1,7 +1,7 @@
-//! The signature algorithms a root signs with (RFC 3279, 4055, 5758, 8410).
+//! The signature algorithms a root signs with (RFC 3279, 4055, 5758, 8410, 9881).
 
 use const_oid::ObjectIdentifier;
-use const_oid::db::{rfc5912, rfc8410};
+use const_oid::db::{fips204, rfc5912, rfc8410};
 use der::asn1::Any;
 use serde::{Deserialize, Serialize};
 use spki::AlgorithmIdentifierOwned;
@@ -26,10 +26,16 @@ pub enum SignatureAlgorithm {
     RsaSha512,
     /// id-Ed25519 (RFC 8410 §3)
     Ed25519,
+    /// id-ml-dsa-65 (RFC 9881 §2): pure, with an empty context
+    #[serde(rename = "ml-dsa-65")]
+    MlDsa65,
+    /// id-ml-dsa-87
+    #[serde(rename = "ml-dsa-87")]
+    MlDsa87,
 }
 
 impl SignatureAlgorithm {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::EcdsaSha256,
         Self::EcdsaSha384,
         Self::EcdsaSha512,
@@ -37,6 +43,8 @@ impl SignatureAlgorithm {
         Self::RsaSha384,
         Self::RsaSha512,
         Self::Ed25519,
+        Self::MlDsa65,
+        Self::MlDsa87,
     ];
 
     /// What a root of this kind signs with: P-256 and RSA with SHA-256, P-384
@@ -48,6 +56,8 @@ impl SignatureAlgorithm {
             KeyAlgorithm::P521 => None,
             KeyAlgorithm::Rsa(_) => Some(Self::RsaSha256),
             KeyAlgorithm::Ed25519 => Some(Self::Ed25519),
+            KeyAlgorithm::MlDsa65 => Some(Self::MlDsa65),
+            KeyAlgorithm::MlDsa87 => Some(Self::MlDsa87),
         }
     }
 
@@ -61,6 +71,8 @@ impl SignatureAlgorithm {
             Self::RsaSha384 => rfc5912::SHA_384_WITH_RSA_ENCRYPTION,
             Self::RsaSha512 => rfc5912::SHA_512_WITH_RSA_ENCRYPTION,
             Self::Ed25519 => rfc8410::ID_ED_25519,
+            Self::MlDsa65 => fips204::ID_ML_DSA_65,
+            Self::MlDsa87 => fips204::ID_ML_DSA_87,
         }
     }
 
@@ -85,6 +97,8 @@ impl SignatureAlgorithm {
             Self::RsaSha384 => "RSA PKCS#1 v1.5 with SHA-384",
             Self::RsaSha512 => "RSA PKCS#1 v1.5 with SHA-512",
             Self::Ed25519 => "Ed25519",
+            Self::MlDsa65 => "ML-DSA-65",
+            Self::MlDsa87 => "ML-DSA-87",
         }
     }
 }

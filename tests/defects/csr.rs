@@ -3,6 +3,8 @@
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _};
 
+use crate::post_quantum::foreign::Foreign;
+
 /// One DER element.
 pub fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let content = parts.concat();
@@ -100,6 +102,7 @@ pub const CN: &str = "2.5.4.3";
 pub enum Key {
     Ec(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
+    MlDsa(Foreign),
 }
 
 impl Key {
@@ -119,6 +122,7 @@ impl Key {
         match self {
             Self::Ec(key) => key.public_key().as_ref().to_vec(),
             Self::Ed25519(key) => key.public_key().as_ref().to_vec(),
+            Self::MlDsa(key) => key.public.clone(),
         }
     }
 
@@ -126,6 +130,7 @@ impl Key {
         match self {
             Self::Ec(key) => key.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec(),
             Self::Ed25519(key) => key.sign(message).as_ref().to_vec(),
+            Self::MlDsa(key) => key.sign(message),
         }
     }
 }

@@ -4,6 +4,7 @@ use aws_lc_rs::signature as sig;
 
 use super::Vectors;
 use super::csr::*;
+use crate::post_quantum::foreign::{Foreign, ML_DSA_44, ML_DSA_65, ML_DSA_87};
 use anchorite::text::unhex;
 
 /// The point is not one that the signature can be verified with.
@@ -16,6 +17,7 @@ pub fn vectors(all: &mut Vectors) {
     points(all);
     curves(all);
     ed25519(all);
+    ml_dsa(all);
     others(all);
     shapes(all);
 }
@@ -148,6 +150,65 @@ fn ed25519(all: &mut Vectors) {
     });
 }
 
+/// The shipped policies take none; what else is wrong is said as well.
+fn ml_dsa(all: &mut Vectors) {
+    let sound = |key: &Foreign| algorithm(key.oid, &[]);
+    for (oid, name) in [(ML_DSA_65, "ml-dsa-65"), (ML_DSA_87, "ml-dsa-87")] {
+        all.refused(&format!("{name} where the policy has none"), &["key.algorithm"], name, |c| {
+            let key = Foreign::new(oid);
+            let (spki, algorithm) = (key.spki(), sound(&key));
+            c.keyed(Key::MlDsa(key), spki, algorithm)
+        });
+    }
+    type Bend = fn(&Foreign) -> (Vec<u8>, Vec<u8>);
+    let bent: [(&str, &[&'static str], &'static str, Bend); 5] = [
+        ("key with parameters", ENCODING, "no parameters", |k| {
+            (spki(&algorithm(k.oid, NULL), &k.public), algorithm(k.oid, &[]))
+        }),
+        ("key named as another set's", ENCODING, "2592 bytes", |k| {
+            (spki(&algorithm(ML_DSA_87, &[]), &k.public), algorithm(k.oid, &[]))
+        }),
+        ("signature with parameters", &["key.algorithm", "possession.algorithm"], "must not have", |k| {
+            (k.spki(), algorithm(k.oid, NULL))
+        }),
+        (
+            "signature named as another set's",
+            &["key.algorithm", "possession.algorithm"],
+            "fit the key",
+            |k| (k.spki(), algorithm(ML_DSA_87, &[])),
+        ),
+        ("signature of a hash", &["key.algorithm", "possession.algorithm"], "HashML-DSA-65 is not", |k| {
+            (k.spki(), algorithm("2.16.840.1.101.3.4.3.33", &[]))
+        }),
+    ];
+    for (defect, rules, word, bend) in bent {
+        all.refused(&format!("ML-DSA {defect}"), rules, word, |c| {
+            let key = Foreign::new(ML_DSA_65);
+            let (spki, algorithm) = bend(&key);
+            c.keyed(Key::MlDsa(key), spki, algorithm)
+        });
+    }
+    type Sign = fn(&Foreign, &[u8]) -> Vec<u8>;
+    let signatures: [(&str, Sign); 3] = [
+        ("altered", |key, info| {
+            let mut signature = key.sign(info);
+            signature[0] ^= 1;
+            signature
+        }),
+        ("in a context", |key, info| key.sign_in_context(info)),
+        ("by another key", |_, info| Foreign::new(ML_DSA_65).sign(info)),
+    ];
+    for (defect, sign) in signatures {
+        let rules = ["key.algorithm", "possession.signature"];
+        all.refused(&format!("ML-DSA signature {defect}"), &rules, "does not verify", |mut c| {
+            let key = Foreign::new(ML_DSA_65);
+            (c.spki, c.algorithm) = (key.spki(), sound(&key));
+            let signature = sign(&key, &c.info());
+            c.signed_as(&signature)
+        });
+    }
+}
+
 fn others(all: &mut Vectors) {
     let dss = seq(&[&[2, 1, 23], &[2, 1, 11], &[2, 1, 4]]);
     for (oid, parameters, key, name) in [
@@ -160,7 +221,8 @@ fn others(all: &mut Vectors) {
         ("1.3.101.113", &[], &[9; 57], "Ed448"),
         ("1.2.840.113549.1.1.10", &[], &[0x30, 0], "restricted to PSS"),
         ("1.2.643.7.1.1.1.1", &[], &[9; 64], "GOST"),
-        ("2.16.840.1.101.3.4.3.18", &[], &[9; 1952], "ML-DSA-65"),
+        (ML_DSA_44, &[], &[9; 1312], "category 2"),
+        ("2.16.840.1.101.3.4.3.33", &[], &[9; 1952], "HashML-DSA-65"),
         ("1.2.3.4", &[], &[1], "1.2.3.4"),
     ] {
         all.refused(&format!("key of {name}"), OTHER, name, |c| {

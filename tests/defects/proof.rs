@@ -4,6 +4,7 @@ use aws_lc_rs::signature as sig;
 
 use super::Vectors;
 use super::csr::*;
+use crate::post_quantum::foreign::{ML_DSA_44, ML_DSA_65};
 
 const SIGNATURE: &[&str] = &["possession.signature"];
 const ALGORITHM: &[&str] = &["possession.algorithm"];
@@ -101,7 +102,8 @@ fn algorithms(all: &mut Vectors) {
         ("1.2.840.10040.4.3", "dsa-with-SHA1"),
         (ED25519, "Ed25519"),
         ("1.3.101.113", "Ed448"),
-        ("2.16.840.1.101.3.4.3.17", "2.16.840.1.101.3.4.3.17"),
+        (ML_DSA_44, "ML-DSA-44"),
+        (ML_DSA_65, "ML-DSA-65"),
         ("1.2.3.4", "1.2.3.4"),
         (EC, EC),
     ];

@@ -1,7 +1,8 @@
 //! CA homes that are missing, busy or edited; policies that are wrong or not in force.
 
+use super::stick::namespace;
 use super::{refused, refused_without_trace};
-use crate::appliance::{Appliance, Ran, module};
+use crate::appliance::{Appliance, Ran, module, ran};
 
 const SIGN: [&str; 2] = ["--policy", "istio"];
 
@@ -98,6 +99,25 @@ fn one_process_at_a_time() {
         refused_without_trace(&a, || locked(verb), (2, "home.locked", &["/home/lock: held by"]));
     }
     a.sign(&SIGN).code(0);
+}
+
+/// A copy for an auditor: burnt on a disc, or mounted read-only.
+#[test]
+fn a_home_that_nobody_can_write_to_is_audited_and_signs_nothing() {
+    let a = ready();
+    let script = r#"mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" || exit 99; shift; exec "$@""#;
+    let read_only = |args: &[&str]| {
+        let unshare = namespace(&a);
+        let mut command = a.command(unshare[0]);
+        command.args(&unshare[1..]).args(["sh", "-c", script, "sh", &a.arg("home")]);
+        ran(command.arg(env!("CARGO_BIN_EXE_anchorite")).args(args).output().unwrap())
+    };
+    assert_eq!(read_only(&["audit", "verify", "--json"]).code(0).json()["state"], "ok");
+    read_only(&["audit", "show"]).code(0);
+    read_only(&["inspect", "--policy", "istio", &a.arg("in")]).code(0);
+    let (from, to, pin) = (a.arg("in"), a.arg("out"), a.arg("pin"));
+    let sign = ["sign", "--policy", "istio", "--yes", "--from", &from, "--to", &to, "--pin-file", &pin];
+    refused_without_trace(&a, || read_only(&sign), (4, "journal.write", &["Read-only file system"]));
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::appliance::{self, Appliance, Ran};
 use crate::faults::record;
 
 /// The module that misbehaves. `cargo test` builds it; `cargo test --test suite` does not.
-pub(super) fn misbehaving_module() -> String {
+pub fn misbehaving_module() -> String {
     let module = PathBuf::from(env!("CARGO_BIN_EXE_anchorite")).with_file_name("examples/libmisbehaving.so");
     let built = module.metadata().and_then(|m| m.modified());
     let sources = std::fs::read_dir("tests/misbehaving").unwrap().map(|e| e.unwrap().path());

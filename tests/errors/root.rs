@@ -30,7 +30,11 @@ fn what_cannot_be_a_root_is_refused_before_its_key_is_made() {
         refused_without_trace(&a, || create(&a, subject, "p256", "20y", &[]), (2, id, words));
     }
     for key in ["p521", "rsa2048", "rsa8192", "secp256k1", "P256", ""] {
-        let wanted = (2, "command-line.usage", &["--key", "p256, p384, rsa3072, rsa4096 or ed25519"][..]);
+        let wanted = (
+            2,
+            "command-line.usage",
+            &["--key", "p256, p384, rsa3072, rsa4096, ed25519, ml-dsa-65, ml-dsa-87"][..],
+        );
         refused_without_trace(&a, || create(&a, "CN=x", key, "20y", &[]), wanted);
     }
     for ttl in ["", "y", "20", "0y", "1.5y", "20Y", "99999999999999999999y"] {

@@ -16,11 +16,14 @@ pub type Load<'a> = &'a dyn Fn(&Digest) -> Result<Vec<u8>>;
 /// The pages of an index; those that are needed are read, and then open.
 pub struct Table<'a> {
     depth: u32,
-    pages: Vec<Digest>,
+    /// The digest of each.
+    pub pages: Vec<Digest>,
     open: BTreeMap<usize, Vec<Digest>>,
     load: Load<'a>,
-    new: Vec<(Digest, Vec<u8>)>,
-    replaced: Vec<Digest>,
+    /// Pages and buckets that were put in.
+    pub new: Vec<(Digest, Vec<u8>)>,
+    /// Those in whose place they are.
+    pub replaced: Vec<Digest>,
 }
 
 impl<'a> Table<'a> {
@@ -62,8 +65,8 @@ impl<'a> Table<'a> {
         all.copied().filter(|digest| *digest != empty()).collect()
     }
 
-    /// The digests of all pages; what is new with its digest, and the digests of what it replaces.
-    pub fn close(mut self) -> (Vec<Digest>, Vec<(Digest, Vec<u8>)>, Vec<Digest>) {
+    /// Puts the open pages in, as they are by now.
+    pub fn close(&mut self) {
         for (number, buckets) in std::mem::take(&mut self.open) {
             let text = render(&buckets).into_bytes();
             let digest = Digest::of(&text);
@@ -72,7 +75,6 @@ impl<'a> Table<'a> {
                 self.replace(old, digest, text);
             }
         }
-        (self.pages, self.new, self.replaced)
     }
 
     fn replace(&mut self, old: Digest, digest: Digest, bytes: Vec<u8>) {

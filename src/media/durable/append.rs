@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{self, Mode, OFlags};
 use rustix::io::retry_on_intr;
 
-use super::{open_regular, sync_parent, unreadable, unwritable};
+use super::{READ, open_regular, sync_parent, unreadable, unwritable};
 use crate::error::{Error, Result};
 use crate::media::file;
 
@@ -25,6 +25,8 @@ pub struct AppendFile {
     path: PathBuf,
     len: u64,
     poisoned: bool,
+    /// It lies on a disk that nobody can write to: it can be read and measured.
+    read_only: bool,
 }
 
 impl AppendFile {
@@ -37,14 +39,16 @@ impl AppendFile {
             .map_err(io::Error::from)
             .and_then(|()| sync_parent(path))
             .map_err(|e| unwritable(path, &e))?;
-        Ok(Self { file: File::from(fd), path: path.to_owned(), len: 0, poisoned: false })
+        Ok(Self { file: File::from(fd), path: path.to_owned(), len: 0, poisoned: false, read_only: false })
     }
 
     /// Opens the file, which must exist.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = open_regular(path, APPEND, unwritable)?;
+        let read_only =
+            fs::statvfs(path).is_ok_and(|disk| disk.f_flag.contains(fs::StatVfsMountFlags::RDONLY));
+        let file = open_regular(path, if read_only { READ } else { APPEND }, unwritable)?;
         let len = file::size(&fs::fstat(&file).map_err(|e| unreadable(path, &e.into()))?);
-        Ok(Self { file, path: path.to_owned(), len, poisoned: false })
+        Ok(Self { file, path: path.to_owned(), len, poisoned: false, read_only })
     }
 
     /// Appends the bytes; when this returns they are on the disk.
@@ -104,9 +108,13 @@ impl AppendFile {
             let message = format!("{place}: a write failed before, nothing more is written");
             return Err(Error::integrity("journal.poisoned", message).next(STOP));
         }
+        let write = |e: io::Error| Error::integrity("journal.write", format!("{place}: {e}")).next(STOP);
+        if self.read_only {
+            return Err(write(rustix::io::Errno::ROFS.into()));
+        }
         change(&mut self.file).map_err(|e| {
             self.poisoned = true;
-            Error::integrity("journal.write", format!("{place}: {e}")).next(STOP)
+            write(e)
         })
     }
 }
@@ -149,7 +157,8 @@ mod tests {
     #[test]
     fn after_a_failure_nothing_more_is_written() {
         let full = File::options().write(true).open("/dev/full").unwrap();
-        let mut file = AppendFile { file: full, path: "journal".into(), len: 0, poisoned: false };
+        let mut file =
+            AppendFile { file: full, path: "journal".into(), len: 0, poisoned: false, read_only: false };
         let error = file.append(b"lost\n").unwrap_err();
         assert_eq!((error.id, error.kind.exit_code()), ("journal.write", 4));
         assert!(error.message.contains("No space left on device"), "{error}");
@@ -167,7 +176,7 @@ mod tests {
         let path = dir.path().join("journal");
         std::fs::write(&path, "line\n").unwrap();
         let read_only = File::open(&path).unwrap();
-        let mut file = AppendFile { file: read_only, path, len: 5, poisoned: false };
+        let mut file = AppendFile { file: read_only, path, len: 5, poisoned: false, read_only: false };
         assert_eq!(file.truncate(0).unwrap_err().id, "journal.write");
         assert_eq!(file.append(b"x").unwrap_err().id, "journal.poisoned");
     }

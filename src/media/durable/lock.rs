@@ -14,23 +14,29 @@ use crate::media::file;
 /// Held until dropped, or until the process ends however it ends.
 #[derive(Debug)]
 pub struct Lock {
-    file: File,
+    file: Option<File>,
 }
 
 impl Drop for Lock {
     /// Let go, not only closed: a process that a PKCS#11 module forked and left behind
     /// has the file open as well, and would hold it on.
     fn drop(&mut self) {
-        let _ = fs::flock(&self.file, FlockOperation::Unlock);
+        if let Some(file) = &self.file {
+            let _ = fs::flock(file, FlockOperation::Unlock);
+        }
     }
 }
 
 /// Takes the lock file at `path`, making it where there is none. It is never
-/// removed: two processes could then each hold a file of that name.
+/// removed: two processes could then each hold a file of that name. On a disk that
+/// nobody can write to (a copy for an auditor) there is no need of one.
 pub fn lock_exclusive(path: &Path) -> Result<Lock> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let fd = retry_on_intr(|| fs::open(path, flags, Mode::from_raw_mode(0o600)))
-        .map_err(|e| unwritable(path, &e.into()))?;
+    let fd = match retry_on_intr(|| fs::open(path, flags, Mode::from_raw_mode(0o600))) {
+        Ok(fd) => fd,
+        Err(Errno::ROFS) => return Ok(Lock { file: None }),
+        Err(e) => return Err(unwritable(path, &e.into())),
+    };
     let mut file = File::from(fd);
     match retry_on_intr(|| fs::flock(&file, FlockOperation::NonBlockingLockExclusive)) {
         Ok(()) => {}
@@ -38,7 +44,7 @@ pub fn lock_exclusive(path: &Path) -> Result<Lock> {
         Err(e) => return Err(unwritable(path, &e.into())),
     }
     write_pid(&mut file).map_err(|e| unwritable(path, &e))?;
-    Ok(Lock { file })
+    Ok(Lock { file: Some(file) })
 }
 
 fn write_pid(file: &mut File) -> io::Result<()> {

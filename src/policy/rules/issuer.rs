@@ -18,12 +18,14 @@ fn signature(case: &Case<'_>, profile: &Profile) -> Finding {
     let found = case.context.issuer.signature;
     let outcome = match found {
         _ if !accepted.contains(&found) => Outcome::Refused,
-        SignatureAlgorithm::Ed25519 => Outcome::Warning,
+        SignatureAlgorithm::Ed25519 | SignatureAlgorithm::MlDsa65 | SignatureAlgorithm::MlDsa87 => {
+            Outcome::Warning
+        }
         _ => Outcome::Pass,
     };
     let wanted = listed(accepted.iter().map(|a| a.describe()));
     let wanted = match outcome {
-        Outcome::Warning => format!("{wanted}; not every TLS stack verifies Ed25519"),
+        Outcome::Warning => format!("{wanted}; not every TLS stack verifies {}", found.describe()),
         _ => wanted,
     };
     SIGNATURE.finding(outcome, found.describe(), wanted).from_policy(profile.source(accepted))

@@ -1,7 +1,7 @@
 //! Reading an object's attributes, whatever else the object may be.
 
 use cryptoki::error::Error as CryptokiError;
-use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle, ParameterSetType};
 use cryptoki::session::Session;
 
 use super::errors::explained;
@@ -32,6 +32,14 @@ pub(super) fn class(session: &Session, object: ObjectHandle) -> Result<Option<Ob
 pub(super) fn key_type(session: &Session, object: ObjectHandle) -> Result<Option<KeyType>> {
     Ok(match read(session, object, AttributeType::KeyType)? {
         Some(Attribute::KeyType(kind)) => Some(kind),
+        _ => None,
+    })
+}
+
+/// CKA_PARAMETER_SET (PKCS#11 3.2)
+pub(super) fn parameter_set(session: &Session, object: ObjectHandle) -> Result<Option<ParameterSetType>> {
+    Ok(match read(session, object, AttributeType::ParameterSet)? {
+        Some(Attribute::ParameterSet(set)) => Some(set),
         _ => None,
     })
 }

@@ -3,7 +3,7 @@
 use const_oid::ObjectIdentifier;
 use const_oid::db::{rfc5912, rfc8410};
 use cryptoki::mechanism::Mechanism;
-use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
+use cryptoki::object::{Attribute, AttributeType, MlDsaParameterSetType, ObjectClass, ObjectHandle};
 use der::Encode as _;
 
 use super::errors::explained;
@@ -146,7 +146,13 @@ fn kind(algorithm: KeyAlgorithm) -> Result<(Mechanism<'static>, Vec<Attribute>)>
         KeyAlgorithm::P384 => curve(Mechanism::EccKeyPairGen, rfc5912::SECP_384_R_1),
         KeyAlgorithm::P521 => curve(Mechanism::EccKeyPairGen, rfc5912::SECP_521_R_1),
         KeyAlgorithm::Ed25519 => curve(Mechanism::EccEdwardsKeyPairGen, rfc8410::ID_ED_25519),
+        KeyAlgorithm::MlDsa65 => Ok(ml_dsa(MlDsaParameterSetType::ML_DSA_65)),
+        KeyAlgorithm::MlDsa87 => Ok(ml_dsa(MlDsaParameterSetType::ML_DSA_87)),
     }
+}
+
+fn ml_dsa(set: MlDsaParameterSetType) -> (Mechanism<'static>, Vec<Attribute>) {
+    (Mechanism::MlDsaKeyPairGen, vec![Attribute::ParameterSet(set.into())])
 }
 
 fn public_template(permit: &KeyPermit) -> [Attribute; 5] {

@@ -130,7 +130,7 @@ impl Pkcs11 {
                     format!("the private key with CKA_ID {} has no public key that is known here", hex(id)),
                 ),
             )
-            .next("the token must hold its RSA, P-256, P-384 or Ed25519 public key under the same CKA_ID")),
+            .next("the token must hold its RSA, P-256, P-384, Ed25519 or ML-DSA public key under the same CKA_ID")),
         }
     }
 

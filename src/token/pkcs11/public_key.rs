@@ -1,9 +1,11 @@
 //! Public keys as tokens tell them: RSA (PKCS#11 2.40 §2.1), EC and Edwards
-//! curves (PKCS#11 3.0 §2.3).
+//! curves (PKCS#11 3.0 §2.3), ML-DSA (PKCS#11 3.2).
 
 use const_oid::ObjectIdentifier;
 use const_oid::db::{rfc5912, rfc8410};
-use cryptoki::object::{AttributeType, KeyType, ObjectHandle};
+use cryptoki::object::{
+    AttributeType, KeyType, MlDsaParameterSetType, ObjectClass, ObjectHandle, ParameterSetType,
+};
 use cryptoki::session::Session;
 use der::Decode as _;
 use der::asn1::{OctetStringRef, PrintableStringRef};
@@ -28,6 +30,12 @@ pub(super) fn of(session: &Session, object: ObjectHandle) -> Result<Option<Publi
                 }
                 _ => None,
             }
+        }
+        // A private key's CKA_VALUE is the secret itself: it is never asked for.
+        Some(KeyType::ML_DSA) if attributes::class(session, object)? == Some(ObjectClass::PUBLIC_KEY) => {
+            let set = attributes::parameter_set(session, object)?.and_then(ml_dsa);
+            let value = attributes::bytes(session, object, AttributeType::Value)?;
+            set.zip(value).map(|(set, value)| of_set(set, &value))
         }
         _ => None,
     };
@@ -55,6 +63,7 @@ pub(super) fn algorithm(session: &Session, object: ObjectHandle) -> Result<Optio
             let parameters = attributes::bytes(session, object, AttributeType::EcParams)?;
             Ok(parameters.as_deref().and_then(curve))
         }
+        Some(KeyType::ML_DSA) => Ok(attributes::parameter_set(session, object)?.and_then(ml_dsa)),
         _ => Ok(None),
     }
 }
@@ -101,6 +110,25 @@ fn on_curve(curve: KeyAlgorithm, point: &[u8]) -> Result<PublicKey> {
     }
 }
 
+/// CKA_PARAMETER_SET. ML-DSA-44 is not known here.
+fn ml_dsa(set: ParameterSetType) -> Option<KeyAlgorithm> {
+    let known = [
+        (MlDsaParameterSetType::ML_DSA_65, KeyAlgorithm::MlDsa65),
+        (MlDsaParameterSetType::ML_DSA_87, KeyAlgorithm::MlDsa87),
+    ];
+    known.into_iter().find(|(known, _)| ParameterSetType::from(*known) == set).map(|(_, key)| key)
+}
+
+/// CKA_VALUE, whose length must be that of its parameter set.
+fn of_set(set: KeyAlgorithm, value: &[u8]) -> Result<PublicKey> {
+    let key = PublicKey::from_ml_dsa(value)?;
+    if key.algorithm() == set {
+        return Ok(key);
+    }
+    let message = format!("CKA_PARAMETER_SET says {set}, CKA_VALUE is a key of {}", key.algorithm());
+    Err(Error::token("token.public-key", message))
+}
+
 fn malformed(error: Error) -> Error {
     Error::token("token.public-key", format!("the token tells a malformed public key: {}", error.message))
         .next("look for a newer version of the module, or use another token")
@@ -135,6 +163,17 @@ mod tests {
         let wrapped = [&[4, 32][..], &[7; 32]].concat();
         assert_eq!(on_curve(KeyAlgorithm::Ed25519, &wrapped).unwrap().key_bits(), [7; 32]);
         assert_eq!(on_curve(KeyAlgorithm::Ed25519, &[7; 32]).unwrap().key_bits(), [7; 32]);
+    }
+
+    #[test]
+    fn an_ml_dsa_key_is_of_its_parameter_set() {
+        let (set_65, set_87) = (MlDsaParameterSetType::ML_DSA_65, MlDsaParameterSetType::ML_DSA_87);
+        assert_eq!(ml_dsa(set_65.into()), Some(KeyAlgorithm::MlDsa65));
+        assert_eq!(ml_dsa(set_87.into()), Some(KeyAlgorithm::MlDsa87));
+        assert_eq!(ml_dsa(MlDsaParameterSetType::ML_DSA_44.into()), None);
+        assert_eq!(of_set(KeyAlgorithm::MlDsa87, &[7; 2592]).unwrap().key_bits(), [7; 2592]);
+        assert_eq!(of_set(KeyAlgorithm::MlDsa87, &[7; 1952]).unwrap_err().id, "token.public-key");
+        assert_eq!(of_set(KeyAlgorithm::MlDsa65, &[7; 1312]).unwrap_err().id, "key.encoding");
     }
 
     #[test]

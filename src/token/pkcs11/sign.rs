@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 
+use cryptoki::mechanism::dsa::{HedgeType, SignAdditionalContext};
 use cryptoki::mechanism::eddsa::{EddsaParams, EddsaSignatureScheme};
 use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::session::Session;
@@ -113,11 +114,19 @@ impl Found<'_> {
                 let pure = EddsaParams::new(EddsaSignatureScheme::Ed25519);
                 of_length(sign(&Mechanism::Eddsa(pure), message)?, 64)
             }
+            KeyAlgorithm::MlDsa65 => of_length(sign(&Mechanism::MlDsa(pure_ml_dsa()), message)?, 3309),
+            KeyAlgorithm::MlDsa87 => of_length(sign(&Mechanism::MlDsa(pure_ml_dsa()), message)?, 4627),
             KeyAlgorithm::P256 => ecdsa_der(&sign(&Mechanism::Ecdsa, &digest(algorithm, message))?, 32),
             KeyAlgorithm::P384 => ecdsa_der(&sign(&Mechanism::Ecdsa, &digest(algorithm, message))?, 48),
             KeyAlgorithm::P521 => ecdsa_der(&sign(&Mechanism::Ecdsa, &digest(algorithm, message))?, 66),
         }
     }
+}
+
+/// The message itself with an empty context, as certificates are signed (RFC 9881 §2);
+/// whether it is hedged is the token's to choose, for nobody can tell.
+fn pure_ml_dsa() -> SignAdditionalContext<'static> {
+    SignAdditionalContext::new(HedgeType::Preferred, None)
 }
 
 /// PKCS#11 gives r and s side by side, each as long as the curve's order.

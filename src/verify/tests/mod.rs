@@ -6,4 +6,5 @@ mod certificate;
 mod describe;
 mod journal;
 mod path;
+mod post_quantum;
 mod structure;

@@ -305,11 +305,16 @@ fn constraints_that_matter_but_are_not_processed() {
 /// A root of each kind that can be made, signed and verified.
 #[test]
 fn roots_of_every_kind_verify() {
-    use rcgen::{PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256, RsaKeySize};
+    use rcgen::{
+        PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_ML_DSA_65, PKCS_ML_DSA_87,
+        PKCS_RSA_SHA256, RsaKeySize,
+    };
     let keys = [
         KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256),
         KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384),
         KeyPair::generate_for(&PKCS_ED25519),
+        KeyPair::generate_for(&PKCS_ML_DSA_65),
+        KeyPair::generate_for(&PKCS_ML_DSA_87),
         KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_3072),
         KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_4096),
     ];

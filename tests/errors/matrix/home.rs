@@ -58,6 +58,21 @@ pub fn rows() -> Vec<Row> {
             "an unfinished root is on record",
         )
         .told("a crash left another root half made", "run its own command again: the message has its subject, key and ttl"),
+        here(
+            "an ML-DSA root where the switch is off",
+            Home,
+            |a| {
+                Run::of(&["root", "create", "--subject", "CN=x", "--key", "ml-dsa-65", "--ttl", "1y", "--yes"])
+                    .and(&["--pin-file", &a.arg("pin")])
+            },
+            1,
+            "root.post-quantum",
+            "root.post-quantum is false",
+        )
+        .told(
+            "an ML-DSA root is not wanted in this home",
+            "another `--key`; or, where all who are to load it can, `post-quantum = true` under `[root]`, and `policy pin`",
+        ),
         by("companion.rs::what_cannot_be_a_companion_is_refused", "another device's root that is none", 1, Id("companion.same-token"))
             .also(&["companion.same-key", "companion.same-name", "companion.unfit"])
             .told(

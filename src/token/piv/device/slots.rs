@@ -138,7 +138,7 @@ pub(super) fn algorithm_id(algorithm: KeyAlgorithm) -> Option<AlgorithmId> {
         KeyAlgorithm::Rsa(2048) => Some(AlgorithmId::Rsa2048),
         KeyAlgorithm::Rsa(3072) => Some(AlgorithmId::Rsa3072),
         KeyAlgorithm::Rsa(4096) => Some(AlgorithmId::Rsa4096),
-        KeyAlgorithm::Rsa(_) | KeyAlgorithm::P521 => None,
+        KeyAlgorithm::Rsa(_) | KeyAlgorithm::P521 | KeyAlgorithm::MlDsa65 | KeyAlgorithm::MlDsa87 => None,
     }
 }
 
