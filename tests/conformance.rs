@@ -9,6 +9,7 @@ mod refused;
 mod rig;
 mod rsa;
 mod tokens;
+mod tries;
 
 use rig::Rig;
 
