@@ -219,6 +219,38 @@ pub fn rows() -> Vec<Row> {
             "plug it in; run it again, it shows what is open",
         ),
         by(
+            "piv/slots.rs::a_host_without_a_reader_and_one_without_pcscd_are_told_apart",
+            "a YubiKey without pcscd, or none at all",
+            3,
+            Id("token.pcscd"),
+        )
+        .also(&["token.no-reader"])
+        .told(
+            "pcscd does not run; or it runs and knows no reader, which a YubiKey is itself",
+            "`systemctl start pcscd`; plug the YubiKey in, its CCID interface enabled",
+        ),
+        by(
+            "piv/slots.rs::a_slot_in_use_is_never_overwritten",
+            "a slot that holds something",
+            3,
+            Id("token.slot-in-use"),
+        )
+        .told("the YubiKey's slot holds a key or a certificate already", "name another slot, or delete what nobody needs"),
+        by(
+            "piv/slots.rs::one_that_is_not_touched_signs_nothing_and_can_be_touched_later",
+            "a YubiKey that nobody touched",
+            3,
+            Id("token.touch"),
+        )
+        .told("the YubiKey was not touched within 15 seconds", "run it again and touch it when it blinks"),
+        by(
+            "errors/misbehaving/vendors.rs::a_module_that_was_changed_is_not_loaded",
+            "a module of another digest",
+            3,
+            Id("token.module-hash"),
+        )
+        .told("the module's file is not the one that `module-sha256` names", "find out who changed it; pin the new digest if the update was meant"),
+        by(
             "errors/misbehaving/signatures.rs::a_wrong_signature_at_the_first_the_middle_and_the_last_of_a_batch",
             "a token that signs something else",
             4,
