@@ -3,6 +3,8 @@
 //! With the root certificate's fingerprint alone: every line's hash and sequence,
 //! every signature over the bytes on record, every certificate against its issuer.
 
+mod attested;
+
 use std::collections::HashMap;
 use std::io::BufRead;
 use std::sync::Arc;
@@ -29,6 +31,8 @@ pub struct Expectation<'a> {
     pub root: Option<&'a [u8]>,
     /// Heads noted down elsewhere, each with the place.
     pub heads: Vec<(String, Head)>,
+    /// Who may vouch for tokens beside Yubico (DER), where the configuration is at hand.
+    pub vouchers: Option<&'a [Vec<u8>]>,
     /// A head known by its hash alone, from the printed sheet.
     pub head: Option<Digest>,
     /// The lines begin after this index; their first seal must vouch for it.
@@ -73,6 +77,8 @@ pub struct Report {
     pub roots: Vec<Digest>,
     /// SHA-256 of each other root that is trusted beside it, in the order of trust bundles.
     pub companions: Vec<Digest>,
+    /// What the tokens' makers say of the keys, and how far that could be verified.
+    pub attested: Vec<String>,
     /// What is unfinished, a sentence each.
     pub open: Vec<String>,
     /// What does not hold.
@@ -89,6 +95,7 @@ impl Report {
             signatures: 0,
             roots: Vec::new(),
             companions: Vec::new(),
+            attested: Vec::new(),
             open: Vec::new(),
             errors,
         }
@@ -112,8 +119,8 @@ pub fn audit_lines(
     expect: &Expectation<'_>,
     found: &mut dyn FnMut(&Serial, &[u8]),
 ) -> (Report, Option<Replay>) {
-    let (root, roots, sums, waiting, faults) = Default::default();
-    let mut auditor = Auditor { expect, found, root, roots, sums, waiting, faults };
+    let (root, roots, sums, waiting, attested, faults) = Default::default();
+    let mut auditor = Auditor { expect, found, root, roots, sums, waiting, attested, faults };
     let replayed = match expect.after {
         None => replay_lines(lines, |entry, ledger| auditor.entry(entry, ledger)),
         Some(index) => auditor.stand_on(index.ledger()).and_then(|()| {
@@ -137,6 +144,7 @@ pub fn audit_lines(
                 signatures: replayed.ledger.signatures(),
                 roots: auditor.roots.iter().map(|der| Digest::of(der)).collect(),
                 companions: replayed.ledger.companions().iter().map(Companion::fingerprint).collect(),
+                attested: auditor.attested,
                 open,
                 errors: auditor.faults,
             };
@@ -160,6 +168,7 @@ struct Auditor<'a> {
     sums: HashMap<Digest, Vec<u8>>,
     /// Clusters' certificates that were read and not verified yet.
     waiting: Vec<Waiting>,
+    attested: Vec<String>,
     faults: Vec<Fault>,
 }
 
@@ -189,6 +198,8 @@ impl Auditor<'_> {
             Event::Intent { purpose: Purpose::Seal, message, .. } => self.seals(&message.0, ledger),
             Event::RootAdopted(adoption) => self.adopted(&adoption.certificate.0, entry.time),
             Event::Companions { roots } => companions(roots, entry.time, ledger),
+            Event::KeyAttested(it) => attested::check(it, entry.time, self.expect.vouchers, ledger)
+                .map(|told| self.attested.push(format!("journal line {}: {told}", entry.seq + 1))),
             _ => Ok(()),
         };
         if let Err(error) = verdict {

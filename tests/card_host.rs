@@ -31,13 +31,24 @@ pub struct Host {
 impl Host {
     /// With pcscd running and both slots empty.
     pub fn new() -> Self {
+        Self::with_readers(true)
+    }
+
+    /// With pcscd running, and no reader that it knows of.
+    pub fn without_reader() -> Self {
+        Self::with_readers(false)
+    }
+
+    fn with_readers(there: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let conf = format!(
             "FRIENDLYNAME \"{}\"\nDEVICENAME /dev/null:{PORT:#x}\nLIBPATH {DRIVER}\nCHANNELID {PORT:#x}\n",
             READER.trim_end_matches(" 00 0")
         );
         std::fs::create_dir(dir.path().join("readers")).unwrap();
-        std::fs::write(dir.path().join("readers/vpcd"), conf).unwrap();
+        if there {
+            std::fs::write(dir.path().join("readers/vpcd"), conf).unwrap();
+        }
         let setup = "ip link set lo up && mount -t tmpfs tmpfs /run && mkdir /run/pcscd \
                      && touch \"$0/ready\" && exec cat >/dev/null";
         let mut leader = Command::new("unshare")

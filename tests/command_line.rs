@@ -419,9 +419,9 @@ fn inspect_exits_1_if_anything_is_refused() {
 #[test]
 fn audit_verify_has_three_states() {
     let a = Appliance::with_root("p256");
-    let shape = ["companions", "entries", "errors", "head", "open", "roots", "signatures", "state"];
+    let shape = "attested companions entries errors head open roots signatures state";
     let ok = a.audit(&[]).code(0).json();
-    assert_eq!(keys(&ok), shape);
+    assert_eq!(keys(&ok).join(" "), shape);
     assert_eq!(ok["state"], "ok");
     assert!(ok["entries"].as_u64().unwrap() > 5 && ok["signatures"].as_u64().unwrap() >= 2);
     assert_eq!((ok["open"].as_array().unwrap().len(), ok["errors"].as_array().unwrap().len()), (0, 0));
@@ -436,14 +436,14 @@ fn audit_verify_has_three_states() {
     }
     let other = a.root_sha256.chars().rev().collect::<String>();
     let broken = a.audit(&["--root-sha256", &other]).code(4).json();
-    assert_eq!((broken["state"].as_str(), keys(&broken)), (Some("broken"), shape.to_vec()));
+    assert_eq!((broken["state"].as_str(), keys(&broken).join(" ").as_str()), (Some("broken"), shape));
     assert!(broken["errors"][0]["id"].is_string() && broken["errors"][0]["message"].is_string());
 
     // A last line that a crash cut short.
     let journal = a.journal() + "{\"seq\":";
     a.write("home/journal/journal.jsonl", journal);
     let open = a.audit(&[]).code(1).json();
-    assert_eq!((open["state"].as_str(), keys(&open)), (Some("open"), shape.to_vec()));
+    assert_eq!((open["state"].as_str(), keys(&open).join(" ").as_str()), (Some("open"), shape));
     assert_eq!(open["open"].as_array().unwrap().len(), 1, "{open}");
 }
 

@@ -7,7 +7,9 @@ mod pulled;
 mod readme;
 mod refused;
 mod rig;
+mod rsa;
 mod tokens;
+mod tries;
 
 use rig::Rig;
 
@@ -60,7 +62,7 @@ pub const TABLE: [Row; 7] = [
     Row {
         token: "YubiKey (virtual)",
         through: "OpenSC's module",
-        kinds: &["p256", "p384"],
+        kinds: &["p256", "p384", "rsa3072"],
         makes_keys: false,
         pin_each_time: true,
         keeps_head: false,

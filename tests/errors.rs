@@ -11,9 +11,10 @@ mod output;
 mod plan;
 mod record;
 mod requests;
+mod retype;
 mod root;
 mod stick;
-mod terminal;
+pub mod terminal;
 pub mod token;
 
 use std::collections::BTreeMap;

@@ -328,3 +328,118 @@ fn every_byte_of_the_last_two_lines_is_covered_by_the_seal() {
         assert_eq!(judge(&script, &bytes).state, State::Broken, "byte {at}");
     }
 }
+
+mod attested {
+    use super::*;
+    use crate::journal::{AttestedFacts, KeyAttested};
+    use crate::verify::tests::attestation::Maker;
+
+    /// What [`Maker::attest_key`] says.
+    fn facts(voucher: &str) -> AttestedFacts {
+        AttestedFacts {
+            voucher: voucher.into(),
+            serial: Some(23_935_886),
+            firmware: "5.7.1".into(),
+            pin_policy: "always".into(),
+            touch_policy: "always".into(),
+            form_factor: "USB-C keychain, FIPS series".into(),
+        }
+    }
+
+    fn attested(script: &Script, maker: &Maker, role: KeyRole) -> KeyAttested {
+        let key = script.ledger.key(role).unwrap().public_key.clone().unwrap();
+        let certificates = [maker.attest_key(&key), maker.device.der().to_vec()].map(Bytes).to_vec();
+        KeyAttested { role, certificates, facts: Some(facts("CN=Maker Root")), problem: None }
+    }
+
+    /// With it on record, sealed.
+    fn recorded(change: impl FnOnce(&Script, &mut KeyAttested)) -> (Script, Vec<Vec<u8>>) {
+        let (mut script, maker) = (Script::with_root(), Maker::new());
+        let mut it = attested(&script, &maker, KeyRole::Root);
+        change(&script, &mut it);
+        script.add(Event::KeyAttested(it));
+        script.seal();
+        (script, vec![maker.root.der().to_vec()])
+    }
+
+    fn judged(script: &Script, vouchers: Option<&[Vec<u8>]>) -> Report {
+        audit(&script.bytes, &Expectation { vouchers, ..Expectation::default() }).0
+    }
+
+    #[test]
+    fn one_that_holds_is_told_with_how_far_it_was_verified() {
+        let (script, roots) = recorded(|_, _| ());
+        let report = judged(&script, Some(&roots));
+        assert_eq!(report.state, State::Ok, "{report:?}");
+        assert!(report.attested[0].ends_with("verifies as of 2030-01-01T00:00:00Z"), "{report:?}");
+        assert!(report.attested[0].contains("CN=Maker Root (serial 23935886, firmware 5.7.1, PIN always,"));
+        // Without the configuration nobody knows the issuer, and the rest still holds.
+        let report = judged(&script, None);
+        assert_eq!(report.state, State::Ok, "{report:?}");
+        assert!(report.attested[0].contains("its issuer was not verified"), "{report:?}");
+        // With one that does not trust it (any more) it does not verify.
+        broken(&judged(&script, Some(&[])), "attest.chain");
+        let named = judged(&script, Some(&[])).errors[0].message.clone();
+        assert!(named.starts_with("journal line ") && named.contains("attestation-roots"), "{named}");
+    }
+
+    #[test]
+    fn one_that_never_verified_is_told_as_that() {
+        let (script, _) = recorded(|_, it| {
+            it.facts = None;
+            it.problem = Some("untrusted [attest.chain]".into());
+        });
+        let report = judged(&script, Some(&[]));
+        assert_eq!(report.state, State::Ok, "{report:?}");
+        assert!(report.attested[0].contains("did not verify when it was made: untrusted"), "{report:?}");
+    }
+
+    #[test]
+    fn any_change_is_found_with_the_configuration_or_without() {
+        type Change = fn(&Script, &mut KeyAttested);
+        let changes: [(&str, Change); 8] = [
+            ("attest.signature", |_, it| {
+                let place = it.certificates[0].0.windows(3).position(|w| w == [5, 7, 1]).unwrap();
+                it.certificates[0].0[place + 2] = 4;
+            }),
+            ("attest.signature", |_, it| it.certificates[1] = Bytes(Maker::new().device.der().to_vec())),
+            ("attest.form", |_, it| it.certificates[0].0.truncate(9)),
+            ("audit.attestation", |_, it| drop(it.certificates.pop())),
+            ("audit.attestation", |_, it| it.role = KeyRole::Journal),
+            ("audit.attestation", |_, it| it.facts.as_mut().unwrap().serial = Some(5)),
+            ("audit.attestation", |_, it| it.facts.as_mut().unwrap().firmware = "5.7.4".into()),
+            ("audit.attestation", |_, it| it.facts.as_mut().unwrap().touch_policy = "never".into()),
+        ];
+        for (id, change) in changes {
+            let (script, roots) = recorded(change);
+            broken(&judged(&script, Some(&roots)), id);
+            broken(&judged(&script, None), id);
+        }
+        // Yubico's name needs no configuration to be looked through.
+        let yubicos = |_: &Script, it: &mut KeyAttested| {
+            it.facts.as_mut().unwrap().voucher = "CN=Yubico Attestation Root 1".into();
+        };
+        let (script, roots) = recorded(yubicos);
+        broken(&judged(&script, None), "attest.chain");
+        broken(&judged(&script, Some(&roots)), "audit.attestation");
+    }
+
+    #[test]
+    fn it_is_judged_as_of_the_day_when_it_was_recorded() {
+        let (mut script, maker) = (Script::with_root(), Maker::new());
+        let late = attested(&script, &maker, KeyRole::Root);
+        // rcgen's certificates end in the year 4096.
+        script.now = Time::parse("5000-01-01T00:00:00Z").unwrap();
+        script.add(Event::KeyAttested(late));
+        let roots = vec![maker.root.der().to_vec()];
+        let report = judged(&script, Some(&roots));
+        broken(&report, "attest.chain");
+        assert!(report.errors[0].message.contains("not at 5000-01-01"), "{report:?}");
+
+        let (mut script, roots) = recorded(|_, _| ());
+        script.now = Time::parse("5000-01-01T00:00:00Z").unwrap();
+        script.add(session());
+        script.seal();
+        assert_eq!(judged(&script, Some(&roots)).state, State::Ok, "it was good then");
+    }
+}

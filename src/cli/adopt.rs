@@ -16,7 +16,7 @@ use anchorite::x509::{Issuer, KeyAlgorithm};
 use anchorite::{Error, Result};
 
 use super::args::{Globals, RootAdopt};
-use super::{process, root, shown_path, unlock};
+use super::{pin, process, root, shown_path, unlock};
 
 /// No root certificate is larger.
 const MAXIMUM: u64 = 1 << 20;
@@ -38,6 +38,7 @@ pub fn run(globals: &Globals, args: &RootAdopt) -> Result<u8> {
     check_kind(&home.config.root, issuer.public_key.algorithm())?;
     check_rehearsal(&issuer, ledger.rehearsal(), "adopt.rehearsal")?;
 
+    pin::check_typed(&args.pin.login, &home.config)?;
     let mut token = unlock::token(&home, &args.pin)?;
     if args.journal_key.is_none() {
         token.supports(KeyAlgorithm::P256)?;
@@ -75,10 +76,11 @@ pub fn run(globals: &Globals, args: &RootAdopt) -> Result<u8> {
     };
     let shown = render(&takeover, &key, journal.as_ref(), &label, resumed)?;
     let consent = unlock::consent(globals, &args.pin, &home, "root adopt", &shown, "Take over this root?")?;
-    let (adopted, head, attested) = unlock::session(&mut home, token.as_mut(), consent, |session| {
-        let (adopted, head) = session.adopt_root(takeover, &label)?;
-        Ok((adopted, head, session.attested().to_vec()))
-    })?;
+    let (adopted, head, attested) =
+        unlock::session(&mut home, token.as_mut(), consent, &args.pin, |session| {
+            let (adopted, head) = session.adopt_root(takeover, &label)?;
+            Ok((adopted, head, session.attested().to_vec()))
+        })?;
     root::report(globals, &home, "took over root", &adopted, head, &attested)
 }
 

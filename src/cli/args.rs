@@ -8,7 +8,7 @@ use anchorite::token::piv::policy::{PinPolicy, TouchPolicy};
 use anchorite::x509::{Digest, KeyAlgorithm, Seconds, Time};
 use clap::{Args, Parser, Subcommand};
 
-pub use self::hardware::{Token, TokenAttest, TokenCheck, TokenVerb};
+pub use self::hardware::{Login, Token, TokenAttest, TokenCheck, TokenVerb};
 use super::parse_digest;
 
 /// An offline root CA: reviewed plans in, verified intermediates out, every signature on record
@@ -54,20 +54,6 @@ pub enum Verb {
     Token(Token),
     Completions(Completions),
     Manual(Manual),
-}
-
-/// How the PIN is read when the terminal is not asked for it.
-#[derive(Debug, Args, Default, Clone)]
-pub struct Login {
-    /// Read the PIN from a file (one trailing newline is not part of it)
-    #[arg(long, value_name = "FILE", conflicts_with = "pin_fd")]
-    pub pin_file: Option<PathBuf>,
-    /// Read the PIN from an open file descriptor
-    #[arg(long, value_name = "N")]
-    pub pin_fd: Option<i32>,
-    /// A YubiKey's management key, in hexadecimal, where it is neither the factory's nor under the PIN
-    #[arg(long, value_name = "FILE")]
-    pub mgm_key_file: Option<PathBuf>,
 }
 
 /// As [`Login`], where the journal goes on.

@@ -103,6 +103,9 @@ fn render(report: &Report, noted: Option<Digest>) -> String {
     for companion in &report.companions {
         out.push_str(&format!("companion {companion}\n"));
     }
+    for told in &report.attested {
+        out.push_str(&format!("  {told}\n"));
+    }
     for matter in &report.open {
         out.push_str(&format!("  {} {matter}\n", styled(WARN, "open")));
     }

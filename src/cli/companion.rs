@@ -29,7 +29,8 @@ pub fn run(globals: &Globals, args: &RootCompanion) -> Result<u8> {
     let consent = unlock::consent(globals, &args.pin, &home, "root companion", &shown, question)?;
     unlock::login(&home, token.as_mut(), &args.pin)?;
     check_elsewhere(token.as_mut(), &root)?;
-    let head = unlock::session(&mut home, token.as_mut(), consent, |session| session.trust(joined))?;
+    let head =
+        unlock::session(&mut home, token.as_mut(), consent, &args.pin, |session| session.trust(joined))?;
     let companions: Vec<_> = home.companions()?.iter().map(Issuer::fingerprint).collect();
     if globals.json {
         output::json(&serde_json::json!({

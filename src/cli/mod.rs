@@ -24,6 +24,7 @@ mod root;
 mod sign;
 mod terminal;
 mod token;
+mod tries;
 mod unlock;
 mod verify;
 

@@ -9,7 +9,7 @@ use anchorite::{Error, Result};
 
 use super::args::{Globals, Perform};
 use super::plan::Planned;
-use super::{inspect, output, process, quoted, shown_path, sign, unlock};
+use super::{inspect, output, pin, process, quoted, shown_path, sign, unlock};
 
 /// No plan is larger: a thousand requests take about four megabytes.
 const PLAN_MAXIMUM: u64 = 256 << 20;
@@ -41,6 +41,7 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
         return Err(Error::refused("plan.burnt", "every serial of this plan was burnt by a crash")
             .next("make a new plan; the requests are still good"));
     }
+    pin::check_typed(&args.pin.login, &home.config)?;
     let mut token = unlock::token(&home, &args.pin)?;
     let out = sign::release_place(&home, &args.to)?;
     let planned = Planned { plan, review };

@@ -11,7 +11,7 @@ use anchorite::{Error, Result};
 use secrecy::{SecretSlice, SecretString};
 use zeroize::Zeroizing;
 
-use super::args::Pin;
+use super::args::{Login, Pin};
 use super::terminal::Terminal;
 use super::{output, shown_path};
 
@@ -39,7 +39,33 @@ pub fn read(args: &Pin, config: Option<&Config>, token: &str) -> Result<SecretSt
             .next("set it, or give --pin-file or --pin-fd")),
         };
     }
+    typed(config, token)
+}
+
+/// Reads the PIN from the terminal, in as many parts as the configuration wants.
+pub fn typed(config: Option<&Config>, token: &str) -> Result<SecretString> {
     from_terminal(config.map_or(1, |config| config.token.pin_parts), token)
+}
+
+/// A PIN that is to be typed for each signature comes from nowhere else.
+pub fn check_typed(args: &Login, config: &Config) -> Result<()> {
+    match untyped(args, Some(config)).filter(|_| config.token.retype_pin) {
+        None => Ok(()),
+        Some(from) => Err(Error::refused(
+            "pin.retype",
+            format!("{from}: this home's configuration has the PIN typed for each signature (retype-pin)"),
+        )
+        .next("leave it out and type the PIN at the terminal, or at the token; or change anchorite.toml and pin it")),
+    }
+}
+
+/// Where the PIN comes from when nobody types it: the option, or the variable's key in
+/// the configuration.
+pub fn untyped(args: &Login, config: Option<&Config>) -> Option<&'static str> {
+    let variable = config.is_some_and(|config| config.token.pin_env.is_some());
+    [(args.pin_file.is_some(), "--pin-file"), (args.pin_fd.is_some(), "--pin-fd"), (variable, "pin-env")]
+        .into_iter()
+        .find_map(|(given, name)| given.then_some(name))
 }
 
 /// A PIN that others can read is no secret; whose machine it is may say that it is all right.

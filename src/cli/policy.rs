@@ -86,7 +86,7 @@ fn pin(globals: &Globals, args: &Pin) -> Result<u8> {
         let mut token = unlock::token(&home, args)?;
         unlock::login(&home, token.as_mut(), args)?;
         let edited = !home.edits().is_empty();
-        unlock::session(&mut home, token.as_mut(), consent, |session| {
+        unlock::session(&mut home, token.as_mut(), consent, args, |session| {
             if edited {
                 session.pin()?;
             }

@@ -6,11 +6,12 @@ use anchorite::plan::review;
 use anchorite::verify::describe::{describe_certificate, describe_tbs};
 
 use super::args::{Globals, RootRenew};
-use super::{process, root, unlock};
+use super::{pin, process, root, unlock};
 
 pub fn run(globals: &Globals, args: &RootRenew) -> Result<u8> {
     let mut home = unlock::home(globals)?;
     let before = home.root()?.clone();
+    pin::check_typed(&args.pin.login, &home.config)?;
     let mut token = unlock::token(&home, &args.pin)?;
     let mut out = String::new();
     let renewal = if journal_lags(home.journal.ledger())? {
@@ -35,7 +36,8 @@ pub fn run(globals: &Globals, args: &RootRenew) -> Result<u8> {
     out.push_str("   the certificate of the journal's key is issued anew to the same end\n");
     let consent = unlock::consent(globals, &args.pin, &home, "root renew", &out, "Renew this root?")?;
     unlock::login(&home, token.as_mut(), &args.pin)?;
-    let (renewed, head) =
-        unlock::session(&mut home, token.as_mut(), consent, |session| session.renew_root(renewal))?;
+    let (renewed, head) = unlock::session(&mut home, token.as_mut(), consent, &args.pin, |session| {
+        session.renew_root(renewal)
+    })?;
     root::report(globals, &home, "renewed root", &renewed, head, &[])
 }

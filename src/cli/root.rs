@@ -11,7 +11,7 @@ use anchorite::x509::{Issuer, KeyAlgorithm, Name, Serial, Status};
 use anchorite::{Error, Result};
 
 use super::args::{Globals, Root, RootCreate, RootVerb};
-use super::{adopt, companion, output, process, renew, shown_path, unlock};
+use super::{adopt, companion, output, pin, process, renew, shown_path, unlock};
 
 pub fn run(globals: &Globals, args: &Root) -> Result<u8> {
     match &args.verb {
@@ -48,6 +48,7 @@ fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
     };
     check_kind(&home.config.root, args.key)?;
     let first = args.second_device.as_deref().map(|file| companion::read(file, &home)).transpose()?;
+    pin::check_typed(&args.pin.login, &home.config)?;
     let mut token = unlock::token_for(&home, &args.pin, args.pin_policy, args.touch_policy)?;
     token.supports(args.key)?;
     token.supports(KeyAlgorithm::P256)?;
@@ -71,7 +72,7 @@ fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
         check_elsewhere(token.as_mut(), &first.root)?;
     }
     let companions = first.map(|first| first.companion).into_iter().collect();
-    let (root, head, attested) = unlock::session(&mut home, token.as_mut(), consent, |session| {
+    let (root, head, attested) = unlock::session(&mut home, token.as_mut(), consent, &args.pin, |session| {
         let (root, head) = session.create_root(decision, companions)?;
         Ok((root, head, session.attested().to_vec()))
     })?;

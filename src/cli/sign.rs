@@ -8,7 +8,7 @@ use anchorite::{Error, Result};
 
 use super::args::{Globals, Pin, Sign};
 use super::plan::{Planned, Wishes, make, require_complete};
-use super::{companion, output, perform, process, shown_path, unlock};
+use super::{companion, output, perform, pin, process, shown_path, unlock};
 
 pub fn run(globals: &Globals, args: &Sign) -> Result<u8> {
     let mut home = unlock::home(globals)?;
@@ -25,6 +25,7 @@ pub fn run(globals: &Globals, args: &Sign) -> Result<u8> {
         return dry_run(globals, &home, &wishes, args.partial);
     }
     unlock::check_clock(&home, &args.pin)?;
+    pin::check_typed(&args.pin.login, &home.config)?;
     let mut token = unlock::token(&home, &args.pin)?;
     let out = release_place(&home, &args.to)?;
     // The session settles what is open before it signs; the plan is made in view of that.
@@ -61,7 +62,7 @@ pub fn perform_planned(
     let mut consent = unlock::consent(globals, pin, home, verb, &shown, &question)?;
     consent.plan = Some(plan.digest()?);
     unlock::login(home, token, pin)?;
-    let outcome = unlock::session(home, token, consent, |session| {
+    let outcome = unlock::session(home, token, consent, pin, |session| {
         // What a crash left open was settled as the session began: look again.
         let remaining = Remaining::of(plan, session.ledger())?;
         let fresh = session.prepare(plan, &remaining.fresh, process::now())?;

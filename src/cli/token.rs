@@ -23,6 +23,7 @@ pub fn run(globals: &Globals, args: &Token) -> Result<u8> {
         TokenVerb::List { module, module_args, piv, login, pin } => {
             let listed = match module {
                 _ if *piv => every_yubikey(&pin.pin())?,
+                Some(_) if pin.mgm_key_file.is_some() => return Err(unlock::management_key_unused()),
                 Some(module) => every_token(&unlock::given(Some(module.clone()), module_args.clone()))?,
                 None => homes(globals, *login, &pin.pin())?,
             };

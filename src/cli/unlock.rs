@@ -4,19 +4,19 @@ use std::path::PathBuf;
 
 use anchorite::home::Home;
 use anchorite::journal::Consent;
-use anchorite::perform::{Progress, Session, World, check_token_head};
+use anchorite::perform::{Progress, Session, Upcoming, World, check_token_head};
 use anchorite::policy::{Config, TokenConfig};
 use anchorite::token::piv::policy::{PinPolicy, TouchPolicy};
 use anchorite::token::pkcs11::{ModuleUse, Pkcs11};
 use anchorite::token::uri::{Pkcs11Uri, TokenUri};
-use anchorite::token::{Token, TokenInfo, piv};
+use anchorite::token::{Key, Token, TokenInfo, piv};
 use anchorite::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use secrecy::SecretString;
 
 use super::args::{Globals, Pin};
 use super::terminal::Terminal;
-use super::{output, pin, process};
+use super::{output, pin, process, tries};
 
 /// Opens the home with its documents as pinned; `--yes` only where it may be.
 pub fn home(globals: &Globals) -> Result<Home> {
@@ -74,9 +74,19 @@ pub fn token_for(
 /// Opens whatever the URI means. The module is for PKCS#11, the options are for PIV.
 pub fn open(uri: &TokenUri, module: ModuleUse, options: piv::Options) -> Result<Box<dyn Token>> {
     match uri {
+        TokenUri::Pkcs11(_) if options.management_key.is_some() => Err(management_key_unused()),
         TokenUri::Pkcs11(uri) => Ok(Box::new(Pkcs11::open(&named(uri, module)?, uri)?)),
         TokenUri::Piv(uri) => piv::open(uri, options),
     }
+}
+
+/// The refusal of `--mgm-key-file` with a PKCS#11 token.
+pub fn management_key_unused() -> Error {
+    Error::usage(
+        "token.mgm-key-unused",
+        "--mgm-key-file: a PKCS#11 token has no management key, a YubiKey named by a piv: URI has",
+    )
+    .next("leave it out; a YubiKey that is used through a module shows it to its own tool")
 }
 
 /// How the configuration wants its module used, if it names one.
@@ -184,26 +194,22 @@ pub fn login(home: &Home, token: &mut dyn Token, args: &Pin) -> Result<()> {
 
 /// As [`login`], where there may be no home to say where the PIN comes from.
 pub fn login_by(config: Option<&Config>, token: &mut dyn Token, args: &Pin) -> Result<()> {
-    let info: TokenInfo = token.info().clone();
-    if !info.pin_state.is_empty() {
-        output::note(&format!(
-            "{} the token says of its PIN: {}",
-            output::styled(output::WARN, "note:"),
-            info.pin_state
-        ));
-    }
-    if token.pin_at_token() {
-        output::note("enter the PIN at the token");
-        return log_in(token, &SecretString::default());
-    }
-    // A YubiKey is shown the PIN anew for each signature: it stays in memory until the end.
-    if !process::lock_memory() && info.uri.starts_with("piv:") {
-        output::note(
-            "note: this memory cannot be locked: where swap is in use, the PIN may end up on the disk; \
-             run it as root, after `ulimit -l unlimited`, or without swap",
-        );
-    }
-    log_in(token, &pin::read(args, config, &info.label)?)
+    let pin = tries::knowingly(token, config, &args.login, |token| {
+        if token.pin_at_token() {
+            output::note("enter the PIN at the token");
+            return Ok(SecretString::default());
+        }
+        let TokenInfo { label, uri, .. } = token.info();
+        // A YubiKey is shown the PIN anew for each signature: it stays in memory until the end.
+        if !process::lock_memory() && uri.starts_with("piv:") {
+            output::note(
+                "note: this memory cannot be locked: where swap is in use, the PIN may end up on the disk; \
+                 run it as root, after `ulimit -l unlimited`, or without swap",
+            );
+        }
+        pin::read(args, config, label)
+    })?;
+    log_in(token, &pin)
 }
 
 /// A signal waits until the token is done: it counts tries, and SoftHSM for one empties
@@ -220,6 +226,7 @@ pub fn session<T>(
     home: &mut Home,
     token: &mut dyn Token,
     consent: Consent,
+    args: &Pin,
     work: impl FnOnce(&mut Session<'_>) -> Result<T>,
 ) -> Result<T> {
     let _hold = process::hold();
@@ -238,12 +245,17 @@ pub fn session<T>(
         bar.set_length(p.total as u64);
         bar.set_position(p.done as u64);
     };
+    let config = home.config.clone();
+    let retype = |token: &mut dyn Token, key: &Key, next: &Upcoming| {
+        bar.suspend(|| tries::type_anew(token, &config, &args.login, key, next))
+    };
     let world = World {
         clock: &process::now,
         entropy: &process::entropy,
         stop: &process::interrupted,
         lanes,
         progress: &progress,
+        retype: &retype,
     };
     let result = Session::begin(home, token, world, consent).and_then(|mut s| work(&mut s));
     bar.finish_and_clear();

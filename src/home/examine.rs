@@ -34,7 +34,10 @@ pub fn examine(dir: &Path, mut expect: Expectation<'_>) -> Result<Report> {
         faults.push(fault(error));
         None
     });
-    let expect = Expectation { index: index.as_ref(), ..expect };
+    // One that cannot be read is told of below.
+    let config = Documents::read(dir).and_then(|documents| documents.parse()).ok().map(|(config, _)| config);
+    let vouchers = config.as_ref().map(|config| config.token.attestation_roots.as_slice());
+    let expect = Expectation { index: index.as_ref(), vouchers, ..expect };
     let mut issued = IssuedFiles::in_folder(dir);
     let (mut report, replayed) = audit_lines(lines, &expect, &mut |serial, der| issued.compare(serial, der));
     if let Some(replayed) = &replayed {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::{Progress, Session, lanes, not_before_last};
+use super::{Progress, Session, lanes, not_before_last, typed};
 use crate::error::{Error, Kind, Result};
 use crate::journal::{
     CertificateIntent, Event, IntentRecord, KeyRole, Ledger, PlanState, Purpose, RefusedRequest,
@@ -133,7 +133,10 @@ impl Session<'_> {
         let total = fresh.len();
         let most = self.world.lanes.min(total.div_ceil(A_LANE)).max(1);
         let token = self.token.info().uri.clone();
-        let mut lanes = self.token.signers(most)?;
+        let mut lanes = match self.home.config.token.retype_pin {
+            true => vec![typed::signer(self.home, self.token, &self.world, (0, total))],
+            false => self.token.signers(most)?,
+        };
         let (home, clock, stop) = (&mut *self.home, self.world.clock, self.world.stop);
         let mut fresh = fresh.into_iter().map(|p| intent(plan, p)).peekable();
         let mut next_group = || fresh.by_ref().take(GROUP).collect::<Vec<_>>();

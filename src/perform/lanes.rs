@@ -42,13 +42,17 @@ pub(super) fn sign<T>(
         _ => None,
     };
     let work = |lane: &mut Box<dyn Signer + '_>| {
-        let (mut events, mut result) = (Vec::new(), Ok(()));
+        let (mut events, mut given_back, mut result) = (Vec::new(), None, Ok(()));
         while result.is_ok() {
             if stop() {
                 result = Err(Error::interrupted());
                 break;
             }
             let Some(permit) = next() else { break };
+            if let Err(error) = lane.ready(key, &permit) {
+                (given_back, result) = (Some(permit), Err(error));
+                break;
+            }
             result = sign_one(lane.as_mut(), key, permit).and_then(|(event, verdict)| {
                 events.push(event);
                 verdict
@@ -57,7 +61,7 @@ pub(super) fn sign<T>(
         if result.is_err() {
             halt.store(true, Ordering::Relaxed);
         }
-        (events, result)
+        (events, given_back, result)
     };
     let (done, other): (Vec<_>, T) = match lanes {
         [one] if few => {
@@ -74,12 +78,13 @@ pub(super) fn sign<T>(
         }),
     };
     let mut signed = Signed { events: Vec::new(), unused: Vec::new(), result: Ok(()) };
-    for (events, result) in done {
+    for (events, given_back, result) in done {
         signed.events.extend(events);
+        signed.unused.extend(given_back);
         signed.result = graver(signed.result, result);
     }
     signed.events.sort_by_key(intent_of);
-    signed.unused = queue.into_inner().map(Iterator::collect).unwrap_or_default();
+    signed.unused.extend(queue.into_inner().into_iter().flatten());
     (signed, other)
 }
 

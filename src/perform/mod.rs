@@ -13,6 +13,7 @@ mod own;
 mod release;
 mod renew;
 mod root;
+mod typed;
 
 pub use adopt::{Takeover, judge_certificate};
 pub use attest::{check_attestation, check_demands, judge_attestation};
@@ -20,6 +21,7 @@ pub use batch::{Outcome, Remaining};
 pub use companion::{Candidate, check_elsewhere};
 pub use renew::{Renewal, journal_lags};
 pub use root::{RootSpec, check_kind, check_label, journal_label, preview};
+pub use typed::{Retype, Upcoming};
 
 use crate::error::{Error, Result};
 use crate::home::Home;
@@ -50,6 +52,8 @@ pub struct World<'a> {
     pub lanes: usize,
     /// Told of each certificate signed.
     pub progress: &'a dyn Fn(Progress),
+    /// Has the PIN typed anew, where the configuration demands that.
+    pub retype: &'a Retype<'a>,
 }
 
 /// A home and its unlocked token.
@@ -184,7 +188,15 @@ impl<'a> Session<'a> {
     /// One signature against one permit. A wrong one goes on record as rejected and
     /// ends the session.
     fn sign(&mut self, key: &Key, permit: Permit) -> Result<Event> {
-        let (event, verdict) = lanes::sign_one(self.token, key, permit)?;
+        let place = typed::place(self.home.journal.ledger(), &permit);
+        let mut signer = typed::signer(self.home, self.token, &self.world, place);
+        if let Err(error) = signer.ready(key, &permit) {
+            drop(signer);
+            self.home.journal.withdraw(self.now(), vec![permit])?;
+            return Err(error);
+        }
+        let (event, verdict) = lanes::sign_one(signer.as_mut(), key, permit)?;
+        drop(signer);
         match verdict {
             Ok(()) => Ok(event),
             Err(wrong) => {

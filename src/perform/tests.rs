@@ -188,7 +188,15 @@ impl Scene {
             patience.fetch_update(Relaxed, Relaxed, less).is_ok_and(|left| left == 0)
         };
         let progress = |p: super::Progress| assert!(p.done <= p.total, "{p:?}");
-        let world = World { clock: &clock, entropy: &entropy, stop: &stop, progress: &progress, lanes: 2 };
+        let retype = |_: &mut dyn Token, _: &Key, _: &Upcoming| panic!("nobody demands it");
+        let world = World {
+            clock: &clock,
+            entropy: &entropy,
+            stop: &stop,
+            progress: &progress,
+            retype: &retype,
+            lanes: 2,
+        };
         work(&mut Session::begin(&mut home, &mut self.token, world, consent)?)
     }
 

@@ -56,6 +56,9 @@ pub struct TokenConfig {
     /// How many people type a part of the PIN.
     #[serde(default = "one", deserialize_with = "parts")]
     pub pin_parts: u8,
+    /// Whether the PIN is typed anew for each signature of the root's key.
+    #[serde(default)]
+    pub retype_pin: bool,
     /// How many signatures of a batch are made at a time, each in a session of its
     /// own; without it as many as the host has cores.
     #[serde(default, deserialize_with = "sessions")]

@@ -34,6 +34,9 @@ pub struct TokenInfo {
     pub pin_state: String,
 }
 
+/// [`TokenInfo::pin_state`] where the next wrong PIN locks the token.
+pub const FINAL_TRY: &str = "final try";
+
 /// One object on a token, as `token list` shows it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct ObjectInfo {
@@ -169,6 +172,10 @@ pub struct Evidence {
 
 /// A way to sign with a token, each signature against a permit of the journal.
 pub trait Signer: Send {
+    /// What has to come before a signature; where it fails, nothing was signed.
+    fn ready(&mut self, _key: &Key, _permit: &Permit) -> Result<()> {
+        Ok(())
+    }
     /// Signs the permit's bytes. ECDSA signatures come back as DER (RFC 3279 §2.2.3).
     fn sign(&mut self, key: &Key, permit: Permit) -> Result<Vec<u8>>;
 }
@@ -187,6 +194,15 @@ pub trait Token: Signer {
     fn pin_at_token(&self) -> bool;
     /// Logs the user in. An error says what the token tells of tries left.
     fn login(&mut self, pin: &SecretString) -> Result<()>;
+    /// Takes the PIN anew before a signature by this key, and has it verified, whatever the
+    /// token knows from before.
+    fn reenter(&mut self, _key: &Key, pin: &SecretString) -> Result<()> {
+        self.login(pin)
+    }
+    /// Asks anew what the token says of its PIN, for [`Token::info`]; costs no try.
+    fn look_at_pin(&mut self) -> Result<()> {
+        Ok(())
+    }
     /// Everything that can be seen; private objects only after login.
     fn objects(&mut self) -> Result<Vec<ObjectInfo>>;
     /// Whether any key object carries this label. Public objects are seen without login.
@@ -232,6 +248,9 @@ pub trait Token: Signer {
 }
 
 impl<S: Signer + ?Sized> Signer for &mut S {
+    fn ready(&mut self, key: &Key, permit: &Permit) -> Result<()> {
+        (**self).ready(key, permit)
+    }
     fn sign(&mut self, key: &Key, permit: Permit) -> Result<Vec<u8>> {
         (**self).sign(key, permit)
     }

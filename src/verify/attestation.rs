@@ -78,6 +78,11 @@ impl Vouchers {
         Ok(vouchers)
     }
 
+    /// Whether one of this name is trusted as it is.
+    pub fn know(&self, subject: &str) -> Result<bool> {
+        Ok(read(&self.anchors)?.iter().any(|anchor| anchor.subject() == subject))
+    }
+
     #[cfg(test)]
     pub(super) fn anchors(&self) -> impl Iterator<Item = &[u8]> {
         self.anchors.iter().map(Vec::as_slice)
@@ -108,25 +113,40 @@ pub fn verify_attestation(
     vouchers: &Vouchers,
     at: Time,
 ) -> Result<Attested> {
+    let (key, device) = linked(attestation, device, at)?;
+    statement(&key, climb(device, vouchers, at)?)
+}
+
+/// Verifies and reads no more than what the device's key signed: who vouches for the
+/// device, `voucher`, is taken on trust.
+pub fn verify_statement(attestation: &[u8], device: &[u8], voucher: &str, at: Time) -> Result<Attested> {
+    let (key, _) = linked(attestation, device, at)?;
+    statement(&key, voucher.into())
+}
+
+fn linked<'a>(attestation: &'a [u8], device: &'a [u8], at: Time) -> Result<(Parsed<'a>, Parsed<'a>)> {
     let key = Parsed::from_der(attestation, FORM).map_err(|e| e.at("attestation"))?;
     let device = Parsed::from_der(device, FORM).map_err(|e| e.at("certificate in slot f9"))?;
     check_link(&key, &device, 0, at)?;
-    let voucher = climb(device, vouchers, at)?;
-    let pin_and_touch = raw(&key, 8)?;
+    Ok((key, device))
+}
+
+fn statement(key: &Parsed<'_>, voucher: String) -> Result<Attested> {
+    let pin_and_touch = raw(key, 8)?;
     let &[pin, touch] = pin_and_touch else {
         return Err(unlike("policies", pin_and_touch));
     };
-    let &[major, minor, patch] = raw(&key, 3)? else {
-        return Err(unlike("firmware", raw(&key, 3)?));
+    let &[major, minor, patch] = raw(key, 3)? else {
+        return Err(unlike("firmware", raw(key, 3)?));
     };
     Ok(Attested {
         public_key: key.public_key(FORM)?,
         voucher,
-        serial: serial(&key)?,
+        serial: serial(key)?,
         firmware: Version(major, minor, patch),
         pin_policy: name(pin, &["default", "never", "once", "always", "match-once", "match-always"]),
         touch_policy: name(touch, &["default", "never", "always", "cached"]),
-        form_factor: value(&key, 9).map_or_else(|| "not told".into(), form_factor),
+        form_factor: value(key, 9).map_or_else(|| "not told".into(), form_factor),
     })
 }
 

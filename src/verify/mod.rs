@@ -13,10 +13,10 @@ mod parsed;
 pub mod path;
 pub mod signature;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use self::adoption::{ADOPTION_RULES, AdoptionRule, check_adopted, check_companion, judge_adopted};
-pub use self::attestation::{Attested, Version, Vouchers, verify_attestation};
+pub use self::attestation::{Attested, Version, Vouchers, verify_attestation, verify_statement};
 pub use self::certificate::{Certificate, Verified, verify};
 pub use self::cms::{check_journal_certificate, signed_digest, verify_detached};
 pub use self::describe::{DescribedExtension, Description, describe_certificate, describe_tbs};

@@ -2,6 +2,7 @@
 
 use super::Row;
 use super::rig::Rig;
+use crate::appliance::Ran;
 use crate::support::run;
 
 pub fn kept(row: &Row) {
@@ -22,6 +23,9 @@ pub fn kept(row: &Row) {
         keeps_the_head(row, &rig);
         // A second session.
         signs(row, &rig, &["north"]);
+        if *kind == row.kinds[0] {
+            waits_for_the_pin_anew(row, &rig);
+        }
     }
 }
 
@@ -123,6 +127,13 @@ fn is_refused_for_its_attributes(row: &Row, rig: &mut Rig, kind: &str) {
     rig.verb(&["policy", "pin"]).code(0);
 }
 
+/// With a home, whatever comes of the root.
+pub fn adopts(row: &Row, rig: &Rig) -> Ran {
+    has_a_home(row, rig);
+    let root = root_args(row, rig, "");
+    rig.verb(&root.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
 fn makes_a_root(row: &Row, rig: &Rig, kind: &str) -> String {
     let root = root_args(row, rig, kind);
     let root: Vec<&str> = root.iter().map(String::as_str).collect();
@@ -148,7 +159,7 @@ fn is_fit(row: &Row, rig: &Rig) {
 }
 
 /// Requests become a release that everybody can check.
-fn signs(row: &Row, rig: &Rig, clusters: &[&str]) {
+pub fn signs(row: &Row, rig: &Rig, clusters: &[&str]) {
     std::fs::remove_dir_all(rig.appliance.path("in")).unwrap();
     std::fs::create_dir(rig.appliance.path("in")).unwrap();
     clusters.iter().for_each(|cluster| rig.appliance.request(cluster));
@@ -194,7 +205,39 @@ fn keeps_the_head(row: &Row, rig: &Rig) {
     std::fs::rename(path("newer"), path("home")).unwrap();
 }
 
+/// With `retype-pin` no signature of the root's key comes without the PIN being typed for
+/// it, whatever the token knows from the login before.
+fn waits_for_the_pin_anew(row: &Row, rig: &Rig) {
+    let path = rig.appliance.path("home/anchorite.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replacen("[token]\n", "[token]\nretype-pin = true\n", 1)).unwrap();
+    rig.verb(&["policy", "pin"]).code(0);
+    rig.appliance.request("central");
+    std::fs::remove_file(rig.appliance.path("in/north.csr")).unwrap();
+    rig.appliance.empty_out();
+    let (from, to) = (rig.arg("in"), rig.arg("out"));
+    let sign = ["sign", "--from", &from, "--to", &to, "--policy", "istio", "--yes"];
+    let asks = "PIN of ";
+    let right = std::fs::read_to_string(rig.appliance.path("pin")).unwrap();
+    let right = format!("{}\n", right.trim_end());
+    let (signed, withdrawn) = (rig.events("signed"), rig.events("withdrawn"));
+    // Asked for again, or the end where the token tells nothing of tries left.
+    let wrong = [(asks, right.as_str()), (asks, "87654321\n"), ("wrong PIN; ", "\u{3}")];
+    let stopped = rig.at_terminal(&wrong, &sign).ran();
+    assert!([3, 130].contains(&stopped.code), "{}: {}", row.through, stopped.stderr);
+    assert_eq!((rig.events("signed"), rig.events("withdrawn")), (signed, withdrawn + 1), "{}", row.through);
+    let twice = [(asks, right.as_str()), ("signature 1 of 1 by the root's key: ", ""), (asks, &right)];
+    rig.at_terminal(&twice, &sign).ran().code(0);
+    assert!(rig.appliance.release().join("central/ca-cert.pem").exists());
+    assert_eq!(rig.appliance.audit(&[]).code(0).json()["state"], "ok");
+}
+
 impl Rig {
+    /// How many events of a kind are on record.
+    fn events(&self, kind: &str) -> usize {
+        self.appliance.journal().matches(&format!("\"event\":\"{kind}\"")).count()
+    }
+
     fn verb_without_consent(&self, args: &[&str]) -> serde_json::Value {
         let pin = self.arg("pin");
         self.anchorite(&[args, &["--pin-file", &pin]].concat()).code(0).json()

@@ -4,6 +4,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::appliance::{Appliance, Ran, ran};
 use crate::card_host::{Card, Host};
+use crate::errors::terminal::{Session, driver, session};
 
 pub struct Rig {
     pub appliance: Appliance,
@@ -53,6 +54,16 @@ impl Rig {
         command.args(args).envs(self.environment.iter().map(|(name, value)| (name, value)));
         let mut command = self.host.as_ref().map_or(command_of(&command), |host| host.enter(&command));
         ran(command.output().unwrap())
+    }
+
+    /// At a terminal, with a person who answers each prompt.
+    pub fn at_terminal(&self, steps: &[(&str, &str)], args: &[&str]) -> Session {
+        let mut command = driver(&self.appliance, steps, args);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        match &self.host {
+            Some(host) => session(&mut host.enter(&command)),
+            None => session(&mut command),
+        }
     }
 
     /// A verb that asks for the PIN and for consent.

@@ -13,7 +13,7 @@ const YUBIKEY_PIN: &str = "123456";
 const SERIAL: u32 = 7_654_321;
 
 /// Where Debian puts PKCS#11 modules.
-fn debian(name: &str) -> Option<String> {
+pub fn debian(name: &str) -> Option<String> {
     let path = format!("/usr/lib/{}-linux-gnu/{name}", std::env::consts::ARCH);
     assert!(Path::new(&path).exists(), "{path} is missing: tests/run installs it");
     Some(path)
@@ -24,7 +24,7 @@ pub fn softhsm(_: &Row, _: &str) -> Rig {
     Rig { appliance, module: Some(module()), ..Rig::new(PIN, "pkcs11:token=ceremony") }
 }
 
-fn card(firmware: &str) -> Rig {
+pub fn card(firmware: &str) -> Rig {
     let (host, card) = Host::with_card(SERIAL, firmware);
     Rig { host: Some(host), card: Some(card), ..Rig::new(YUBIKEY_PIN, &format!("piv:9c?serial={SERIAL}")) }
 }

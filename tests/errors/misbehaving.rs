@@ -52,17 +52,17 @@ const SIGN: [&str; 2] = ["--policy", "istio"];
 
 impl Appliance {
     /// What the module is to do from now on; see `tests/misbehaving/orders.rs`.
-    fn order(&self, orders: &str) {
+    pub(super) fn order(&self, orders: &str) {
         self.write("hsm/orders", orders);
     }
 
     /// Every call that the module wrote down, in all runs.
-    fn calls(&self) -> String {
+    pub(super) fn calls(&self) -> String {
         String::from_utf8(std::fs::read(self.path("hsm/calls")).unwrap_or_default()).unwrap()
     }
 
     /// How often the token really did this.
-    fn made(&self, function: &str) -> usize {
+    pub(super) fn made(&self, function: &str) -> usize {
         self.calls().lines().filter(|line| line.starts_with(&format!("made {function} "))).count()
     }
 
@@ -103,7 +103,7 @@ fn nothing_released(a: &Appliance) -> String {
 }
 
 #[track_caller]
-fn state(a: &Appliance) -> String {
+pub(super) fn state(a: &Appliance) -> String {
     let report = a.run(&["audit", "verify", "--json"]).json();
     assert_ne!(report["state"], "broken", "{report}");
     assert_eq!(report["errors"].as_array().unwrap().len(), 0, "{report}");
@@ -153,7 +153,7 @@ fn taken_up(a: &Appliance, released: usize, burnt: usize) {
 }
 
 #[track_caller]
-fn settled(a: &Appliance) {
+pub(super) fn settled(a: &Appliance) {
     assert_eq!(state(a), "ok");
     accounted_for(a);
 }

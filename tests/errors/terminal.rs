@@ -1,6 +1,8 @@
 //! Questions at the terminal: only the word yes goes on, an interrupt ends it, and
 //! the terminal is as it was. Driven through a real pseudo-terminal.
 
+use std::process::Command;
+
 use super::{printable, refused, refused_without_trace, trace};
 use crate::appliance::{Appliance, PIN, Ran, module};
 
@@ -40,45 +42,54 @@ os.waitpid(pid, 0)
 sys.stdout.write(out.decode("utf-8", "replace").replace("\r", "") + "\ntyped=" + ",".join(shown) + "\n")
 "#;
 
-pub(super) const QUESTION: &str = "anything else to stop: ";
-pub(super) const ASKS_PIN: &str = "PIN of ceremony: ";
+pub const QUESTION: &str = "anything else to stop: ";
+pub const ASKS_PIN: &str = "PIN of ceremony: ";
 
 /// What a run at the terminal gave.
-struct Session {
-    text: String,
+pub struct Session {
+    pub text: String,
 }
 
 impl Session {
-    fn value(&self, key: &str) -> &str {
+    pub fn value(&self, key: &str) -> &str {
         let key = format!("{key}=");
-        self.text.lines().rev().find_map(|line| line.strip_prefix(&key)).unwrap_or_default()
+        self.text.lines().rev().find_map(|line| line.split_once(&key)).map_or("", |(_, value)| value)
     }
 
-    fn ran(&self) -> Ran {
+    pub fn ran(&self) -> Ran {
         let code = self.value("exit").parse().unwrap_or(-1);
         Ran { code, stdout: String::new(), stderr: self.text.clone() }
     }
 }
 
-fn at_terminal(a: &Appliance, steps: &[(&str, &str)], args: &[&str]) -> Session {
+pub fn at_terminal(a: &Appliance, steps: &[(&str, &str)], args: &[&str]) -> Session {
+    session(&mut driver(a, steps, args))
+}
+
+/// The command that runs another at a terminal.
+pub fn driver(a: &Appliance, steps: &[(&str, &str)], args: &[&str]) -> Command {
     let steps = serde_json::to_string(steps).unwrap();
-    let out = a
-        .command("python3")
-        .args(["-c", DRIVER, &steps, env!("CARGO_BIN_EXE_anchorite")])
-        .args(args)
-        .env("NO_COLOR", "1")
-        .output()
-        .unwrap();
-    let ran = crate::appliance::ran(out);
+    let mut command = a.command("python3");
+    command.args(["-c", DRIVER, &steps, env!("CARGO_BIN_EXE_anchorite")]).args(args).env("NO_COLOR", "1");
+    command
+}
+
+pub fn session(driver: &mut Command) -> Session {
+    let ran = crate::appliance::ran(driver.output().unwrap());
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
     Session { text: ran.stdout }
 }
 
 /// A home where only a person at the terminal can answer, with its root.
 pub(super) fn attended() -> Appliance {
+    attended_through(&module())
+}
+
+pub(super) fn attended_through(module: &str) -> Appliance {
     let a = Appliance::bare();
     let home = a.arg("home");
-    a.run(&["init", &home, "--token", "pkcs11:token=ceremony", "--module", &module()]).code(0);
+    a.write("hsm/module", crate::appliance::module());
+    a.run(&["init", &home, "--token", "pkcs11:token=ceremony", "--module", module]).code(0);
     let create = ["root", "create", "--subject", "O=Example,CN=Root", "--key", "p256", "--ttl", "20y"];
     let made = at_terminal(&a, &[(QUESTION, "yes\n"), (ASKS_PIN, &format!("{PIN}\n"))], &create);
     assert_eq!(made.value("exit"), "0", "{}", made.text);

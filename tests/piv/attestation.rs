@@ -153,3 +153,64 @@ fn a_damaged_one_is_told() {
         nothing_signed(&desk);
     }
 }
+
+#[test]
+fn the_audit_verifies_again_what_is_on_record() {
+    let desk = Desk::new("5.7.4");
+    desk.trust_card();
+    desk.create_root("p256", &UNTOUCHED).code(0);
+    let told = desk.appliance.audit(&[]).code(0).json()["attested"].clone();
+    let told: Vec<&str> = told.as_array().unwrap().iter().map(|told| told.as_str().unwrap()).collect();
+    assert!(told.len() == 2 && told.iter().all(|told| told.contains("verifies as of")), "{told:?}");
+    assert!(
+        told[0].contains("the root key's attestation") && told[0].contains("serial 12345678, firmware 5.7.4")
+    );
+
+    // Away from the home its own issuers are not at hand: said, and no fault.
+    let (journal, root) = (desk.appliance.path("home/journal"), desk.appliance.path("home/root.pem"));
+    let away = ["audit", "verify", "--journal", journal.to_str().unwrap(), "--root", root.to_str().unwrap()];
+    let seen = desk.run(&away).code(0).stdout;
+    assert_eq!(seen.matches("its issuer was not verified").count(), 2, "{seen}");
+
+    // One that does not verify any more is a fault of the record, until it does again.
+    let config = desk.appliance.path("home/anchorite.toml");
+    let trusting = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, trusting.replacen(&desk.roots(), "", 1)).unwrap();
+    desk.verb(&["policy", "pin"], &[]).code(0);
+    let broken = desk.run(&["audit", "verify"]).code(4).stdout;
+    assert!(
+        broken.contains("[attest.chain]") && broken.contains("goes back into attestation-roots"),
+        "{broken}"
+    );
+    std::fs::write(&config, trusting).unwrap();
+    desk.verb(&["policy", "pin"], &[]).code(0);
+    desk.appliance.audit(&[]).code(0);
+}
+
+/// By somebody who makes every hash anew: the attestation itself still tells.
+#[test]
+fn a_tampered_attestation_is_named_by_the_audit() {
+    let desk = Desk::new("5.7.4");
+    desk.trust_card();
+    desk.create_root("p256", &UNTOUCHED).code(0);
+    let journal = desk.appliance.path("home/journal/journal.jsonl");
+    let (mut forged, mut old, mut new) = (String::new(), String::new(), String::new());
+    for line in desk.appliance.journal().lines() {
+        let mut changed = line.replace(&old, &new);
+        if line.contains("key-attested") {
+            changed = changed.replacen("\"serial\":12345678", "\"serial\":12345679", 1);
+        }
+        (old, new) = (sha256(line), sha256(&changed));
+        forged.push_str(&format!("{changed}\n"));
+    }
+    std::fs::write(&journal, forged).unwrap();
+    let report = desk.appliance.audit(&[]).code(4).json();
+    let errors = report["errors"].as_array().unwrap();
+    let named: Vec<_> = errors.iter().filter(|e| e["id"] == "audit.attestation").collect();
+    assert_eq!(named.len(), 2, "{report}");
+    assert!(named[0]["message"].as_str().unwrap().contains("another serial number"), "{report}");
+}
+
+fn sha256(line: &str) -> String {
+    anchorite::x509::Digest::of(line.as_bytes()).to_string()
+}

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::appliance::{Appliance, Ran, ran};
 use crate::card_host::{Card, Host};
+use crate::errors::terminal::{Session, driver, session};
 
 /// The factory's, which nobody changed on these cards.
 pub const PIN: &str = "123456";
@@ -96,6 +97,11 @@ impl Desk {
         let mut command = self.command();
         command.args(args);
         ran(self.host.enter(&command).output().unwrap())
+    }
+
+    /// At a terminal, with a person who answers each prompt.
+    pub fn at_terminal(&self, steps: &[(&str, &str)], args: &[&str]) -> Session {
+        session(&mut self.host.enter(&driver(&self.appliance, steps, args)))
     }
 
     pub fn command(&self) -> Command {

@@ -33,13 +33,28 @@ fn a_wrong_pin_is_told_with_what_is_left_before_the_next() {
         "{}",
         second.stderr
     );
-    let third = with_pin(&desk, "654321").fails(3, "token.pin-locked");
-    assert!(third.stderr.contains("final try"), "{}", third.stderr);
+    let before = desk.card.calls().matches("begin VERIFY").count();
+    let third = with_pin(&desk, PIN).fails(3, "token.pin-final-try");
+    assert!(third.stderr.contains("final try") && third.stderr.contains("not spent"), "{}", third.stderr);
+    let asked = desk.card.calls().matches("begin VERIFY").count() - before;
+    assert_eq!(asked, 1, "how many are left, and no more");
+    spends_the_last(&desk);
     let locked = with_pin(&desk, PIN).fails(3, "token.pin-locked");
     assert!(locked.stderr.contains("says of its PIN: locked"), "{}", locked.stderr);
     assert_eq!(desk.card.made("GENERATE"), 0);
     let checked = desk.verb(&["token", "check"], &[]);
     checked.fails(3, "token.pin-locked");
+}
+
+/// Once it was said, at the terminal or by the option.
+fn spends_the_last(desk: &Desk) {
+    let from_terminal = ["root", "create", "--subject", "CN=Root", "--ttl", "20y", "--key", "p256", "--yes"];
+    let last = "Spend the last try? Type yes to go on, anything else to stop: ";
+    for answer in ["no\n", "yes \n"] {
+        desk.at_terminal(&[(last, answer)], &from_terminal).ran().fails(3, "token.pin-final-try");
+    }
+    let wrong = [(last, "yes\n"), ("PIN of YubiKey 12345678: ", "654321\n")];
+    desk.at_terminal(&wrong, &from_terminal).ran().fails(3, "token.pin-locked");
 }
 
 #[test]
@@ -115,4 +130,36 @@ fn a_management_key_under_the_pin_needs_no_file() {
     assert!(!made.stderr.contains("WARNING"), "{}", made.stderr);
     let renewed = desk.verb(&["root", "renew", "--ttl", "30y"], &[]).code(0);
     assert!(!renewed.stderr.contains("without the management key"), "{}", renewed.stderr);
+}
+
+#[test]
+fn a_pin_that_is_typed_anew_is_asked_for_with_the_tries_left() {
+    let desk = Desk::new("5.7.4");
+    desk.configure("retype-pin = true");
+    let asks = "PIN of YubiKey 12345678: ";
+    let (right, wrong, last) = (format!("{PIN}\n"), "654321\n", "Spend the last try? Type yes to go on, ");
+    let create = ["root", "create", "--subject", "CN=Root", "--ttl", "20y", "--key", "p256", "--yes"];
+    let create = [&create[..], &UNTOUCHED].concat();
+    let steps = [
+        ("PIN: 3 of 3 tries left", ""),
+        (asks, right.as_str()),
+        ("signature 1 of 2 by the root's key: CN=Root", ""),
+        (asks, wrong),
+        ("2 tries are left", ""),
+        ("PIN: 2 of 3 tries left", ""),
+        (asks, &right),
+        ("signature 2 of 2 by the root's key: ", ""),
+        ("PIN: 3 of 3 tries left", ""),
+        (asks, wrong),
+        (asks, wrong),
+        ("PIN: final try", ""),
+        (last, "no\n"),
+    ];
+    desk.at_terminal(&steps, &create).ran().fails(3, "token.pin-final-try");
+    assert_eq!((desk.card.made("SIGN"), desk.events("withdrawn").len()), (1, 1));
+    let steps = [(last, "yes\n"), (asks, right.as_str()), ("signature 2 of 2", ""), (asks, &right)];
+    assert_eq!(desk.at_terminal(&steps, &create).value("exit"), "0");
+    desk.appliance.audit(&[]).code(0);
+    desk.appliance.request("east");
+    desk.sign(&["--policy", "istio"]).fails(1, "pin.retype");
 }

@@ -211,3 +211,72 @@ fn memory_is_locked_while_the_pin_is_in_it() {
     desk.card.touch();
     assert!(running.wait().unwrap().success());
 }
+
+#[test]
+fn a_host_without_a_reader_and_one_without_pcscd_are_told_apart() {
+    let mut host = crate::card_host::Host::without_reader();
+    let appliance = crate::appliance::Appliance::empty("123456");
+    let path = |name: &str| appliance.path(name).to_str().unwrap().to_string();
+    let (home, pin) = (path("home"), path("pin"));
+    let run = |host: &crate::card_host::Host, args: &[&str]| {
+        let mut command = appliance.command(env!("CARGO_BIN_EXE_anchorite"));
+        command.args(args);
+        crate::appliance::ran(host.enter(&command).output().unwrap())
+    };
+    let init = |host: &_| run(host, &["init", &home, "--token", "piv:9c?serial=5", "--unattended"]).code(0);
+    let words = |stderr: &str, wanted: &[&str]| {
+        assert!(wanted.iter().all(|word| stderr.contains(word)), "{wanted:?}: {stderr}");
+    };
+    // A home can be made while the reader is in the safe.
+    words(&init(&host).stderr, &["note:", "no card reader is there"]);
+    let create = ["root", "create", "--subject", "CN=Root", "--ttl", "20y", "--key", "p256", "--yes"];
+    let create = [&create[..], &["--pin-file", &pin]].concat();
+    let verbs: [&[&str]; 4] =
+        [&["token", "list"], &["token", "list", "--piv"], &["token", "check", "--pin-file", &pin], &create];
+    for verb in verbs {
+        let none = run(&host, verb).fails(3, "token.no-reader").stderr;
+        words(
+            &none,
+            &["no card reader is there, and no YubiKey either", "next: plug the YubiKey in", "CCID"],
+        );
+    }
+    host.stop();
+    for verb in verbs {
+        let none = run(&host, verb).fails(3, "token.pcscd").stderr;
+        words(&none, &["pcscd, which talks to card readers, does not run", "systemctl start pcscd"]);
+    }
+    assert!(!appliance.journal().contains("root-decided"));
+}
+
+/// By its number where the URI has one; else by what its slots hold.
+#[test]
+fn another_yubikey_is_never_taken_for_the_one_that_is_meant() {
+    let mut desk = Desk::with_root("5.7.4", "p256");
+    desk.appliance.request("east");
+    desk.card.order("SERIAL * say 0 0 0 9");
+    let refused = desk.sign(&["--policy", "istio"]).fails(3, "token.absent");
+    assert!(refused.stderr.contains("`piv:?serial=9`"), "{}", refused.stderr);
+    desk.card.order("");
+    let config = desk.appliance.path("home/anchorite.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("?serial=12345678", "")).unwrap();
+    desk.verb(&["policy", "pin"], &[]).code(0);
+    let mut other = desk.host.card(9, "5.7.4");
+    desk.host.unplug(&mut desk.card);
+    desk.host.plug(&mut other, 0);
+    desk.sign(&["--policy", "istio"]).fails(4, "journal.head-removed");
+    let all_the_same = ["--policy", "istio", "--accept-loss"];
+    desk.sign(&all_the_same).fails(3, "token.no-such-key");
+    desk.host.unplug(&mut other);
+    // One with a root of its own.
+    let there = desk.appliance.path("there");
+    let mut third = desk.host.card(10, "5.7.4");
+    desk.host.plug(&mut third, 0);
+    desk.init("there", "piv:9c").code(0);
+    let create = ["root", "create", "--home", there.to_str().unwrap(), "--subject", "CN=Other"];
+    desk.verb(&[&create[..], &["--ttl", "20y", "--key", "p256"]].concat(), &UNTOUCHED).code(0);
+    let before = third.made("SIGN");
+    desk.sign(&all_the_same).fails(4, "token.key-mismatch");
+    assert_eq!((third.made("SIGN"), other.made("SIGN")), (before, 0));
+    desk.host.unplug(&mut third);
+}

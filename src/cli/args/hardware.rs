@@ -1,10 +1,10 @@
-//! The command line of `token`.
+//! The command line of `token`, and how one is logged into.
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Login, Pin};
+use super::Pin;
 
 /// The hardware
 #[derive(Debug, Args)]
@@ -71,6 +71,23 @@ pub struct TokenCheck {
     pub strict: bool,
     #[command(flatten)]
     pub login: Login,
+}
+
+/// How the PIN is read when the terminal is not asked for it.
+#[derive(Debug, Args, Default, Clone)]
+pub struct Login {
+    /// Read the PIN from a file (one trailing newline is not part of it)
+    #[arg(long, value_name = "FILE", conflicts_with = "pin_fd")]
+    pub pin_file: Option<PathBuf>,
+    /// Read the PIN from an open file descriptor
+    #[arg(long, value_name = "N")]
+    pub pin_fd: Option<i32>,
+    /// Spend the last try of the PIN, if it has come to that: a wrong PIN then locks the token
+    #[arg(long)]
+    pub spend_last_pin_try: bool,
+    /// A YubiKey's management key, in hexadecimal, where it is neither the factory's nor under the PIN
+    #[arg(long, value_name = "FILE")]
+    pub mgm_key_file: Option<PathBuf>,
 }
 
 impl Login {

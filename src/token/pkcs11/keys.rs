@@ -4,7 +4,7 @@ use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 
 use super::errors::explained;
 use super::single::SinglePart;
-use super::{Pkcs11, at_token, attributes, public_key};
+use super::{Known, Pkcs11, at_token, attributes, public_key};
 use crate::error::{Error, Result};
 use crate::text::{hex, shown_bytes};
 use crate::token::uri::TokenUri;
@@ -87,9 +87,23 @@ impl Pkcs11 {
             self.single = Some(SinglePart::of(&self.module.file).map_err(explained)?);
         }
         if handle_of(&self.keys, &key).is_none() {
-            self.keys.push((handle, public_key));
+            self.keys.push(Known { number: key.handle, handle, id: id.to_vec(), public_key });
         }
         Ok(key)
+    }
+
+    /// Finds every known key again, whose handle a login anew made void.
+    pub(super) fn find_again(&mut self) -> Result<()> {
+        let mut known = std::mem::take(&mut self.keys);
+        for key in &mut known {
+            let found = self.find(ObjectClass::PRIVATE_KEY, Attribute::Id(key.id.clone()))?;
+            match found.as_slice() {
+                [handle] => key.handle = *handle,
+                several => return Err(self.ambiguous(&key.id, &format!("{} private keys", several.len()))),
+            }
+        }
+        self.keys = known;
+        Ok(())
     }
 
     /// What the private key tells itself counts first; a public key object beside
@@ -151,9 +165,7 @@ fn number(handle: ObjectHandle) -> u64 {
 
 /// The object behind a key that was found in this token's sessions. Another token's
 /// key may have the same number, so the public key must be the same as well.
-pub(super) fn handle_of(keys: &[(ObjectHandle, PublicKey)], key: &Key) -> Option<ObjectHandle> {
-    let same = |(handle, public_key): &&(ObjectHandle, PublicKey)| {
-        number(*handle) == key.handle && *public_key == key.public_key
-    };
-    keys.iter().find(same).map(|(handle, _)| *handle)
+pub(super) fn handle_of(keys: &[Known], key: &Key) -> Option<ObjectHandle> {
+    let same = |known: &&Known| known.number == key.handle && known.public_key == key.public_key;
+    keys.iter().find(same).map(|known| known.handle)
 }

@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::errors::explained;
 use super::{Pkcs11, at_token, slots};
 use crate::error::{Error, Result};
+use crate::token::{FINAL_TRY, Key};
 
 impl Pkcs11 {
     pub(super) fn log_in(&mut self, pin: &SecretString) -> Result<()> {
@@ -34,9 +35,23 @@ impl Pkcs11 {
         }
     }
 
-    /// The token's flags after a failed try; a token that fails here as well
-    /// keeps the flags it had, and the first failure is the one to report.
-    fn reread(&mut self) {
+    /// A login takes no PIN where there was one before: out first. A PIN pad asks for each
+    /// signature by itself where the key wants that.
+    pub(super) fn log_in_anew(&mut self, key: &Key, pin: &SecretString) -> Result<()> {
+        if key.always_authenticate && self.raw.protected_authentication_path() {
+            return Ok(());
+        }
+        match self.session.logout() {
+            Ok(()) | Err(CryptokiError::Pkcs11(RvError::UserNotLoggedIn, _)) => {}
+            Err(e) => return Err(at_token(&self.info, explained(e))),
+        }
+        self.log_in(pin)?;
+        self.find_again().map_err(|e| at_token(&self.info, e))
+    }
+
+    /// The token's flags as they are now; a token that fails here keeps the flags it had,
+    /// and what fails with it next is the thing to report.
+    pub(super) fn reread(&mut self) {
         if let Ok(raw) = self.module.cryptoki.get_token_info(self.slot) {
             self.info = slots::info(&raw);
             self.raw = raw;
@@ -60,7 +75,7 @@ impl Pkcs11 {
             return self.locked();
         }
         let left = match self.info.pin_state.as_str() {
-            "final try" => "the token says: one more wrong PIN locks it",
+            FINAL_TRY => "the token says: one more wrong PIN locks it",
             "low" => "the token says: a wrong PIN was entered at least once since the last login",
             _ => "the token says nothing of tries left",
         };

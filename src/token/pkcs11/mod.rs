@@ -50,8 +50,8 @@ pub struct Pkcs11 {
     raw: RawInfo,
     info: TokenInfo,
     mechanisms: Vec<MechanismType>,
-    /// What [`Key::handle`] may refer to, and the key that belongs to it.
-    keys: Vec<(ObjectHandle, PublicKey)>,
+    /// What [`Key::handle`] may refer to.
+    keys: Vec<Known>,
     /// Where one of these keys wants the PIN for each signature.
     single: Option<SinglePart>,
     /// The PIN that logged in, for that; none where it is typed at the token.
@@ -59,6 +59,17 @@ pub struct Pkcs11 {
     accept: Vec<String>,
     tell: fn(&str),
     module: Module,
+}
+
+/// A private key that was found.
+#[derive(Debug)]
+struct Known {
+    /// [`Key::handle`]: the object's handle when it was found first.
+    number: u64,
+    /// Its handle now; a login anew gives another.
+    handle: ObjectHandle,
+    id: Vec<u8>,
+    public_key: PublicKey,
 }
 
 /// A module, and how it is used.
@@ -163,6 +174,15 @@ impl Token for Pkcs11 {
 
     fn login(&mut self, pin: &SecretString) -> Result<()> {
         self.log_in(pin)
+    }
+
+    fn reenter(&mut self, key: &Key, pin: &SecretString) -> Result<()> {
+        self.log_in_anew(key, pin)
+    }
+
+    fn look_at_pin(&mut self) -> Result<()> {
+        self.reread();
+        Ok(())
     }
 
     fn objects(&mut self) -> Result<Vec<ObjectInfo>> {

@@ -5,7 +5,6 @@ use std::borrow::Borrow;
 use cryptoki::mechanism::dsa::{HedgeType, SignAdditionalContext};
 use cryptoki::mechanism::eddsa::{EddsaParams, EddsaSignatureScheme};
 use cryptoki::mechanism::{Mechanism, MechanismType};
-use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
 use der::asn1::Uint;
 use der::{Encode as _, Sequence};
@@ -15,12 +14,12 @@ use super::errors::explained;
 use super::keys::handle_of;
 use super::mechanisms::rsa_mechanism;
 use super::single::SinglePart;
-use super::{Pkcs11, at_token};
+use super::{Known, Pkcs11, at_token};
 use crate::error::{Error, Result};
 use crate::journal::Permit;
 use crate::token::message::{check_match, digest, digest_info, of_length};
 use crate::token::{Key, Signer, TokenInfo};
-use crate::x509::{KeyAlgorithm, PublicKey};
+use crate::x509::KeyAlgorithm;
 
 /// Ecdsa-Sig-Value (RFC 3279 §2.2.3).
 #[derive(Sequence)]
@@ -35,7 +34,7 @@ type CSign<'s> = dyn Fn(&Mechanism, &[u8]) -> Result<Vec<u8>> + 's;
 /// What signing needs to know of a token, whichever of its sessions signs.
 #[derive(Clone, Copy)]
 struct Found<'t> {
-    keys: &'t [(ObjectHandle, PublicKey)],
+    keys: &'t [Known],
     mechanisms: &'t [MechanismType],
     info: &'t TokenInfo,
     single: Option<&'t SinglePart>,

@@ -7,7 +7,7 @@ use super::errors::explained;
 use crate::error::{Error, Result};
 use crate::text::shown;
 use crate::token::uri::Pkcs11Uri;
-use crate::token::{TokenFlags, TokenInfo};
+use crate::token::{FINAL_TRY, TokenFlags, TokenInfo};
 
 /// Every slot with a token in it. A token that cannot be read is left out: a
 /// broken card in a second reader is no reason not to use the first.
@@ -99,7 +99,7 @@ fn pin_state(raw: &RawInfo) -> &'static str {
     if raw.user_pin_locked() {
         "locked"
     } else if raw.user_pin_final_try() {
-        "final try"
+        FINAL_TRY
     } else if raw.user_pin_count_low() {
         "low"
     } else {

@@ -2,12 +2,12 @@
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DnType, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SignatureAlgorithm,
 };
 
 use crate::error::Error;
 use crate::verify::{Attested, Version, Vouchers, verify_attestation};
-use crate::x509::{KeyAlgorithm, Time};
+use crate::x509::{KeyAlgorithm, PublicKey, Time};
 
 const ARC: [u64; 8] = [1, 3, 6, 1, 4, 1, 41482, 3];
 
@@ -29,13 +29,13 @@ fn ca(path_len: u8) -> IsCa {
 type Ca = CertifiedIssuer<'static, KeyPair>;
 
 /// What a maker has: its root, and a device's certificate beneath it.
-struct Maker {
-    root: Ca,
-    device: Ca,
+pub(crate) struct Maker {
+    pub(crate) root: Ca,
+    pub(crate) device: Ca,
 }
 
 impl Maker {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(params("Maker Root", ca(1)), params("Maker PIV Attestation", ca(0)))
     }
 
@@ -52,9 +52,31 @@ impl Maker {
     fn attest(&self, extensions: &[(u64, &[u8])]) -> Vec<u8> {
         attest_by(&self.device, extensions)
     }
+
+    /// Of this P-256 key, as usual.
+    pub(crate) fn attest_key(&self, key: &PublicKey) -> Vec<u8> {
+        let key = Point(key.as_der().last_chunk().copied().unwrap());
+        attestation(USUAL).signed_by(&key, &self.device).unwrap().der().to_vec()
+    }
+}
+
+/// Of P-256: the last that a SubjectPublicKeyInfo says.
+struct Point([u8; 65]);
+
+impl PublicKeyData for Point {
+    fn der_bytes(&self) -> &[u8] {
+        &self.0
+    }
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &PKCS_ECDSA_P256_SHA256
+    }
 }
 
 fn attest_by(device: &Issuer<'_, KeyPair>, extensions: &[(u64, &[u8])]) -> Vec<u8> {
+    attestation(extensions).signed_by(&KeyPair::generate().unwrap(), device).unwrap().der().to_vec()
+}
+
+fn attestation(extensions: &[(u64, &[u8])]) -> CertificateParams {
     let mut attestation = params("YubiKey PIV Attestation 9c", IsCa::NoCa);
     attestation.custom_extensions = extensions
         .iter()
@@ -63,7 +85,7 @@ fn attest_by(device: &Issuer<'_, KeyPair>, extensions: &[(u64, &[u8])]) -> Vec<u
             CustomExtension::from_oid_content(&oid, value.to_vec())
         })
         .collect();
-    attestation.signed_by(&KeyPair::generate().unwrap(), device).unwrap().der().to_vec()
+    attestation
 }
 
 const USUAL: &[(u64, &[u8])] =

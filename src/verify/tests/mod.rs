@@ -1,7 +1,7 @@
 //! What is signed is taken apart again, and each defect is refused by its name.
 
 mod adoption;
-mod attestation;
+pub(crate) mod attestation;
 mod certificate;
 mod describe;
 mod journal;

@@ -97,6 +97,12 @@ pub fn rows() -> Vec<Row> {
         }, 4, "journal.unlike", "state/head"),
         by("restore.rs::a_seal_that_was_not_made_with_the_key_seals_nothing", "lines sealed by another key", 4, Id("journal.seal"))
             .told("a signature since the last seal does not verify: something else wrote to the journal", STOP),
+        by("piv/attestation.rs::a_tampered_attestation_is_named_by_the_audit", "an attestation edited", 4, Id("audit.attestation"))
+            .also(&["attest.chain", "attest.signature"])
+            .told(
+                "an attestation on record does not verify, or says other than what is on record",
+                "stop; where its issuer was taken out of `attestation-roots`, put it back and pin it",
+            ),
         by(UNSEALED, "lines added without the key", 1, Words("\"the last N lines are not sealed\""))
             .told(
                 "a run broke off, or somebody without the key added lines",

@@ -150,6 +150,27 @@ pub fn rows() -> Vec<Row> {
             "leave --module out",
         ),
         here(
+            "a management key for a PKCS#11 token",
+            Root,
+            |a| {
+                a.write("key", "00".repeat(24));
+                let (from, to, pin, key) = (a.arg("in"), a.arg("out"), a.arg("pin"), a.arg("key"));
+                Run::of(&["sign", "--policy", "istio", "--from", &from, "--to", &to, "--yes", "--pin-file", &pin])
+                    .and(&["--mgm-key-file", &key])
+            },
+            2,
+            "token.mgm-key-unused",
+            "--mgm-key-file",
+        ),
+        here(
+            "the same without a home",
+            Bare,
+            |a| Run::of(&["token", "list", "--module", &module(), "--mgm-key-file", &a.arg("key")]),
+            2,
+            "token.mgm-key-unused",
+            "--mgm-key-file",
+        ),
+        here(
             "a touch wanted of a PKCS#11 token",
             Home,
             |_| Run::of(&["root", "create", "--subject", "CN=x", "--key", "p256", "--ttl", "1y", "--yes", "--touch-policy", "always"]),
@@ -160,6 +181,23 @@ pub fn rows() -> Vec<Row> {
         here("a wrong PIN", Root, |a| pin(a, "1357-wrong\n"), 3, "token.pin-incorrect", "wrong PIN")
             .told("wrong PIN; the message says what the token tells of tries left", "do not guess"),
         here("no PIN", Root, |a| pin(a, "\n"), 3, "token.pin-unfit", "it is empty"),
+        by(
+            "errors/retype.rs::a_pin_that_nobody_types_is_refused_where_the_root_signs",
+            "a PIN file where the PIN is to be typed",
+            1,
+            Id("pin.retype"),
+        )
+        .told("the configuration has the PIN typed anew for each signature", "leave `--pin-file` out"),
+        by(
+            "errors/misbehaving/pins.rs::the_last_try_is_not_spent_where_nobody_can_be_asked",
+            "the last try of the PIN",
+            3,
+            Id("token.pin-final-try"),
+        )
+        .told(
+            "one try of the PIN is left, and nobody said that it may be spent; none was",
+            "make sure of the PIN; type it at the terminal, or give `--spend-last-pin-try`",
+        ),
         by(
             "errors/misbehaving/pins.rs::a_failed_login_is_named_and_leaves_no_trace",
             "a PIN locked by the token",

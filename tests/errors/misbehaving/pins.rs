@@ -2,12 +2,15 @@
 //! never locks; a real token does, for good.)
 
 use super::*;
+use crate::appliance::PIN;
+use crate::errors::terminal::{ASKS_PIN, QUESTION, at_terminal, attended_through, sign_args};
 
 #[test]
 fn a_failed_login_is_named_and_leaves_no_trace() {
     let a = with_requests(1);
     // CKF_USER_PIN_COUNT_LOW, _FINAL_TRY, _LOCKED, as C_GetTokenInfo tells them after the try.
-    let told = |flags: &str| format!("C_Login * fail 0xa0\nC_GetTokenInfo 2- flags {flags}");
+    // Before it: of two slots when it is opened, and twice to know of the last try.
+    let told = |flags: &str| format!("C_Login * fail 0xa0\nC_GetTokenInfo 5- flags {flags}");
     for (orders, id, words) in [
         ("C_Login * fail 0xa4", "token.pin-locked", &["token `ceremony`", "locked", "security officer"][..]),
         ("C_Login * fail 0xa0", "token.pin-incorrect", &["says nothing of tries left"]),
@@ -46,14 +49,57 @@ fn a_pin_that_is_known_to_be_locked_is_not_tried() {
 }
 
 #[test]
-fn the_last_try_is_announced_before_it_is_spent() {
+fn a_wrong_pin_before_is_announced() {
     let a = with_requests(1);
-    for (flags, state) in [("0x10000", "low"), ("0x20000", "final try"), ("0x30000", "final try")] {
-        a.order(&format!("C_GetTokenInfo * flags {flags}\nC_Login * fail 0xa0"));
-        let ran = refused_without_trace(&a, || a.sign(&SIGN), (3, "token.pin-incorrect", &[]));
-        assert!(ran.stderr.contains(&format!("the token says of its PIN: {state}")), "{}", ran.stderr);
+    a.order("C_GetTokenInfo * flags 0x10000\nC_Login * fail 0xa0");
+    let ran = refused_without_trace(&a, || a.sign(&SIGN), (3, "token.pin-incorrect", &[]));
+    let words = "the token says of its PIN: low: a wrong PIN was entered since the last right one";
+    assert!(ran.stderr.contains(words), "{}", ran.stderr);
+}
+
+#[test]
+fn the_last_try_is_not_spent_where_nobody_can_be_asked() {
+    let a = with_requests(1);
+    let tried = |a: &Appliance| a.calls().matches("begin C_Login").count();
+    // Also where it comes to that while the PIN is being found.
+    for orders in ["* flags 0x20000", "* flags 0x30000", "4- flags 0x20000"] {
+        let before = tried(&a);
+        a.order(&format!("C_GetTokenInfo {orders}"));
+        let wanted = (3, "token.pin-final-try", &["ceremony: one try", "--pin-file", "was not spent"][..]);
+        refused_without_trace(&a, || a.sign(&SIGN), wanted);
+        assert_eq!(tried(&a), before, "{orders}");
     }
-    a.sign_while("C_GetTokenInfo * flags 0x20000").code(0);
+    a.order("C_GetTokenInfo * flags 0x20000\nC_Login * fail 0xa0");
+    let spent = || a.sign(&[&SIGN[..], &["--spend-last-pin-try"]].concat());
+    let ran = refused_without_trace(&a, spent, (3, "token.pin-incorrect", &["one more wrong PIN locks it"]));
+    assert!(ran.stderr.contains("the token says of its PIN: final try"), "{}", ran.stderr);
+    a.order("C_GetTokenInfo * flags 0x20000");
+    spent().code(0);
+    a.order("");
+    settled(&a);
+}
+
+#[test]
+fn the_last_try_is_spent_when_somebody_at_the_terminal_says_so() {
+    const LAST: &str = "Spend the last try? Type yes to go on, anything else to stop: ";
+    let a = attended_through(&misbehaving_module());
+    let (args, pin) = (sign_args(&a), format!("{PIN}\n"));
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    a.order("C_GetTokenInfo * flags 0x20000");
+    for answer in ["no\n", "y\n", "\n"] {
+        let before = super::super::trace(&a);
+        let session = at_terminal(&a, &[(QUESTION, "yes\n"), (LAST, answer)], &args);
+        refused(session.ran(), (3, "token.pin-final-try", &["not the word yes", "was not spent"]));
+        assert_eq!(super::super::trace(&a), before);
+    }
+    let stopped = at_terminal(&a, &[(QUESTION, "yes\n"), (LAST, "\u{3}")], &args);
+    stopped.ran().fails(130, "interrupted");
+    assert!(
+        at_terminal(&a, &[(QUESTION, "yes\n"), (LAST, "yes\n"), (ASKS_PIN, &pin)], &args).value("exit")
+            == "0"
+    );
+    a.order("");
+    assert_eq!(state(&a), "ok");
 }
 
 #[test]

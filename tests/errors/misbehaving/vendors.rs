@@ -187,3 +187,45 @@ fn newer_codes_have_names_and_a_meaning() {
         settled(&a);
     }
 }
+
+#[test]
+fn a_module_that_was_changed_is_not_loaded() {
+    let a = with_requests(1);
+    let own = a.arg("module.so");
+    std::fs::copy(misbehaving_module(), &own).unwrap();
+    let digest = |path: &str| anchorite::x509::Digest::of(&std::fs::read(path).unwrap());
+    let pinned = format!("module = {own:?}\nmodule-sha256 = \"{}\"", digest(&own));
+    a.edit("home/anchorite.toml", &format!("module = {:?}", misbehaving_module()), &pinned);
+    a.run(&["policy", "pin", "--yes", "--pin-file", &a.arg("pin")]).code(0);
+    a.sign(&SIGN).code(0);
+    let calls = a.calls();
+    // One byte more, which the loader would not mind.
+    let changed = [std::fs::read(&own).unwrap(), vec![0]].concat();
+    std::fs::remove_file(&own).unwrap();
+    std::fs::write(&own, changed).unwrap();
+    let (found, wanted) = (digest(&own).to_string(), digest(&misbehaving_module()).to_string());
+    for verb in [&["token", "list"][..], &["token", "check", "--pin-file", &a.arg("pin")]] {
+        let words = ["module.so", &found, &wanted, "who changed the module"];
+        refused_without_trace(&a, || a.run(verb), (3, "token.module-hash", &words));
+    }
+    std::fs::remove_file(a.path("in/c000.csr")).unwrap();
+    a.request("west");
+    refused_without_trace(&a, || a.sign(&SIGN), (3, "token.module-hash", &["module.so"]));
+    assert_eq!(a.calls(), calls, "nothing of it ran");
+}
+
+#[test]
+fn a_token_that_tells_another_serial_number_is_another_token() {
+    let a = with_requests(1);
+    let uri = listed(&a).stdout.lines().next().unwrap().to_string();
+    assert!(uri.contains(";serial="), "{uri}");
+    configure(&a, &uri);
+    a.sign(&SIGN).code(0);
+    a.order("C_GetTokenInfo * serial 0x30");
+    std::fs::remove_file(a.path("in/c000.csr")).unwrap();
+    a.request("west");
+    refused_without_trace(&a, || a.sign(&SIGN), (3, "token.absent", &[&uri, "serial=0"]));
+    a.order("");
+    a.sign(&SIGN).code(0);
+    settled(&a);
+}

@@ -142,6 +142,10 @@ impl Token for Piv {
         self.log_in(pin)
     }
 
+    fn look_at_pin(&mut self) -> Result<()> {
+        self.look_at_tries()
+    }
+
     fn objects(&mut self) -> Result<Vec<ObjectInfo>> {
         self.list_slots()
     }

@@ -22,6 +22,11 @@ pub(super) struct Found {
 pub(super) fn found() -> Result<Found> {
     let mut context = guarded(Context::open).map_err(|e| explained(e, LOOKING))?;
     let readers = guarded(|| context.iter()).map_err(|e| explained(e, LOOKING))?;
+    // The crate takes none for an empty list. A YubiKey is its own reader.
+    if readers.len() == 0 {
+        let none = Yubikey::PcscError { inner: Some(Pcsc::NoReadersAvailable) };
+        return Err(explained(Fault::Told(none), LOOKING));
+    }
     let mut found = Found { keys: Vec::new(), others: Vec::new() };
     for reader in readers {
         match guarded(|| reader.open()) {

@@ -6,6 +6,7 @@ use super::Piv;
 use super::errors::explained;
 use crate::error::Result;
 use crate::finding::Finding;
+use crate::token::FINAL_TRY;
 use crate::token::piv::rules::{self, Secrets};
 
 const PIN: u8 = 0x80;
@@ -21,12 +22,15 @@ impl Piv {
         let left = self.call(yubikey::YubiKey::get_pin_retries);
         let left = left.map_err(|e| self.at(explained(e, "asking for the PIN's tries")))?;
         let most = self.metadata(PIN, "PIN")?.and_then(|told| told.retries).map(|tries| tries.retry_count);
-        Ok(match (left, most) {
-            (0, _) => LOCKED.into(),
-            (1, Some(2..) | None) => "final try".into(),
-            (left, Some(most)) => format!("{left} of {most} tries left"),
-            (left, None) => format!("{left} tries left"),
-        })
+        Ok(in_words(left, most))
+    }
+
+    /// The same as it is now. Unlike asking for the tries it does not log out.
+    pub(super) fn look_at_tries(&mut self) -> Result<()> {
+        if let Some(tries) = self.metadata(PIN, "PIN")?.and_then(|told| told.retries) {
+            self.info.pin_state = in_words(tries.remaining_count, Some(tries.retry_count));
+        }
+        Ok(())
     }
 
     pub(super) fn judge_state(&mut self) -> Result<Vec<Finding>> {
@@ -41,5 +45,14 @@ impl Piv {
             management_factory: factory(&management),
             pin_tries: tries.map(|tries| (tries.remaining_count, tries.retry_count)),
         }))
+    }
+}
+
+fn in_words(left: u8, most: Option<u8>) -> String {
+    match (left, most) {
+        (0, _) => LOCKED.into(),
+        (1, _) => FINAL_TRY.into(),
+        (left, Some(most)) => format!("{left} of {most} tries left"),
+        (left, None) => format!("{left} tries left"),
     }
 }
