@@ -98,7 +98,8 @@ fn lengthen(a: &Appliance) {
         if length(a) > anchorite::journal::READ_WHOLE {
             return a.request("after");
         }
-        for m in 0..15 {
+        // Too few for a second lane, with which the log of the token's calls could not be counted.
+        for m in 0..13 {
             a.request(&format!("c{n}-{m}"));
         }
         run(a, &[sign(a), vec!["--partial".into()]].concat()).code(0);
@@ -140,7 +141,8 @@ fn a_long_journals_index_survives_a_crash_at_every_step() {
     edit_a_policy(&of);
     let mut calls = some_steps(&of, &DISKS, 1, pin);
     calls.retain(|call| call.path.starts_with("home/state/index"));
-    assert!(calls.len() > 5, "only {} steps", calls.len());
+    assert!(calls.len() > 9, "only {} steps", calls.len());
+    let calls: Vec<_> = calls.into_iter().step_by(if all() { 1 } else { 3 }).collect();
     kill_at_each(&of, &calls, pin, |context, a| pin_is_taken_up(a, context));
 }
 

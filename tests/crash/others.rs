@@ -9,7 +9,7 @@ use crate::support;
 /// Tries everything on these arguments; `again` runs them once more, and checks.
 fn tried(of: &Appliance, args: Args, again: impl Fn(&Appliance, &str) + Sync) {
     kill_everywhere(of, args, |context, a| again(a, context));
-    fail_everywhere(of, 1, args, |Failure { call, words, ran, context, .. }, a| {
+    fail_everywhere(of, 2, args, |Failure { call, words, ran, context, .. }, a| {
         let told = &ran.stderr;
         if ran.code != 0 || call.what != What::Remove {
             assert!(matches!(ran.code, 2 | 4), "{context}: {} {told}", ran.code);

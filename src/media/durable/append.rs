@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{self, Mode, OFlags};
 use rustix::io::retry_on_intr;
 
-use super::{READ, open_regular, sync_parent, unreadable, unwritable};
+use super::{READ, open_regular, read_only, sync_parent, unreadable, unwritable};
 use crate::error::{Error, Result};
 use crate::media::file;
 
@@ -44,8 +44,7 @@ impl AppendFile {
 
     /// Opens the file, which must exist.
     pub fn open(path: &Path) -> Result<Self> {
-        let read_only =
-            fs::statvfs(path).is_ok_and(|disk| disk.f_flag.contains(fs::StatVfsMountFlags::RDONLY));
+        let read_only = read_only(path);
         let file = open_regular(path, if read_only { READ } else { APPEND }, unwritable)?;
         let len = file::size(&fs::fstat(&file).map_err(|e| unreadable(path, &e.into()))?);
         Ok(Self { file, path: path.to_owned(), len, poisoned: false, read_only })

@@ -7,7 +7,7 @@ use std::path::Path;
 use rustix::fs::{self, FlockOperation, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
-use super::unwritable;
+use super::{read_only, unwritable};
 use crate::error::{Error, Result};
 use crate::media::file;
 
@@ -34,7 +34,7 @@ pub fn lock_exclusive(path: &Path) -> Result<Lock> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let fd = match retry_on_intr(|| fs::open(path, flags, Mode::from_raw_mode(0o600))) {
         Ok(fd) => fd,
-        Err(Errno::ROFS) => return Ok(Lock { file: None }),
+        Err(Errno::ROFS) if read_only(path) => return Ok(Lock { file: None }),
         Err(e) => return Err(unwritable(path, &e.into())),
     };
     let mut file = File::from(fd);
