@@ -115,6 +115,7 @@ fn a_home_that_nobody_can_write_to_is_audited_and_signs_nothing() {
     assert_eq!(read_only(&["audit", "verify", "--json"]).code(0).json()["state"], "ok");
     read_only(&["audit", "show"]).code(0);
     read_only(&["inspect", "--policy", "istio", &a.arg("in")]).code(0);
+    read_only(&["plan", "--policy", "istio", "--from", &a.arg("in"), "--out", &a.arg("plan.json")]).code(0);
     let (from, to, pin) = (a.arg("in"), a.arg("out"), a.arg("pin"));
     let sign = ["sign", "--policy", "istio", "--yes", "--from", &from, "--to", &to, "--pin-file", &pin];
     refused_without_trace(&a, || read_only(&sign), (4, "journal.write", &["Read-only file system"]));
