@@ -6,7 +6,7 @@ use anchorite::policy::Config;
 use anchorite::token::uri::TokenUri;
 use anchorite::token::{Evidence, Token};
 use anchorite::verify::Attested;
-use anchorite::x509::pem;
+use anchorite::x509::{PublicKey, pem};
 use anchorite::{Error, Result};
 
 use super::args::{Globals, Pin, TokenAttest};
@@ -20,8 +20,8 @@ pub fn run(globals: &Globals, args: &TokenAttest) -> Result<u8> {
             let home = unlock::home(globals)?;
             let token = unlock::token(&home, &pin)?;
             let roles = [KeyRole::Root, KeyRole::Journal].into_iter();
-            let ids: Vec<_> =
-                roles.filter_map(|role| home.journal.ledger().key(role)).map(|key| key.id.clone()).collect();
+            let keys = roles.filter_map(|role| home.journal.ledger().key(role));
+            let ids: Vec<_> = keys.map(|key| (key.id.clone(), key.public_key.clone())).collect();
             if ids.is_empty() {
                 return Err(Error::usage("home.no-root", "this home has no root yet")
                     .next("name a slot, as piv:9c?serial=…; or make the root first"));
@@ -32,13 +32,16 @@ pub fn run(globals: &Globals, args: &TokenAttest) -> Result<u8> {
             let uri = TokenUri::parse(text)?;
             let TokenUri::Piv(named) = &uri else { return Err(not_a_yubikey()) };
             let (home, token) = check::of_uri(globals, unlock::given(None, None), &uri, &pin)?;
-            (home, token, vec![vec![named.root_slot().number()]])
+            (home, token, vec![(vec![named.root_slot().number()], None)])
         }
     };
     let config = home.as_ref().map(|home| &home.config);
     let (mut shown, mut told) = (String::new(), Vec::new());
-    for id in ids {
+    for (id, recorded) in ids {
         let (evidence, attested) = verified(token.as_mut(), config, &id)?.ok_or_else(not_a_yubikey)?;
+        if let Some(recorded) = recorded.filter(|recorded| *recorded != attested.public_key) {
+            return Err(other_key(&id, &attested, &recorded));
+        }
         shown.push_str(&render(&id, &attested));
         told.push(json(&id, &evidence, &attested));
     }
@@ -71,6 +74,15 @@ fn verified(
     let config = config.map(|config| &config.token);
     let attested = check_attestation(&evidence, config, token.info(), &key, process::now())?;
     Ok(Some((evidence, attested)))
+}
+
+fn other_key(id: &[u8], attested: &Attested, recorded: &PublicKey) -> Error {
+    let (slot, found, wanted) = (anchorite::text::hex(id), attested.public_key.digest(), recorded.digest());
+    Error::integrity(
+        "token.key-mismatch",
+        format!("slot {slot}: holds the key {found}, the home's record says {wanted}"),
+    )
+    .next("stop: the slot was made anew, or this is another YubiKey")
 }
 
 fn not_a_yubikey() -> Error {

@@ -23,7 +23,7 @@ const MAXIMUM: usize = 1024;
 pub fn read(args: &Pin, config: Option<&Config>, token: &str) -> Result<SecretString> {
     if let Some(path) = &args.login.pin_file {
         let pin = durable::read_secret(path, MAXIMUM)?;
-        note_readers(path);
+        note_readers(path, "PIN");
         return normalise(pin);
     }
     if let Some(fd) = args.login.pin_fd {
@@ -69,12 +69,12 @@ pub fn untyped(args: &Login, config: Option<&Config>) -> Option<&'static str> {
 }
 
 /// A PIN that others can read is no secret; whose machine it is may say that it is all right.
-fn note_readers(path: &Path) {
+fn note_readers(path: &Path, what: &str) {
     let mode = path.metadata().map_or(0, |metadata| metadata.mode());
     if mode & 0o077 != 0 {
         let mode = mode & 0o777;
         output::note(&format!(
-            "{} {}: others than its owner may read the PIN (mode {mode:o}); chmod 600",
+            "{} {}: others than its owner may read the {what} (mode {mode:o}); chmod 600",
             output::styled(output::WARN, "note:"),
             shown_path(path)
         ));
@@ -83,6 +83,7 @@ fn note_readers(path: &Path) {
 
 /// A management key in hexadecimal, as `ykman` prints it.
 pub fn management_key(path: &Path) -> Result<SecretSlice<u8>> {
+    note_readers(path, "management key");
     let text = durable::read_secret(path, MAXIMUM)?;
     let digits = text.strip_suffix(b"\n").map(|rest| rest.strip_suffix(b"\r").unwrap_or(rest));
     let key: Option<Vec<u8>> = digits.unwrap_or(&text).chunks(2).map(hexadecimal).collect();

@@ -57,7 +57,9 @@ fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
     }
     let (decision, resumed) = decide(&home, &spec, token.as_mut())?;
     companion::check_resumed(&home, first.as_ref())?;
-    let mut review = render(&decision, resumed, token.as_ref())? + &given_up(&home.config.token);
+    let mut review = render(&decision, resumed, token.as_ref())?
+        + &asked(args, &home.config.token, token.as_ref())
+        + &given_up(&home.config.token);
     if let Some(first) = &first {
         first.check_apart("the root to be made", &decision.subject()?, None)?;
         review.push_str(&companion::render(first)?);
@@ -77,6 +79,20 @@ fn create(globals: &Globals, args: &RootCreate) -> Result<u8> {
         Ok((root, head, session.attested().to_vec()))
     })?;
     report(globals, &home, "made root", &root, head, &attested)
+}
+
+/// What a YubiKey's root key will ask for at each signature, and what is demanded of the keys.
+fn asked(args: &RootCreate, config: &TokenConfig, token: &dyn Token) -> String {
+    let mut out = String::new();
+    if token.info().uri.starts_with("piv:") {
+        let pin = args.pin_policy.unwrap_or(unlock::PIN_POLICY);
+        let touch = args.touch_policy.unwrap_or(unlock::TOUCH_POLICY);
+        out.push_str(&format!("   {:<22} PIN {pin}, touch {touch}\n", "asks for"));
+    }
+    if config.require_attestation {
+        out.push_str(&format!("   {:<22} demanded: without it nothing is signed\n", "attestation"));
+    }
+    out
 }
 
 /// What the configuration does not demand of the keys.

@@ -6,13 +6,17 @@ use std::io::{Read as _, Write as _};
 
 use anchorite::{Error, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::termios::{LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr};
+use rustix::termios::{
+    LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios, tcflush, tcgetattr, tcsetattr,
+};
 use zeroize::Zeroizing;
 
 use super::process;
 
 /// Longer answers are nobody's.
 const ANSWER_MAXIMUM: usize = 1024;
+/// What ^\ types where it does not kill.
+const QUIT: u8 = 0x1c;
 
 /// The controlling terminal.
 pub struct Terminal(File);
@@ -53,7 +57,10 @@ impl Terminal {
         // Why there is no line weighs more than a newline that nobody sees.
         let line = line?;
         shown?;
-        Ok(line)
+        match line.contains(&QUIT) {
+            true => Err(Error::interrupted()),
+            false => Ok(line),
+        }
     }
 
     /// One line without its newline. Watches for signals while it waits.
@@ -107,6 +114,8 @@ impl Silent<'_> {
         let before = tcgetattr(tty).map_err(no_silence)?;
         let mut silent = before.clone();
         silent.local_modes.remove(LocalModes::ECHO);
+        // ^\ would kill the process and leave the terminal silent. It comes as a byte instead.
+        silent.special_codes[SpecialCodeIndex::VQUIT] = 0;
         tcsetattr(tty, OptionalActions::Flush, &silent).map_err(no_silence)?;
         Ok(Silent { tty, before })
     }

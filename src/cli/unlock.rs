@@ -18,6 +18,10 @@ use super::args::{Globals, Pin};
 use super::terminal::Terminal;
 use super::{output, pin, process, tries};
 
+/// When a YubiKey asks for the PIN, and for a touch, where nobody says otherwise.
+pub const PIN_POLICY: PinPolicy = PinPolicy::Always;
+pub const TOUCH_POLICY: TouchPolicy = TouchPolicy::Always;
+
 /// Opens the home with its documents as pinned; `--yes` only where it may be.
 pub fn home(globals: &Globals) -> Result<Home> {
     let home = Home::open(&globals.home)?;
@@ -67,7 +71,7 @@ pub fn token_for(
         )
         .next("leave them out: what a PKCS#11 token asks before it signs is set with its own tool"));
     }
-    let (pin, touch) = (pin.unwrap_or(PinPolicy::Always), touch.unwrap_or(TouchPolicy::Always));
+    let (pin, touch) = (pin.unwrap_or(PIN_POLICY), touch.unwrap_or(TOUCH_POLICY));
     open(&uri, configured(config), options(args, pin, touch)?)
 }
 

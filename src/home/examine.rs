@@ -150,7 +150,12 @@ fn list(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
             .next("see that the folder is there and that you may read it")
     };
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+    // An export has no empty folders. What should lie in one is missed by its name.
+    let entries = match std::fs::read_dir(folder) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(names),
+        entries => entries.map_err(unreadable)?,
+    };
+    for entry in entries {
         let entry = entry.map_err(unreadable)?;
         let name = shown_bytes(entry.file_name().as_encoded_bytes());
         // What a crash left is no certificate; the next session removes it.

@@ -137,7 +137,8 @@ fn unsupported_key(key: &SubjectPublicKeyInfoOwned) -> Option<Finding> {
 
 /// Rule `key.unsupported`.
 fn other_algorithm(found: &str) -> Finding {
-    let wanted = "RSA (rsaEncryption), P-256, P-384, P-521, Ed25519, ML-DSA-65 or ML-DSA-87";
+    let wanted =
+        "RSA (rsaEncryption), P-256, P-384, Ed25519, ML-DSA-65 or ML-DSA-87, whichever the policy lists";
     Finding::new(
         "key.unsupported",
         Outcome::Refused,
@@ -161,11 +162,9 @@ fn unsupported_curve(parameters: Option<&Any>) -> Option<Finding> {
         "key.curve",
         Outcome::Refused,
         "RFC 5480 §2.1.1",
-        format!(
-            "the key's curve is {found}; have the sender make a key on the named curve P-256, P-384 or P-521"
-        ),
+        format!("the key's curve is {found}; have the sender make a key on the named curve P-256 or P-384"),
         found,
-        "P-256, P-384 or P-521, by name",
+        "P-256 or P-384, by name",
     ))
 }
 

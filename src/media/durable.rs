@@ -195,11 +195,11 @@ pub fn read_secret(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>> {
     }
 }
 
-/// Whether the place lies on a disk that nobody can write to; what is not there lies in its folder.
-fn read_only(path: &Path) -> bool {
-    let ask = |path: &Path| retry_on_intr(|| fs::statvfs(path));
-    let disk = ask(path).or_else(|e| path.parent().map_or(Err(e), ask));
-    disk.is_ok_and(|disk| disk.f_flag.contains(fs::StatVfsMountFlags::RDONLY))
+/// Why nothing can be written there, where that is so: the disk is read-only, or the place is
+/// another user's.
+fn write_protected(path: &Path) -> Option<Errno> {
+    let asked = retry_on_intr(|| fs::access(path, fs::Access::WRITE_OK));
+    asked.err().filter(|e| matches!(*e, Errno::ROFS | Errno::ACCESS))
 }
 
 fn open_regular(path: &Path, flags: OFlags, otherwise: fn(&Path, &io::Error) -> Error) -> Result<File> {

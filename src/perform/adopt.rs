@@ -181,6 +181,7 @@ impl Session<'_> {
         check_kind(&self.home.config.root, root.public_key.algorithm())?;
         check_demands(&self.home.config.token, self.token.info(), root.public_key.algorithm())?;
         if self.ledger().root_adoption().is_none() {
+            self.check_vouched(&root_key)?;
             self.append(Event::RootAdopted(adoption))?;
         }
         self.home.file_issued(&root.serial, &root.der)?;

@@ -19,6 +19,29 @@ impl Session<'_> {
         &self.attested
     }
 
+    /// Where it is demanded, the token vouches for the keys in each session anew: it may be
+    /// demanded, or an issuer be trusted no more, since they were made.
+    pub(super) fn check_attested(&mut self) -> Result<()> {
+        if !self.home.config.token.require_attestation || self.home.root().is_err() {
+            return Ok(());
+        }
+        for role in [KeyRole::Root, KeyRole::Journal] {
+            let key = self.key(role)?;
+            self.check_vouched(&key)?;
+        }
+        Ok(())
+    }
+
+    /// A key of which an attestation is demanded has one that verifies.
+    pub(super) fn check_vouched(&mut self, key: &Key) -> Result<()> {
+        let config = self.home.config.token.clone();
+        if !config.require_attestation {
+            return Ok(());
+        }
+        let evidence = self.token.attest(key)?.ok_or_else(|| none(self.token.info()))?;
+        check_attestation(&evidence, Some(&config), self.token.info(), key, self.now()).map(drop)
+    }
+
     pub(super) fn attest(&mut self, role: KeyRole, key: &Key) -> Result<()> {
         let config = self.home.config.token.clone();
         let evidence = self.token.attest(key)?;

@@ -7,13 +7,14 @@ use rayon::prelude::*;
 
 use super::{Progress, Session, lanes, not_before_last, typed};
 use crate::error::{Error, Kind, Result};
+use crate::home::Home;
 use crate::journal::{
     CertificateIntent, Event, IntentRecord, KeyRole, Ledger, PlanState, Purpose, RefusedRequest,
 };
 use crate::lint::CertificateKind;
 use crate::media::write::Output;
 use crate::plan::{Item, Plan, Prepared};
-use crate::token::Key;
+use crate::token::{Key, TokenInfo};
 use crate::verify::{self, Verified};
 use crate::x509::{Digest, Issuer, Status, Tbs};
 
@@ -22,6 +23,13 @@ use crate::x509::{Digest, Issuer, Status, Tbs};
 const GROUP: usize = 32;
 /// How many certificates are worth a session of the token's for themselves.
 const A_LANE: usize = 16;
+
+/// How many to put on record at once. Where people or a YubiKey are waited for in between,
+/// each signature is on record before the next: such a wait can end in any way.
+fn group(home: &Home, token: &TokenInfo, key: &Key) -> usize {
+    let waits = home.config.token.retype_pin || key.always_authenticate || token.uri.starts_with("piv:");
+    if waits { 1 } else { GROUP }
+}
 
 /// What a performed plan came to.
 #[derive(Debug)]
@@ -122,7 +130,7 @@ impl Session<'_> {
             });
         let (folder, released) = released.map_err(|e| match self.home.journal.ledger().plan(&digest) {
             Ok(Some(PlanState::Finished)) => already_out(e),
-            _ => take_up_again(e, &kept),
+            _ => take_up_again(e, &kept, signed_of(&digest, self.home.journal.ledger()).is_empty()),
         })?;
         Ok(Outcome { folder, released, burnt: remaining.burnt })
     }
@@ -133,13 +141,14 @@ impl Session<'_> {
         let total = fresh.len();
         let most = self.world.lanes.min(total.div_ceil(A_LANE)).max(1);
         let token = self.token.info().uri.clone();
+        let group = group(self.home, self.token.info(), key);
         let mut lanes = match self.home.config.token.retype_pin {
             true => vec![typed::signer(self.home, self.token, &self.world, (0, total))],
             false => self.token.signers(most)?,
         };
         let (home, clock, stop) = (&mut *self.home, self.world.clock, self.world.stop);
         let mut fresh = fresh.into_iter().map(|p| intent(plan, p)).peekable();
-        let mut next_group = || fresh.by_ref().take(GROUP).collect::<Vec<_>>();
+        let mut next_group = || fresh.by_ref().take(group).collect::<Vec<_>>();
         let mut done = 0;
         let mut record = |signed: Vec<Event>, intents: Vec<CertificateIntent>| {
             done += signed.iter().filter(|event| matches!(event, Event::Signed { .. })).count();
@@ -192,12 +201,17 @@ impl Session<'_> {
 }
 
 /// What was signed is on record: a full stick or an interrupt costs nothing.
-fn take_up_again(error: Error, plan: &Path) -> Error {
+fn take_up_again(error: Error, plan: &Path, nothing_yet: bool) -> Error {
     if error.kind == Kind::Integrity {
         return error;
     }
     let again = format!(
-        "what was signed is on record: `anchorite perform {} --to DIR` takes it up again",
+        "{}: `anchorite perform {} --to DIR` takes it up again",
+        if nothing_yet {
+            "no certificate was signed, the plan is on record"
+        } else {
+            "what was signed is on record"
+        },
         crate::text::shown(&plan.display().to_string())
     );
     let next = if error.next.is_empty() { again } else { format!("{}; {again}", error.next) };

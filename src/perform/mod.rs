@@ -87,6 +87,7 @@ impl<'a> Session<'a> {
         let mut session =
             Self { home, token, world, confirmed: consent.plan, attested: Vec::new(), keys: Vec::new() };
         session.check_keys()?;
+        session.check_attested()?;
         let home = &mut *session.home;
         home.begin(now, &consent)?;
         if let Some(Head { count, hash }) = lost {

@@ -180,7 +180,10 @@ impl Session<'_> {
     /// On record, then generated; or found again after a crash.
     pub(super) fn make_key(&mut self, role: KeyRole, algorithm: KeyAlgorithm, label: &str) -> Result<Key> {
         if self.home.journal.ledger().key(role).is_some_and(|k| k.public_key.is_some()) {
-            return self.key(role);
+            let key = self.key(role)?;
+            // Made by the run before, perhaps asked for otherwise.
+            self.token.check_made(role, &key)?;
+            return Ok(key);
         }
         let permit = match self.home.journal.ledger().key(role) {
             None => {

@@ -223,8 +223,8 @@ fn variable<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<Option<Strin
 }
 
 fn parts<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<u8, D::Error> {
-    match u8::deserialize(d)? {
-        n @ 1..=16 => Ok(n),
+    match u64::deserialize(d)? {
+        n @ 1..=16 => Ok(n as u8),
         n => Err(D::Error::custom(format!("found {n}, want 1 to 16 people"))),
     }
 }
@@ -233,12 +233,15 @@ fn parts<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<u8, D::Error> {
 fn certificates<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<Vec<Vec<u8>>, D::Error> {
     let der = |pem: &String| Certificate::from_pem(pem).and_then(|certificate| certificate.to_der());
     let texts = Vec::<String>::deserialize(d)?;
-    texts.iter().map(|pem| der(pem).map_err(|_| D::Error::custom("want certificates, each in PEM"))).collect()
+    texts
+        .iter()
+        .map(|pem| der(pem).map_err(|_| D::Error::custom("want one certificate in PEM in each string")))
+        .collect()
 }
 
 fn sessions<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<Option<u8>, D::Error> {
-    match u8::deserialize(d)? {
-        n @ 1..=64 => Ok(Some(n)),
+    match u64::deserialize(d)? {
+        n @ 1..=64 => Ok(Some(n as u8)),
         n => Err(D::Error::custom(format!("found {n}, want 1 to 64 sessions"))),
     }
 }

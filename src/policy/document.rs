@@ -133,7 +133,7 @@ fn explain(file: &str, text: &str, error: &toml::de::Error, ids: &Ids) -> Error 
         let next = if message.starts_with("unknown variant") {
             suggestion
         } else {
-            "correct the value; the comments of the shipped policies explain every key".into()
+            "correct the value; the comments in a new home's documents explain every key".into()
         };
         Error::usage(ids.value, format!("{place}: {parents}: {}", line_of(error))).next(next)
     }

@@ -236,6 +236,10 @@ pub trait Token: Signer {
     fn check_free(&mut self, _role: KeyRole) -> Result<()> {
         Ok(())
     }
+    /// Whether a key that an earlier run made asks for what a new one is to ask for.
+    fn check_made(&mut self, _role: KeyRole, _key: &Key) -> Result<()> {
+        Ok(())
+    }
     /// Keeps a key's certificate beside it, replacing an older one; `false` where the
     /// token does not.
     fn store_certificate(&mut self, _key: &Key, _der: &[u8]) -> Result<bool> {

@@ -204,8 +204,10 @@ fn signature_algorithm(case: &Case<'_>) -> Verdict {
         _ if outer != inner => Refuse(format!("{} outside and {} inside", hex(outer), hex(inner))),
         Some(known) => Pass(known.describe().into()),
         None => {
-            let oid = case.root.view.parsed.signature.algorithm.to_id_string();
-            Refuse(format!("signature algorithm {oid}"))
+            let found = &case.root.view.parsed.signature;
+            let oid = found.algorithm.to_id_string();
+            let with = if found.parameters.is_some() { "with" } else { "without" };
+            Refuse(format!("signature algorithm {oid} {with} parameters"))
         }
     }
 }

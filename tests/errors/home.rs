@@ -121,6 +121,62 @@ fn a_home_that_nobody_can_write_to_is_audited_and_signs_nothing() {
     refused_without_trace(&a, || read_only(&sign), (4, "journal.write", &["Read-only file system"]));
 }
 
+/// The home of a colleague, who lets others read it.
+#[test]
+fn a_home_that_may_only_be_read_is_audited_and_signs_nothing() {
+    let a = ready();
+    let place = a.dir.path().to_str().unwrap();
+    let script = r#"chmod -R a+rX "$1" && chmod -R a-w "$1/home""#;
+    assert!(a.command("sh").args(["-c", script, "sh", place]).status().unwrap().success());
+    let other = |args: &[&str]| {
+        let anchorite = env!("CARGO_BIN_EXE_anchorite");
+        // Nothing is forbidden to root: somebody else then.
+        let root = rustix::process::geteuid().is_root();
+        let mut command = a.command(if root { "setpriv" } else { anchorite });
+        if root {
+            command.args([
+                "--reuid=65534",
+                "--regid=65534",
+                "--clear-groups",
+                "sh",
+                "-c",
+                r#"exec "$@""#,
+                "sh",
+            ]);
+            command.arg(anchorite);
+        }
+        ran(command.args(args).output().unwrap())
+    };
+    assert_eq!(other(&["audit", "verify", "--json"]).code(0).json()["state"], "ok");
+    other(&["inspect", "--policy", "istio", &a.arg("in")]).code(0);
+    let (from, to) = (a.arg("in"), a.arg("out"));
+    let refused = other(&[
+        "sign",
+        "--policy",
+        "istio",
+        "--from",
+        &from,
+        "--to",
+        &to,
+        "--yes",
+        "--pin-file",
+        &a.arg("pin"),
+    ]);
+    assert!(refused.code == 2 || refused.code == 4, "{} {}", refused.code, refused.stderr);
+    assert!(refused.stderr.contains("Permission denied"), "{}", refused.stderr);
+    assert!(a.command("chmod").args(["-R", "u+w", place]).status().unwrap().success());
+}
+
+/// Empty folders are not in it.
+#[test]
+fn an_export_made_right_after_the_root_is_a_home_to_audit() {
+    let a = Appliance::with_root("p256");
+    a.run(&["audit", "export", "--to", &a.arg("out")]).code(0);
+    let export = std::fs::read_dir(a.path("out")).unwrap().next().unwrap().unwrap().path();
+    let report = a.run(&["audit", "verify", "--json", "--home", export.to_str().unwrap()]).code(0).json();
+    assert_eq!(report["state"], "ok");
+}
+
 #[test]
 fn a_wrong_document_is_shown_by_file_line_and_column() {
     let a = ready();

@@ -150,6 +150,31 @@ fn an_interrupt_stops_between_two_signatures_and_burns_nothing() {
     }
 }
 
+/// While somebody is waited for, anything may happen to the process.
+#[test]
+fn each_signature_is_on_record_before_the_next_is_waited_for() {
+    let a = demanded();
+    let right = format!("{PIN}\n");
+    let pin = (ASKS_PIN, right.as_str());
+    let before = record(&a).signed;
+    a.order("C_Login 3 abort");
+    let session = sign(&a, &[pin, pin, pin]);
+    assert_ne!(session.value("exit"), "0", "{}", session.text);
+    a.order("");
+    assert_eq!(record(&a).signed, before + 1, "{}", a.journal());
+    let session = sign_again(&a, &[pin]);
+    assert!(session.text.contains("1 signed before, 0 to sign, 1 burnt"), "{}", session.text);
+    settled(&a);
+}
+
+#[test]
+fn a_quit_at_the_pin_is_an_interrupt_and_leaves_the_terminal_as_it_was() {
+    let a = demanded();
+    let session = sign(&a, &[(ASKS_PIN, "12\u{1c}34\n")]);
+    session.ran().fails(130, "interrupted");
+    assert_eq!(session.value("after"), "shown", "{}", session.text);
+}
+
 #[test]
 fn the_roots_own_certificates_wait_for_it_too() {
     let a = Appliance::bare();

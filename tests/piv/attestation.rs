@@ -71,6 +71,48 @@ fn where_it_is_demanded_nothing_is_signed_without() {
 }
 
 #[test]
+fn where_it_is_demanded_later_nothing_more_is_signed_without() {
+    // Made when nobody asked; then it is asked for.
+    let desk = Desk::new("5.7.4");
+    desk.create_root("p256", &UNTOUCHED).code(0);
+    let config = desk.appliance.path("home/anchorite.toml");
+    let edit = |from: &str, to: &str| {
+        let text = std::fs::read_to_string(&config).unwrap();
+        std::fs::write(&config, text.replacen(from, to, 1)).unwrap();
+    };
+    let demand = "[token]\nrequire-attestation = true\n";
+    edit("[token]\n", demand);
+    let before = desk.appliance.journal();
+    desk.verb(&["policy", "pin"], &[]).fails(4, "attest.chain");
+    assert_eq!(desk.appliance.journal(), before);
+    edit(demand, &format!("{demand}{}\n", desk.roots()));
+    desk.verb(&["policy", "pin"], &[]).code(0);
+
+    // The issuer is trusted no more, while it is still asked for.
+    edit(&desk.roots(), "");
+    let before = desk.appliance.journal();
+    desk.verb(&["policy", "pin"], &[]).fails(4, "attest.chain");
+    assert_eq!(desk.appliance.journal(), before);
+    edit(demand, "[token]\n");
+    desk.verb(&["policy", "pin"], &[]).code(0);
+}
+
+#[test]
+fn a_root_that_is_not_attested_is_not_taken_over_where_that_is_demanded() {
+    let desk = Desk::with_root("5.7.4", "p256");
+    let root = desk.appliance.path("old.pem");
+    std::fs::copy(desk.appliance.path("home/root.pem"), &root).unwrap();
+    std::fs::remove_dir_all(desk.appliance.path("home")).unwrap();
+    desk.init("home", &format!("piv:9c?serial={SERIAL}&journal=83")).code(0);
+    desk.configure("require-attestation = true");
+    let adopt = ["root", "adopt", "--certificate", root.to_str().unwrap(), "--key", "piv:9c"];
+    desk.verb(&adopt, &[]).fails(4, "attest.chain");
+    assert_eq!(desk.events("root-adopted").len(), 0, "the home is free for another");
+    desk.trust_card();
+    desk.verb(&adopt, &[]).code(0);
+}
+
+#[test]
 fn no_pkcs11_token_attests() {
     let appliance = Appliance::with_home();
     let path = appliance.path("home/anchorite.toml");
@@ -110,6 +152,17 @@ fn a_key_that_was_brought_in_is_not_attested() {
     let checked = desk.verb(&["token", "check", "piv:9a"], &[]).code(0).stdout;
     assert!(checked.contains("warn    token.piv.generated"), "{checked}");
     desk.verb(&["token", "check", "piv:9a", "--strict"], &[]).code(1);
+}
+
+#[test]
+fn another_key_in_the_roots_slot_is_not_shown_as_the_roots() {
+    let desk = Desk::new("5.4.3");
+    desk.trust_card();
+    desk.create_root("p256", &UNTOUCHED).code(0);
+    desk.run(&["token", "attest"]).code(0);
+    let key = desk.appliance.path("new.pem");
+    desk.tool(&["-a", "generate", "-s", "9c", "-A", "ECCP256", "-o", key.to_str().unwrap()]).code(0);
+    desk.run(&["token", "attest"]).fails(4, "token.key-mismatch");
 }
 
 fn ordered(orders: &str, demanded: bool) -> (Desk, Ran) {

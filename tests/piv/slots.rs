@@ -8,6 +8,18 @@ use super::desk::{Desk, SERIAL};
 const UNTOUCHED: [&str; 2] = ["--touch-policy", "never"];
 
 #[test]
+fn a_root_is_taken_up_again_with_the_policies_it_was_begun_with() {
+    let desk = Desk::new("5.7.4");
+    desk.card.order("SIGN 1 fail 0x6f00");
+    let weak = ["--pin-policy", "once", "--touch-policy", "never"];
+    assert_ne!(desk.create_root("p256", &weak).code, 0);
+    assert_eq!(desk.events("key-made").len(), 2);
+    let refused = desk.create_root("p256", &[]).fails(3, "token.key-unfit");
+    assert!(refused.stderr.contains("give --pin-policy once --touch-policy never"), "{}", refused.stderr);
+    desk.create_root("p256", &weak).code(0);
+}
+
+#[test]
 fn a_slot_in_use_is_never_overwritten() {
     let desk = Desk::new("5.4.3");
     desk.tool(&["-a", "generate", "-s", "9c", "-A", "ECCP256"]).code(0);

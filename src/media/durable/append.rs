@@ -6,9 +6,9 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{self, Mode, OFlags};
-use rustix::io::retry_on_intr;
+use rustix::io::{Errno, retry_on_intr};
 
-use super::{READ, open_regular, read_only, sync_parent, unreadable, unwritable};
+use super::{READ, open_regular, sync_parent, unreadable, unwritable, write_protected};
 use crate::error::{Error, Result};
 use crate::media::file;
 
@@ -25,8 +25,8 @@ pub struct AppendFile {
     path: PathBuf,
     len: u64,
     poisoned: bool,
-    /// It lies on a disk that nobody can write to: it can be read and measured.
-    read_only: bool,
+    /// Why nobody here can write to it: then it can be read and measured.
+    protected: Option<Errno>,
 }
 
 impl AppendFile {
@@ -39,15 +39,15 @@ impl AppendFile {
             .map_err(io::Error::from)
             .and_then(|()| sync_parent(path))
             .map_err(|e| unwritable(path, &e))?;
-        Ok(Self { file: File::from(fd), path: path.to_owned(), len: 0, poisoned: false, read_only: false })
+        Ok(Self { file: File::from(fd), path: path.to_owned(), len: 0, poisoned: false, protected: None })
     }
 
     /// Opens the file, which must exist.
     pub fn open(path: &Path) -> Result<Self> {
-        let read_only = read_only(path);
-        let file = open_regular(path, if read_only { READ } else { APPEND }, unwritable)?;
+        let protected = write_protected(path);
+        let file = open_regular(path, if protected.is_some() { READ } else { APPEND }, unwritable)?;
         let len = file::size(&fs::fstat(&file).map_err(|e| unreadable(path, &e.into()))?);
-        Ok(Self { file, path: path.to_owned(), len, poisoned: false, read_only })
+        Ok(Self { file, path: path.to_owned(), len, poisoned: false, protected })
     }
 
     /// Appends the bytes; when this returns they are on the disk.
@@ -108,8 +108,8 @@ impl AppendFile {
             return Err(Error::integrity("journal.poisoned", message).next(STOP));
         }
         let write = |e: io::Error| Error::integrity("journal.write", format!("{place}: {e}")).next(STOP);
-        if self.read_only {
-            return Err(write(rustix::io::Errno::ROFS.into()));
+        if let Some(protected) = self.protected {
+            return Err(write(protected.into()));
         }
         change(&mut self.file).map_err(|e| {
             self.poisoned = true;
@@ -157,7 +157,7 @@ mod tests {
     fn after_a_failure_nothing_more_is_written() {
         let full = File::options().write(true).open("/dev/full").unwrap();
         let mut file =
-            AppendFile { file: full, path: "journal".into(), len: 0, poisoned: false, read_only: false };
+            AppendFile { file: full, path: "journal".into(), len: 0, poisoned: false, protected: None };
         let error = file.append(b"lost\n").unwrap_err();
         assert_eq!((error.id, error.kind.exit_code()), ("journal.write", 4));
         assert!(error.message.contains("No space left on device"), "{error}");
@@ -175,7 +175,7 @@ mod tests {
         let path = dir.path().join("journal");
         std::fs::write(&path, "line\n").unwrap();
         let read_only = File::open(&path).unwrap();
-        let mut file = AppendFile { file: read_only, path, len: 5, poisoned: false, read_only: false };
+        let mut file = AppendFile { file: read_only, path, len: 5, poisoned: false, protected: None };
         assert_eq!(file.truncate(0).unwrap_err().id, "journal.write");
         assert_eq!(file.append(b"x").unwrap_err().id, "journal.poisoned");
     }

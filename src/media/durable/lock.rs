@@ -7,7 +7,7 @@ use std::path::Path;
 use rustix::fs::{self, FlockOperation, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
-use super::{read_only, unwritable};
+use super::{unwritable, write_protected};
 use crate::error::{Error, Result};
 use crate::media::file;
 
@@ -29,21 +29,27 @@ impl Drop for Lock {
 
 /// Takes the lock file at `path`, making it where there is none. It is never
 /// removed: two processes could then each hold a file of that name. On a disk that
-/// nobody can write to (a copy for an auditor) there is no need of one.
+/// nobody can write to (a copy for an auditor) there is no need of one; whoever may
+/// only read the file holds it as well.
 pub fn lock_exclusive(path: &Path) -> Result<Lock> {
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let fd = match retry_on_intr(|| fs::open(path, flags, Mode::from_raw_mode(0o600))) {
-        Ok(fd) => fd,
-        Err(Errno::ROFS) if read_only(path) => return Ok(Lock { file: None }),
-        Err(e) => return Err(unwritable(path, &e.into())),
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let open = |how: OFlags| retry_on_intr(|| fs::open(path, how | flags, Mode::from_raw_mode(0o600)));
+    let protected = path.parent().and_then(write_protected);
+    let fd = match open(OFlags::RDWR | OFlags::CREATE) {
+        Err(Errno::ROFS) if protected == Some(Errno::ROFS) => return Ok(Lock { file: None }),
+        Err(Errno::ACCESS) => open(OFlags::RDONLY),
+        opened => opened,
     };
+    let fd = fd.map_err(|e| unwritable(path, &e.into()))?;
     let mut file = File::from(fd);
     match retry_on_intr(|| fs::flock(&file, FlockOperation::NonBlockingLockExclusive)) {
         Ok(()) => {}
         Err(Errno::WOULDBLOCK) => return Err(held(path, &file)),
         Err(e) => return Err(unwritable(path, &e.into())),
     }
-    write_pid(&mut file).map_err(|e| unwritable(path, &e))?;
+    if write_protected(path).is_none() {
+        write_pid(&mut file).map_err(|e| unwritable(path, &e))?;
+    }
     Ok(Lock { file: Some(file) })
 }
 

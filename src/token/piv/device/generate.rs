@@ -56,6 +56,7 @@ impl Piv {
             && self.certificate_in(slot)?.is_none()
             && let Some(key) = self.key_in(slot)?
         {
+            self.check_policies(permit.role(), &key)?;
             return self.fit(permit, key);
         }
         self.check_empty(slot)?;
@@ -88,6 +89,24 @@ impl Piv {
             KeyRole::Root => (self.options.pin_policy, self.options.touch_policy),
             KeyRole::Journal => (PinPolicy::Once, TouchPolicy::Never),
         }
+    }
+
+    /// A run that was broken off may have been asked for other policies than this one.
+    pub(super) fn check_policies(&self, role: KeyRole, key: &InSlot) -> Result<()> {
+        let (pin, touch) = self.policies(role);
+        if (key.pin, key.touch) == (pin, touch) {
+            return Ok(());
+        }
+        let what = format!(
+            "its PIN policy is {}, its touch policy {}; wanted {pin} and {touch}",
+            key.pin, key.touch
+        );
+        let next = format!(
+            "give --pin-policy {} --touch-policy {} as the run before was given, if that is what is wanted; \
+             a key's policies cannot be changed: for others begin anew in another home and slot",
+            key.pin, key.touch
+        );
+        Err(self.unfit(key.slot, &what).next(next))
     }
 
     /// What was asked for is not believed until the card says it.

@@ -142,6 +142,14 @@ impl Token for Piv {
         self.log_in(pin)
     }
 
+    fn check_made(&mut self, role: KeyRole, _key: &Key) -> Result<()> {
+        let slot = self.slot_of(role);
+        match self.key_in(slot)? {
+            Some(key) => self.check_policies(role, &key),
+            None => Ok(()),
+        }
+    }
+
     fn look_at_pin(&mut self) -> Result<()> {
         self.look_at_tries()
     }
