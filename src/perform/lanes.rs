@@ -53,7 +53,9 @@ pub(super) fn sign<T>(
                 (given_back, result) = (Some(permit), Err(error));
                 break;
             }
-            result = sign_one(lane.as_mut(), key, permit).and_then(|(event, verdict)| {
+            let signed = sign_one(lane.as_mut(), key, permit);
+            given_back = signed.as_ref().err().and_then(|_| lane.given_back());
+            result = signed.and_then(|(event, verdict)| {
                 events.push(event);
                 verdict
             });

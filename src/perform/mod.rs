@@ -196,8 +196,11 @@ impl<'a> Session<'a> {
             self.home.journal.withdraw(self.now(), vec![permit])?;
             return Err(error);
         }
-        let (event, verdict) = lanes::sign_one(signer.as_mut(), key, permit)?;
+        let signed = lanes::sign_one(signer.as_mut(), key, permit);
+        let given_back = signed.as_ref().err().and_then(|_| signer.given_back());
         drop(signer);
+        self.home.journal.withdraw(self.now(), given_back.into_iter().collect())?;
+        let (event, verdict) = signed?;
         match verdict {
             Ok(()) => Ok(event),
             Err(wrong) => {

@@ -56,6 +56,10 @@ impl Signer for Typed<'_> {
     fn sign(&mut self, key: &Key, permit: Permit) -> Result<Vec<u8>> {
         self.token.sign(key, permit)
     }
+
+    fn given_back(&mut self) -> Option<Permit> {
+        self.token.given_back()
+    }
 }
 
 /// One that signs, by itself or, where that is demanded, after the PIN.

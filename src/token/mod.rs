@@ -178,6 +178,11 @@ pub trait Signer: Send {
     }
     /// Signs the permit's bytes. ECDSA signatures come back as DER (RFC 3279 §2.2.3).
     fn sign(&mut self, key: &Key, permit: Permit) -> Result<Vec<u8>>;
+    /// After a failure: the permit, where the token answered that it signed nothing. Where an
+    /// answer did not come, or was no answer, there is none: a signature may have been made.
+    fn given_back(&mut self) -> Option<Permit> {
+        None
+    }
 }
 
 /// A token: generates keys and signs, each against a permit of the journal.
@@ -257,5 +262,8 @@ impl<S: Signer + ?Sized> Signer for &mut S {
     }
     fn sign(&mut self, key: &Key, permit: Permit) -> Result<Vec<u8>> {
         (**self).sign(key, permit)
+    }
+    fn given_back(&mut self) -> Option<Permit> {
+        (**self).given_back()
     }
 }

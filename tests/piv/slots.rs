@@ -165,6 +165,23 @@ fn one_that_is_not_touched_signs_nothing_and_can_be_touched_later() {
 }
 
 #[test]
+fn a_touch_that_does_not_come_in_a_batch_burns_nothing() {
+    let desk = Desk::new("5.7.4");
+    // The root's own two, then those of the batch.
+    desk.card.order("TOUCH 4 refuse\nTOUCH * after 1\n");
+    desk.create_root("p256", &[]).code(0);
+    ["east", "west"].iter().for_each(|cluster| desk.appliance.request(cluster));
+    desk.sign(&["--policy", "istio"]).fails(3, "token.touch");
+    assert_eq!(desk.events("withdrawn").len(), 1);
+    let plan = std::fs::read_dir(desk.appliance.path("home/plans")).unwrap().next().unwrap().unwrap().path();
+    let out = desk.appliance.path("out");
+    let perform = ["perform", plan.to_str().unwrap(), "--to", out.to_str().unwrap(), "--json"];
+    let done = desk.verb(&perform, &[]).code(0).json();
+    assert_eq!((done["released"].as_array().unwrap().len(), &done["burnt"]), (2, &serde_json::json!([])));
+    desk.appliance.audit(&[]).code(0);
+}
+
+#[test]
 fn a_list_shows_what_is_there_and_a_check_judges_it() {
     let desk = Desk::with_root("5.4.3", "p256");
     let told = desk.run(&["token", "list", "--json"]).code(0).json();

@@ -44,13 +44,16 @@ pub struct Piv {
     options: Options,
     /// What was told once and need not be told again.
     told: Vec<&'static str>,
+    /// What nobody touched it for.
+    untouched: Option<Permit>,
 }
 
 impl Piv {
     /// Opens the one YubiKey that the URI means.
     pub fn open(uri: PivUri, options: Options) -> Result<Self> {
         let key = readers::select(readers::found()?, &uri)?;
-        let mut piv = Self { info: info(&key), key, uri, pin: None, options, told: Vec::new() };
+        let mut piv =
+            Self { info: info(&key), key, uri, pin: None, options, told: Vec::new(), untouched: None };
         if piv.firmware() < OLDEST {
             return Err(piv.too_old("telling what is in a slot", OLDEST));
         }
@@ -111,7 +114,14 @@ impl Piv {
 
 impl Signer for Piv {
     fn sign(&mut self, key: &Key, permit: Permit) -> Result<Vec<u8>> {
-        self.sign_permit(key, &permit).map_err(|e| self.at(e))
+        let signed = self.sign_permit(key, &permit);
+        let untouched = signed.as_ref().is_err_and(|e| e.id == sign::UNTOUCHED);
+        self.untouched = untouched.then_some(permit);
+        signed.map_err(|e| self.at(e))
+    }
+
+    fn given_back(&mut self) -> Option<Permit> {
+        self.untouched.take()
     }
 }
 

@@ -21,6 +21,9 @@ const LONGEST: usize = 1000;
 /// At this length it miscounts (a length of two bytes for three) and falls over.
 const MISCOUNTED: usize = 255;
 
+/// It waited for somebody in vain, and said so.
+pub(super) const UNTOUCHED: &str = "token.touch";
+
 /// Ecdsa-Sig-Value (RFC 3279 §2.2.3).
 #[derive(Sequence)]
 struct EcdsaSigValue {
@@ -90,7 +93,7 @@ fn padded(digest_info: &[u8], length: usize) -> Vec<u8> {
 fn refused(fault: Fault, touch: TouchPolicy) -> Error {
     match fault {
         Fault::Told(Yubikey::AuthenticationError) if touch != TouchPolicy::Never => {
-            Error::token("token.touch", "the YubiKey was not touched in time; nothing was signed")
+            Error::token(UNTOUCHED, "the YubiKey was not touched in time; nothing was signed")
                 .next("run again and touch it when it blinks: it waits for 15 seconds")
         }
         fault => explained(fault, "signing"),
