@@ -51,7 +51,7 @@ pub fn examine(dir: &Path, mut expect: Expectation<'_>) -> Result<Report> {
             faults.extend(check_certificates(dir, &replayed.ledger).err().map(fault));
         }
         faults.extend(issued.faults(&replayed.ledger)?);
-        faults.extend(check_plans(dir)?);
+        faults.extend(check_plans(dir, &replayed.ledger)?);
     }
     if !faults.is_empty() {
         report.state = State::Broken;
@@ -129,9 +129,15 @@ impl IssuedFiles {
 }
 
 /// A kept plan is named by its digest, which is on record where it was performed.
-fn check_plans(dir: &Path) -> Result<Vec<Fault>> {
+fn check_plans(dir: &Path, ledger: &Ledger) -> Result<Vec<Fault>> {
+    let folder = dir.join("plans");
     let mut faults = Vec::new();
-    for (name, path) in list(&dir.join("plans"))? {
+    let performed = ledger.releases() > 0 || !ledger.unfinished_plans().is_empty();
+    if performed && !folder.exists() {
+        let message = "plans: is missing, though plans were performed".into();
+        faults.push(Fault { id: "home.plan", message });
+    }
+    for (name, path) in list(&folder)? {
         let digest = durable::read_bounded(&path, PLAN_MAXIMUM).map(|bytes| Digest::of(&bytes));
         if !digest.is_ok_and(|digest| name == format!("{digest}.json")) {
             faults.push(Fault {
@@ -150,7 +156,7 @@ fn list(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
             .next("see that the folder is there and that you may read it")
     };
     let mut names = Vec::new();
-    // An export has no empty folders. What should lie in one is missed by its name.
+    // An export has no empty folders. What should lie in one is missed by those who ask.
     let entries = match std::fs::read_dir(folder) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(names),
         entries => entries.map_err(unreadable)?,

@@ -131,6 +131,10 @@ pub fn rows() -> Vec<Row> {
             std::fs::write(plan, "{}").unwrap();
             audit()
         }, 4, "home.plan", "is not the plan of that digest"),
+        here("the plans removed", Released, |a| {
+            std::fs::remove_dir_all(a.path("home/plans")).unwrap();
+            audit()
+        }, 4, "home.plan", "is missing, though plans were performed"),
         here("the root's certificate replaced", Released, |a| {
             std::fs::copy(a.path("home/journal-cert.pem"), a.path("home/root.pem")).unwrap();
             sign(a)
