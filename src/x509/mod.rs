@@ -1,9 +1,10 @@
-//! Names, serials, keys, time, certificates: what RFC 5280 calls things.
+//! Names, serials, keys, time, certificates, CRLs: what RFC 5280 calls things.
 //!
 //! Pure: bytes and numbers in, bytes and values out. Depends on nothing else
 //! of the house but the error and text helpers.
 
 pub mod certificate;
+pub mod crl;
 pub mod digest;
 pub mod issued;
 pub mod issuer;
@@ -15,6 +16,7 @@ pub mod signature;
 pub mod time;
 
 pub use certificate::{CertificateSpec, Tbs};
+pub use crl::{CrlSpec, Reason, Revocation};
 pub use digest::Digest;
 pub use issued::{Issued, Status};
 pub use issuer::Issuer;
