@@ -115,7 +115,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("Permit {", &["journal/file.rs"]),
     ("KeyPermit {", &["journal/file.rs"]),
     ("Linted {", &["lint/mod.rs"]),
-    (".map(Verified)", &["verify/certificate.rs"]),
+    (".map(Verified)", &["verify/certificate.rs", "verify/crl.rs"]),
     ("unsafe", &["token/pkcs11/single.rs", "token/pkcs11/module.rs"]), // C_Sign, and a string for C_Initialize: explained there
 ];
 

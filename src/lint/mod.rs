@@ -1,4 +1,4 @@
-//! Lints: what a certificate must be before it is signed, and again once it is.
+//! Lints: what a certificate or a CRL must be before it is signed, and again once it is.
 //!
 //! One function, one lint, one stable ID, one citation. They judge the bytes to
 //! be signed, read by another parser (x509-parser, and a strict DER reader of
@@ -8,6 +8,7 @@
 pub(crate) mod algorithm;
 pub(crate) mod asn1;
 mod authority;
+pub(crate) mod crl;
 pub(crate) mod encode;
 mod extensions;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use crate::finding::{Finding, Outcome};
 use crate::x509::{Issuer, SignatureAlgorithm, Tbs};
 use view::View;
 
+pub use crl::CRL_LINTS;
 pub use table::{LINTS, Lint};
 
 /// What a certificate is for; each kind has its own profile.
@@ -77,7 +79,7 @@ impl<T> Linted<T> {
     }
 }
 
-/// The lints that a certificate failed, and what was warned of besides.
+/// The lints that a certificate or a CRL failed, and what was warned of besides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LintFailure {
     /// At least one refuses.
@@ -92,8 +94,14 @@ impl From<LintFailure> for Error {
             .filter(|f| f.refuses())
             .map(|f| format!("{} ({}; {})", f.rule, f.message, f.reference))
             .collect();
-        Error::integrity("lint.failed", format!("certificate fails {}", failed.join(", ")))
-            .next("nothing was signed; change the policy or the request that leads to this certificate, and plan again")
+        let crl = failure.findings.iter().any(|f| f.rule.starts_with("lint.crl."));
+        let (what, cause) = if crl {
+            ("CRL", "the policy or the revocations that lead to this CRL")
+        } else {
+            ("certificate", "the policy or the request that leads to this certificate")
+        };
+        Error::integrity("lint.failed", format!("{what} fails {}", failed.join(", ")))
+            .next(format!("nothing was signed; change {cause}, and plan again"))
     }
 }
 
@@ -114,6 +122,15 @@ pub fn lint(
     issuer: Option<&Issuer>,
 ) -> std::result::Result<Linted<Tbs>, LintFailure> {
     let findings = findings(tbs.as_der(), tbs.signature(), kind, issuer);
+    if findings.iter().any(Finding::refuses) {
+        return Err(LintFailure { findings });
+    }
+    Ok(Linted { value: tbs, warnings: findings })
+}
+
+/// Runs every lint of CRLs over the bytes to be signed; `issuer` is the CA that is to sign.
+pub fn lint_crl(tbs: Tbs, issuer: &Issuer) -> std::result::Result<Linted<Tbs>, LintFailure> {
+    let findings = crl::findings(tbs.as_der(), tbs.signature(), issuer);
     if findings.iter().any(Finding::refuses) {
         return Err(LintFailure { findings });
     }
@@ -162,14 +179,21 @@ impl Lint {
     fn judge_bytes(&self, der: &[u8]) -> Option<Finding> {
         match self.check {
             table::Check::Bytes(check) => self.finding(check(der)),
-            table::Check::Fields(_) => None,
+            table::Check::Fields(_) | table::Check::Crl(_) => None,
         }
     }
 
     fn judge_fields(&self, context: &Context<'_>) -> Option<Finding> {
         match self.check {
-            table::Check::Bytes(_) => None,
+            table::Check::Bytes(_) | table::Check::Crl(_) => None,
             table::Check::Fields(check) => self.finding(check(context)),
+        }
+    }
+
+    fn judge_crl(&self, context: &crl::Context<'_>) -> Option<Finding> {
+        match self.check {
+            table::Check::Bytes(_) | table::Check::Fields(_) => None,
+            table::Check::Crl(check) => self.finding(check(context)),
         }
     }
 

@@ -142,6 +142,6 @@ fn describe(attribute: &AttributeTypeAndValue<'_>) -> String {
     format!("{} '{}'", attribute.attr_type(), shown_bytes(attribute.as_slice()))
 }
 
-fn name(der: &[u8]) -> String {
+pub(super) fn name(der: &[u8]) -> String {
     Name::from_der(der).map_or_else(|_| hex(der), |n| n.to_string())
 }

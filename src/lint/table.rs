@@ -1,6 +1,6 @@
 //! The table of lints: ID, summary, citation, function.
 
-use super::{Context, Verdict, authority, extensions, form, keys, names, usage, validity};
+use super::{Context, Verdict, authority, crl, extensions, form, keys, names, usage, validity};
 
 /// One lint.
 #[derive(Debug)]
@@ -21,9 +21,10 @@ pub struct Lint {
 pub(super) enum Check {
     Bytes(fn(&[u8]) -> Verdict),
     Fields(fn(&Context<'_>) -> Verdict),
+    Crl(fn(&crl::Context<'_>) -> Verdict),
 }
 
-const fn bytes(
+pub(super) const fn bytes(
     id: &'static str,
     check: fn(&[u8]) -> Verdict,
     reference: &'static str,

@@ -10,16 +10,19 @@ const GENERALIZED_TIME: u8 = 0x18;
 const YEAR_2050: u64 = 2_524_608_000;
 
 pub(super) fn encoding(context: &Context<'_>) -> Verdict {
-    [context.view.not_before, context.view.not_after].into_iter().try_for_each(|(tag, time): (u8, Time)| {
-        let wanted = if time.unix() < YEAR_2050 { UTC_TIME } else { GENERALIZED_TIME };
-        if tag == wanted {
-            return Ok(());
-        }
-        problem(
-            format!("{time} with ASN.1 tag {tag}"),
-            format!("tag {wanted} (UTCTime up to 2049, GeneralizedTime from 2050)"),
-        )
-    })
+    [context.view.not_before, context.view.not_after].into_iter().try_for_each(encoded)
+}
+
+/// A `Time`, with its tag, in the one of its two forms that its year asks for.
+pub(super) fn encoded((tag, time): (u8, Time)) -> Verdict {
+    let wanted = if time.unix() < YEAR_2050 { UTC_TIME } else { GENERALIZED_TIME };
+    if tag == wanted {
+        return Ok(());
+    }
+    problem(
+        format!("{time} with ASN.1 tag {tag}"),
+        format!("tag {wanted} (UTCTime up to 2049, GeneralizedTime from 2050)"),
+    )
 }
 
 pub(super) fn order(context: &Context<'_>) -> Verdict {

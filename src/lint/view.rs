@@ -160,7 +160,7 @@ impl<'a> View<'a> {
 }
 
 /// A Name whose RDNs are sets of type and value and nothing more.
-fn name(der: &[u8]) -> Strict<&[u8]> {
+pub(super) fn name(der: &[u8]) -> Strict<&[u8]> {
     for rdn in asn1::members(der, 0x30)? {
         let attributes = asn1::members(rdn.raw, 0x31)?;
         if attributes.is_empty() {
@@ -188,7 +188,7 @@ fn encoded_critical(explicit: &[u8]) -> Strict<Vec<Option<bool>>> {
     asn1::members(explicit, 0x30)?.iter().map(form).collect()
 }
 
-fn time(time: &ASN1Time) -> Strict<Time> {
+pub(super) fn time(time: &ASN1Time) -> Strict<Time> {
     let seconds = u64::try_from(time.timestamp()).map_err(|_| "time before 1970".to_string())?;
     Ok(Time::from_unix(seconds))
 }

@@ -24,7 +24,7 @@ use crate::x509::{Digest, Issuer, Name, Serial, Tbs, Time};
 /// }
 /// ```
 #[derive(Debug)]
-pub struct Verified<T>(T);
+pub struct Verified<T>(pub(super) T);
 
 impl<T> Verified<T> {
     /// What was verified.
@@ -89,17 +89,7 @@ fn check(
     issuer: &Issuer,
     now: Time,
 ) -> Result<()> {
-    if found.tbs != planned.as_der() {
-        let same = found.tbs.iter().zip(planned.as_der()).take_while(|(a, b)| a == b).count();
-        return Err(Error::integrity(
-            "verify.certificate.tbs",
-            format!(
-                "signed bytes {} are not the planned {} (SHA-256), they differ from byte {same} on",
-                Digest::of(found.tbs),
-                planned.digest()
-            ),
-        ));
-    }
+    as_planned(planned, found.tbs, "verify.certificate.tbs")?;
     let outer = algorithm::from_der(found.algorithm);
     if found.algorithm != found.view.signature || outer != Some(planned.signature()) {
         return Err(Error::integrity(
@@ -121,6 +111,22 @@ fn check(
         return Err(Error::integrity("verify.certificate.lint", failure.message));
     }
     if root { validate_path(&[], der, now) } else { validate_path(&[der], &issuer.der, now) }
+}
+
+/// Demands the planned bytes, byte for byte; an error is of the given ID.
+pub(super) fn as_planned(planned: &Tbs, tbs: &[u8], id: &'static str) -> Result<()> {
+    if tbs == planned.as_der() {
+        return Ok(());
+    }
+    let same = tbs.iter().zip(planned.as_der()).take_while(|(a, b)| a == b).count();
+    Err(Error::integrity(
+        id,
+        format!(
+            "signed bytes {} are not the planned {} (SHA-256), they differ from byte {same} on",
+            Digest::of(tbs),
+            planned.digest()
+        ),
+    ))
 }
 
 fn read(der: &[u8], found: &Parsed<'_>, kind: CertificateKind) -> Result<Certificate> {

@@ -6,6 +6,7 @@ mod adoption;
 pub mod attestation;
 pub mod certificate;
 pub mod cms;
+pub mod crl;
 pub mod describe;
 mod extension_text;
 mod name_constraints;
@@ -19,6 +20,7 @@ pub use self::adoption::{ADOPTION_RULES, AdoptionRule, check_adopted, check_comp
 pub use self::attestation::{Attested, Version, Vouchers, verify_attestation, verify_statement};
 pub use self::certificate::{Certificate, Verified, verify};
 pub use self::cms::{check_journal_certificate, signed_digest, verify_detached};
+pub use self::crl::{Crl, read_crl, verify_crl};
 pub use self::describe::{DescribedExtension, Description, describe_certificate, describe_tbs};
 pub use self::path::validate_path;
 pub use self::signature::verify_signature;

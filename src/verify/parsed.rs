@@ -6,6 +6,34 @@ use crate::lint::asn1;
 use crate::lint::view::View;
 use crate::x509::{Name, PublicKey};
 
+/// What certificates and CRLs are outside (RFC 5280 §4.1.1, §5.1.1), in strict DER.
+pub(super) struct Signed<'a> {
+    /// The DER of what is signed.
+    pub tbs: &'a [u8],
+    /// The DER of signatureAlgorithm, outside what is signed.
+    pub algorithm: &'a [u8],
+    /// The signature.
+    pub signature: &'a [u8],
+}
+
+impl<'a> Signed<'a> {
+    /// Takes exactly one apart.
+    pub fn from_der(der: &'a [u8]) -> asn1::Strict<Self> {
+        asn1::check(der)?;
+        let parts = asn1::members(der, 0x30)?;
+        let [tbs, algorithm, signature] = parts.as_slice() else {
+            return Err("not three fields".into());
+        };
+        if (algorithm.tag, signature.tag) != (0x30, 0x03) {
+            return Err("no signatureAlgorithm and signatureValue".into());
+        }
+        let [0, bits @ ..] = signature.content else {
+            return Err("signature does not end at a byte".into());
+        };
+        Ok(Self { tbs: tbs.raw, algorithm: algorithm.raw, signature: bits })
+    }
+}
+
 /// A certificate in strict DER (RFC 5280 §4.1).
 pub(crate) struct Parsed<'a> {
     /// The DER of the TBSCertificate.
@@ -25,19 +53,8 @@ impl<'a> Parsed<'a> {
     }
 
     fn read(der: &'a [u8]) -> asn1::Strict<Self> {
-        asn1::check(der)?;
-        let parts = asn1::members(der, 0x30)?;
-        let [tbs, algorithm, signature] = parts.as_slice() else {
-            return Err("not three fields".into());
-        };
-        if (algorithm.tag, signature.tag) != (0x30, 0x03) {
-            return Err("no signatureAlgorithm and signatureValue".into());
-        }
-        let [0, bits @ ..] = signature.content else {
-            return Err("signature does not end at a byte".into());
-        };
-        let view = View::parse(tbs.raw)?;
-        Ok(Self { tbs: tbs.raw, view, algorithm: algorithm.raw, signature: bits })
+        let Signed { tbs, algorithm, signature } = Signed::from_der(der)?;
+        Ok(Self { tbs, view: View::parse(tbs)?, algorithm, signature })
     }
 
     /// The subject, fit for a terminal.

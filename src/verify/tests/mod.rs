@@ -3,6 +3,7 @@
 mod adoption;
 pub(crate) mod attestation;
 mod certificate;
+mod crl;
 mod describe;
 mod journal;
 mod path;
