@@ -4,6 +4,8 @@
 //! every signature over the bytes on record, every certificate against its issuer.
 
 mod attested;
+mod listed;
+mod open;
 
 use std::collections::HashMap;
 use std::io::BufRead;
@@ -11,6 +13,8 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use serde::Serialize;
+
+pub use open::{open_matters, unreleased_plans};
 
 use crate::error::{Error, Result};
 use crate::journal::{
@@ -120,7 +124,8 @@ pub fn audit_lines(
     found: &mut dyn FnMut(&Serial, &[u8]),
 ) -> (Report, Option<Replay>) {
     let (root, roots, sums, waiting, attested, faults) = Default::default();
-    let mut auditor = Auditor { expect, found, root, roots, sums, waiting, attested, faults };
+    let listed = listed::Listed::new(expect.after.is_none());
+    let mut auditor = Auditor { expect, found, root, roots, sums, waiting, attested, listed, faults };
     let replayed = match expect.after {
         None => replay_lines(lines, |entry, ledger| auditor.entry(entry, ledger)),
         Some(index) => auditor.stand_on(index.ledger()).and_then(|()| {
@@ -169,6 +174,7 @@ struct Auditor<'a> {
     /// Clusters' certificates that were read and not verified yet.
     waiting: Vec<Waiting>,
     attested: Vec<String>,
+    listed: listed::Listed,
     faults: Vec<Fault>,
 }
 
@@ -197,6 +203,10 @@ impl Auditor<'_> {
             Event::Released { plan, sums, .. } => self.released(plan, sums),
             Event::Intent { purpose: Purpose::Seal, message, .. } => self.seals(&message.0, ledger),
             Event::RootAdopted(adoption) => self.adopted(&adoption.certificate.0, entry.time),
+            Event::Revoked { certificates, .. } => {
+                self.listed.revoked(certificates);
+                Ok(())
+            }
             Event::Companions { roots } => companions(roots, entry.time, ledger),
             Event::KeyAttested(it) => attested::check(it, entry.time, self.expect.vouchers, ledger)
                 .map(|told| self.attested.push(format!("journal line {}: {told}", entry.seq + 1))),
@@ -289,7 +299,10 @@ impl Auditor<'_> {
         match intent.purpose {
             Purpose::RootCertificate => self.certificate(CertificateKind::Root, &tbs(), signature),
             Purpose::JournalCertificate => self.certificate(CertificateKind::Journal, &tbs(), signature),
-            Purpose::Intermediate => self.certificate(CertificateKind::Intermediate, &tbs(), signature),
+            Purpose::Intermediate | Purpose::CrossCertificate => {
+                self.certificate(CertificateKind::Intermediate, &tbs(), signature)
+            }
+            Purpose::Crl => self.listed.signed(&intent.message, self.root.as_deref(), ledger),
             Purpose::Seal => Ok(()),
             Purpose::Release => {
                 let sums = signed_digest(&intent.message)?;
@@ -434,66 +447,6 @@ fn rejected(intent: &IntentRecord, signature: &[u8], ledger: &Ledger) -> Result<
         return Ok(());
     }
     Err(Error::integrity("audit.rejected", "a signature is on record as rejected, but it verifies"))
-}
-
-/// Plans that were signed and not released. Open in a home; in the copy that a
-/// release carries they are what that release is about to answer.
-pub fn unreleased_plans(ledger: &Ledger) -> Vec<String> {
-    ledger
-        .unfinished_plans()
-        .into_iter()
-        .map(|plan| {
-            let signed = ledger.unreleased().filter(|(_, i)| i.plan == Some(plan)).count();
-            format!("plan {plan} is not released; {signed} of its certificates are signed: `anchorite perform plans/{plan}.json` takes it up again")
-        })
-        .collect()
-}
-
-/// What a ledger leaves open, a sentence each.
-pub fn open_matters(ledger: &Ledger) -> Vec<String> {
-    let mut open = Vec::new();
-    for (seq, intent) in ledger.open_intents() {
-        let what = match ledger.certificate_of(intent) {
-            Some(c) => format!("certificate {} for {}", c.serial, c.subject),
-            None => format!("{:?}", intent.purpose).to_lowercase(),
-        };
-        open.push(format!(
-            "journal line {}: {what} was about to be signed, the outcome is not on record",
-            seq + 1
-        ));
-    }
-    for seq in ledger.open_keys() {
-        open.push(format!(
-            "journal line {}: a key was about to be generated, the outcome is not on record",
-            seq + 1
-        ));
-    }
-    // From the root's key on: a journal without any seal could be anybody's.
-    if ledger.key(KeyRole::Root).is_some() && !ledger.unsealed().is_empty() {
-        let kinds = ledger.unsealed();
-        open.push(format!(
-            "{} not sealed (from line {}: {}); the next session seals what is not, and `anchorite policy pin` does nothing else",
-            if kinds.len() == 1 { "the last line is".into() } else { format!("the last {} lines are", kinds.len()) },
-            ledger.count() - kinds.len() as u64 + 1,
-            counted(kinds)
-        ));
-    }
-    if ledger.pinned_unsealed() {
-        open.push("documents were pinned and not sealed: those of the last seal stay in force; `anchorite policy pin` shows the others".into());
-    }
-    if ledger.companions_unsealed() {
-        open.push("other roots were put on record and not sealed: those of the last seal stay trusted, and nothing else; put them on record again where they are wanted".into());
-    }
-    open
-}
-
-/// `intent, intent, signed` as `2 × intent, signed`.
-fn counted(kinds: &[&str]) -> String {
-    let runs = kinds.chunk_by(|a, b| a == b).map(|run| match run {
-        [one] => (*one).to_string(),
-        several => format!("{} × {}", several.len(), several.first().unwrap_or(&"")),
-    });
-    runs.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

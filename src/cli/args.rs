@@ -1,6 +1,7 @@
 //! The command line: one definition, from which help, man pages and completions come.
 
 mod hardware;
+mod revocation;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use anchorite::x509::{Digest, KeyAlgorithm, Seconds, Time};
 use clap::{Args, Parser, Subcommand};
 
 pub use self::hardware::{Login, Token, TokenAttest, TokenCheck, TokenVerb};
+pub use self::revocation::{Crl, Named, Revoke};
 use super::parse_digest;
 
 /// An offline root CA: reviewed plans in, verified intermediates out, every signature on record
@@ -46,6 +48,8 @@ pub enum Verb {
     Sign(Sign),
     Plan(Plan),
     Perform(Perform),
+    Revoke(Revoke),
+    Crl(Crl),
     Audit(Audit),
     Verify(Verify),
     Policy(Policy),
@@ -228,6 +232,9 @@ pub struct Sign {
     /// Sign what is granted even where other requests are refused
     #[arg(long)]
     pub partial: bool,
+    /// Revoke a certificate with the same plan, for one of RFC 5280's reasons
+    #[arg(long, value_name = "SERIAL=REASON", value_parser = revocation::named)]
+    pub revoke: Vec<Named>,
     /// Stop before the token: show the plan with placeholder serials
     #[arg(long)]
     pub dry_run: bool,
@@ -251,6 +258,9 @@ pub struct Plan {
     /// Plan what is granted even where other requests are refused
     #[arg(long)]
     pub partial: bool,
+    /// Revoke a certificate with the same plan, for one of RFC 5280's reasons
+    #[arg(long, value_name = "SERIAL=REASON", value_parser = revocation::named)]
+    pub revoke: Vec<Named>,
 }
 
 /// Perform a plan, or take one up again that a crash or a full stick cut short

@@ -51,27 +51,21 @@ pub fn make(
 ) -> Result<Plan> {
     let each = requests.par_iter().zip(decisions).zip(serials);
     let planned = each.map(|((request, decision), serial)| planned(context, request, decision, serial));
-    let mut items = Vec::new();
-    let mut refused = unusable;
+    let mut plan = empty(context, frame);
+    plan.refused = unusable;
     for (item, decision) in planned.collect::<Result<Vec<_>>>()?.into_iter().zip(decisions) {
         match item {
-            Some(item) => items.push(item),
-            None => refused.push(refusal(decision)),
+            Some(item) => plan.items.push(item),
+            None => plan.refused.push(refusal(decision)),
         }
     }
-    let plan = Plan::new(
-        frame.rehearsal,
-        frame.dry_run,
-        frame.home,
-        frame.head,
-        context.issuer.fingerprint(),
-        context.now,
-        context.forced.map(Into::into),
-        items,
-        refused,
-    );
     plan.check("plan")?;
     Ok(plan)
+}
+
+/// A plan of nothing yet.
+pub fn empty(context: &Context<'_>, frame: Frame) -> Plan {
+    Plan::new(frame, context.issuer.fingerprint(), context.now, context.forced.map(Into::into))
 }
 
 /// Decides on requests, and lints the certificate that each grant leads to: one that
@@ -172,6 +166,7 @@ fn planned(
         policy: policy.clone(),
         serial,
         request: Bytes(request.der.clone()),
+        crl: None,
         tbs: Bytes(tbs.get().as_der().to_vec()),
     }))
 }

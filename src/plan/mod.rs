@@ -8,8 +8,10 @@
 mod file;
 mod make;
 pub mod review;
+mod revocation;
 #[cfg(test)]
 mod tests;
 
-pub use file::{Item, Plan, Refused, RefusedBy};
-pub use make::{Frame, Prepared, decide, make, prepare};
+pub use file::{Item, LaterCrl, Plan, Refused, RefusedBy};
+pub use make::{Frame, Prepared, decide, empty, make, prepare};
+pub use revocation::{Beside, Crl, Revoking, falls_short, prepare_revocations};

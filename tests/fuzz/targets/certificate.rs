@@ -102,6 +102,7 @@ fn issue(tbs: &[u8]) {
         request: Some(plan),
         cluster: Some("east".into()),
         policy: Some("istio".into()),
+        crl: None,
         message: Bytes(tbs.to_vec()),
     };
     let Some(intent) = good(scribe.add(intent)) else { return };
