@@ -15,6 +15,7 @@ mod defects;
 mod errors;
 mod faults;
 mod foreign_cms;
+mod foreign_crl;
 mod foreign_path;
 mod fuzz;
 mod generators;
