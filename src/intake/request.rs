@@ -4,6 +4,7 @@ use const_oid::ObjectIdentifier;
 use x509_cert::ext::pkix::KeyUsage;
 use x509_cert::ext::pkix::name::GeneralNames;
 
+use super::ReceivedCrl;
 use crate::finding::Finding;
 use crate::x509::{Digest, Name, PublicKey, Time};
 
@@ -23,6 +24,8 @@ pub struct Request {
     pub key: PublicKey,
     /// What the request asks for.
     pub claims: Claims,
+    /// The CRL that the cluster signed for this certificate to be, where it came along.
+    pub crl: Option<ReceivedCrl>,
     /// What was found wrong with form, key or proof of possession. A request with
     /// a refusing finding in here can never be granted anything.
     pub findings: Vec<Finding>,

@@ -2,6 +2,17 @@
 
 /// Every rule ID that a finding of intake can carry.
 pub const RULES: &[&str] = &[
+    "crl.authority-key-id",
+    "crl.der",
+    "crl.entries",
+    "crl.extensions",
+    "crl.issuer",
+    "crl.next-update",
+    "crl.number",
+    "crl.several",
+    "crl.signature",
+    "crl.this-update",
+    "crl.version",
     "csr.attribute",
     "csr.challenge-password",
     "csr.count",

@@ -185,6 +185,7 @@ pub(super) fn request_named(subject: Name, key: u8) -> Request {
         subject,
         key: p256(key),
         claims: Claims::default(),
+        crl: None,
         findings: vec![],
     }
 }
