@@ -113,8 +113,10 @@ pub fn unclaimed(crls: &[ReceivedCrl]) -> impl Iterator<Item = MediaFinding> {
 }
 
 /// The error for a stick without a single request.
-pub fn nothing_found(paths: &[PathBuf]) -> Error {
+pub fn nothing_found(paths: &[PathBuf], crls: &[ReceivedCrl]) -> Error {
     let places: Vec<String> = paths.iter().map(|p| super::shown_path(p)).collect();
-    Error::usage("media.empty", format!("{}: no certification request found", places.join(", ")))
+    let crl = crls.first().map(|crl| format!(", only the CRL of {} in {}", crl.issuer, crl.file));
+    let message = format!("{}: no certification request found{}", places.join(", "), crl.unwrap_or_default());
+    Error::usage("media.empty", message)
         .next("is this the right stick, and is it mounted? requests are PKCS#10, as PEM or DER")
 }

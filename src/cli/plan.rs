@@ -41,7 +41,9 @@ pub fn make(
     let incoming = intake::read(&paths, &home.config)?;
     if incoming.requests.is_empty() && incoming.unusable.is_empty() {
         // A stick that was pulled looks empty as well; what cannot be read says why.
-        return Err(refused_media(&incoming.media).unwrap_or_else(|| intake::nothing_found(&paths)));
+        return Err(
+            refused_media(&incoming.media).unwrap_or_else(|| intake::nothing_found(&paths, &incoming.crls))
+        );
     }
     let root = home.root()?;
     let context = Context {
@@ -61,7 +63,7 @@ pub fn make(
     };
     let plan = plan::make(&context, frame, &incoming.requests, &decisions, serials, incoming.unusable)?;
     let mut review = review::render(&plan, root, plan.created, &|digest| notes(&decisions, digest))?;
-    for finding in &incoming.media {
+    for finding in incoming.media.iter().cloned().chain(intake::unclaimed(&incoming.crls)) {
         review.push_str(&format!(
             "\n{} {}: {} [{}]\n",
             if finding.refused { "!!" } else { "--" },

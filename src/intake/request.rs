@@ -31,6 +31,15 @@ pub struct Request {
     pub findings: Vec<Finding>,
 }
 
+impl Request {
+    /// The subject key identifier that its certificate gets: RFC 7093 method 1, or RFC 5280
+    /// method 1 where that is stated. No other is granted.
+    pub fn key_id(&self) -> Vec<u8> {
+        let sha1 = self.key.key_id_sha1();
+        if self.claims.subject_key_id.as_ref() == Some(&sha1) { sha1 } else { self.key.key_id() }
+    }
+}
+
 /// The wishes of a request: its extensionRequest attribute (RFC 2985 §5.4.2) and the like.
 #[derive(Debug, Clone, Default)]
 pub struct Claims {

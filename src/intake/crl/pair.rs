@@ -35,8 +35,8 @@ pub fn pair(requests: &mut [Request], crls: Vec<ReceivedCrl>) -> Vec<ReceivedCrl
 }
 
 /// Attaches a CRL whose DER was kept with the request, as in a plan.
-pub fn attach(request: &mut Request, file: &str, der: &[u8]) -> Result<(), Finding> {
-    let crl = parse(file, der).map_err(|error| super::unreadable(&error))?;
+pub fn attach(request: &mut Request, file: &str, der: &[u8]) -> Result<(), Box<Finding>> {
+    let crl = parse(file, der).map_err(|error| Box::new(super::unreadable(&error)))?;
     give(request, crl);
     Ok(())
 }

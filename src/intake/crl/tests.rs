@@ -10,6 +10,8 @@ use crate::lint::crl::fixtures::RawCrl;
 use crate::verify::read_crl;
 use crate::x509::{CrlSpec, Issuer, PublicKey, Reason, Revocation, Seconds, Serial, SignatureAlgorithm, pem};
 
+type Bend<'a, T> = &'a dyn Fn(&mut T);
+
 fn now() -> Time {
     Time::parse("2026-11-22T10:00:00Z").unwrap()
 }
@@ -88,7 +90,7 @@ fn each_rule_refuses_its_defect_alone() {
         reason: Reason::KeyCompromise,
         invalidity_date: None,
     };
-    let defects: [(&str, &dyn Fn(&mut CrlSpec)); 11] = [
+    let defects: [(&str, Bend<'_, CrlSpec>); 11] = [
         ("crl.issuer", &|s| s.issuer = Name::parse("O=Istio,L=east,CN=east-2").unwrap()),
         ("crl.authority-key-id", &|s| s.key_id = vec![7; 20]),
         ("crl.authority-key-id", &|s| s.key_id = sample::public_key().key_id_sha1()),
@@ -127,7 +129,7 @@ fn each_rule_refuses_what_no_builder_here_makes() {
     sound.entries = None;
     let extension =
         |oid: u8, critical: Option<bool>, value: &[u8]| (vec![0x55, 0x1d, oid], critical, value.to_vec());
-    let defects: [(&[&str], &dyn Fn(&mut RawCrl)); 13] = [
+    let defects: [(&[&str], Bend<'_, RawCrl>); 13] = [
         (&[], &|_| {}),
         (&["crl.version"], &|c| c.version.clear()),
         (&["crl.version"], &|c| c.version = vec![2, 1, 0]),
