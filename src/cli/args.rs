@@ -391,10 +391,11 @@ pub enum PolicyVerb {
     Pin(Pin),
 }
 
-/// On the cluster's side: make a key and a request
+/// On the cluster's side: make a key, a request, and the cluster's own empty CRL
 #[derive(Debug, Args)]
 #[command(
-    after_help = "example:\n  anchorite request --cluster east --profile istio --key east.key --to /media/stick"
+    after_help = "example:\n  anchorite request --cluster east --profile istio --key east.key --to /media/stick\n\n\
+        a CRL alone, for a request or a certificate that exists:\n  anchorite request --crl-for east.csr --cluster east --profile istio --key east.key \\\n      --to /media/stick"
 )]
 pub struct Request {
     /// The cluster's id: a DNS label
@@ -415,6 +416,13 @@ pub struct Request {
     /// The organisation (O) of the subject, where the profile does not fix it
     #[arg(long, value_name = "NAME")]
     pub organisation: Option<String>,
+    /// Make the CRL alone, for this request or CA certificate of the key's, in PEM or DER
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["algorithm", "organisation"])]
+    pub crl_for: Option<PathBuf>,
+    /// How long the CRL holds; by default the longest that the shipped policy grants (5y where it is
+    /// none of those) and 90d
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    pub crl_ttl: Option<Seconds>,
 }
 
 /// On the cluster's side: join a bundle with the key
