@@ -42,6 +42,7 @@ pub(super) fn arrived(arrival: Arrival) -> Option<Request> {
             fit_finding(&finding);
             assert!(finding.refuses());
         }
+        Arrival::Crl(crl) => super::crl::arrived(&crl),
         Arrival::Request(request) => {
             fit(&request.file);
             fit(&request.subject.to_string());
