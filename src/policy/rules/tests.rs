@@ -1,20 +1,20 @@
 //! Every rule accepts, and every rule refuses (or narrows, or warns, where it
 //! cannot refuse).
 
+mod crl;
+
 use const_oid::db::rfc5280;
 use x509_cert::ext::pkix::{KeyUsage, KeyUsages};
 
 use super::{Check, RULES};
 use crate::finding::Outcome;
-use crate::intake::crl::sample;
-use crate::intake::{BasicConstraintsClaim, CRL_RULES, attach};
-use crate::lint::crl::fixtures::RawCrl;
+use crate::intake::{BasicConstraintsClaim, CRL_RULES};
 use crate::policy::sample::{UNKNOWN, World, dns, l_as_null, p256, p521, request, request_named, rsa};
-use crate::x509::{
-    CrlSpec, Issuer, Name, Reason, Revocation, Seconds, Serial, SignatureAlgorithm, Status, Time,
-};
+use crate::x509::{Issuer, Name, Seconds, SignatureAlgorithm, Status};
 
 type Change = fn(&mut World);
+/// Rule, a world it accepts, a world it does not, and what it says of the latter.
+type Case = (&'static str, Change, Change, Outcome);
 
 fn nothing(_: &mut World) {}
 
@@ -42,8 +42,7 @@ fn outlived(world: &mut World, left: &str) {
 
 const BASIC: BasicConstraintsClaim = BasicConstraintsClaim { ca: true, path_len: Some(0) };
 
-/// Rule, a world it accepts, a world it does not, and what it says of the latter.
-const CASES: &[(&str, Change, Change, Outcome)] = &[
+const CASES: &[Case] = &[
     ("cluster.id", nothing, |w| subject(w, "O=Istio,L=east_1,CN=x"), Outcome::Refused),
     ("cluster.id", nothing, |w| subject(w, "O=Istio,L=east,L=west,CN=x"), Outcome::Refused),
     ("cluster.id", nothing, |w| subject(w, "O=Istio,CN=x"), Outcome::Refused),
@@ -390,93 +389,11 @@ const CASES: &[(&str, Change, Change, Outcome)] = &[
         |w| w.set("extensions.extended-key-usage", "[\"serverAuth\"]"),
         Outcome::Warning,
     ),
-    ("crl.pre-signed", crl, nothing, Outcome::Warning),
-    ("crl.pre-signed", crl, |w| w.set("crl.pre-signed", "\"require\""), Outcome::Refused),
-    (
-        "crl.signature",
-        crl,
-        |w| w.with_crl(|c| c.signature = SignatureAlgorithm::EcdsaSha384),
-        Outcome::Refused,
-    ),
-    (
-        "crl.signature",
-        crl,
-        |w| {
-            crl(w);
-            w.request().key = p256(1);
-        },
-        Outcome::Refused,
-    ),
-    (
-        "crl.issuer",
-        crl,
-        |w| w.with_crl(|c| c.issuer = Name::parse("O=Istio,CN=x").unwrap()),
-        Outcome::Refused,
-    ),
-    ("crl.authority-key-id", crl, |w| w.with_crl(|c| c.key_id = vec![1; 20]), Outcome::Refused),
-    (
-        "crl.authority-key-id",
-        // The identifier that is granted, whichever it is.
-        |w| {
-            w.with_crl(|c| c.key_id = sample::public_key().key_id_sha1());
-            w.claims().subject_key_id = Some(sample::public_key().key_id_sha1());
-        },
-        |w| {
-            crl(w);
-            w.claims().subject_key_id = Some(sample::public_key().key_id_sha1());
-        },
-        Outcome::Refused,
-    ),
-    ("crl.version", crl, |w| attach_bent(w, |c| c.version.clear()), Outcome::Refused),
-    ("crl.extensions", crl, |w| attach_bent(w, |c| c.extensions[1].1 = Some(true)), Outcome::Refused),
-    ("crl.entries", crl, |w| attach_bent(w, |c| c.entries = Some(Vec::new())), Outcome::Refused),
-    ("crl.number", crl, |w| w.with_crl(|c| c.number = u64::MAX), Outcome::Refused),
-    ("crl.this-update", crl, |w| w.with_crl(|c| c.this_update = c.next_update), Outcome::Refused),
-    (
-        "crl.next-update",
-        |w| w.with_crl(|c| c.next_update = Time::parse("2027-01-21T10:00:00Z").unwrap()),
-        |w| w.with_crl(|c| c.next_update = Time::parse("2027-01-21T09:59:59Z").unwrap()),
-        Outcome::Refused,
-    ),
-    (
-        "crl.next-update",
-        |w| {
-            w.with_crl(|c| c.next_update = Time::parse("2027-01-21T09:59:59Z").unwrap());
-            ask_for(w, "59d");
-        },
-        |w| {
-            crl(w);
-            w.set("validity.maximum", "\"2y\"");
-            ask_for(w, "2y");
-        },
-        Outcome::Refused,
-    ),
 ];
-
-fn crl(world: &mut World) {
-    world.with_crl(|_| {});
-}
-
-/// A CRL that no builder here makes.
-fn attach_bent(world: &mut World, bend: fn(&mut RawCrl)) {
-    let entries = vec![Revocation {
-        serial: Serial::from_bytes(&[1]).unwrap(),
-        date: world.now,
-        reason: Reason::Unspecified,
-        invalidity_date: None,
-    }];
-    crl(world);
-    let spec = CrlSpec { entries, ..sample::spec(&world.request().subject.clone(), world.now) };
-    let mut raw = RawCrl::of(spec.to_tbs().unwrap().as_der());
-    raw.entries = None;
-    bend(&mut raw);
-    world.request().crl = None;
-    attach(world.request(), "east.crl", &raw.sign(sample::key())).unwrap();
-}
 
 #[test]
 fn each_rule_accepts_and_does_not() {
-    for (rule, accept, other, outcome) in CASES {
+    for (rule, accept, other, outcome) in CASES.iter().chain(crl::CASES) {
         let mut world = World::new();
         accept(&mut world);
         let found = world.finding(rule);
@@ -493,7 +410,7 @@ fn each_rule_accepts_and_does_not() {
 #[test]
 fn no_rule_is_without_its_cases() {
     for rule in RULES.iter().filter(|rule| !matches!(rule.check, Check::Serial)) {
-        assert!(CASES.iter().any(|(id, ..)| *id == rule.id), "{}", rule.id);
+        assert!(CASES.iter().chain(crl::CASES).any(|(id, ..)| *id == rule.id), "{}", rule.id);
     }
     let mut ids: Vec<_> = RULES.iter().map(|rule| rule.id).collect();
     ids.sort_unstable();
@@ -505,7 +422,7 @@ fn no_rule_is_without_its_cases() {
 fn each_evaluated_rule_finds_under_its_own_id_once() {
     let wanted: Vec<_> =
         RULES.iter().filter(|rule| !matches!(rule.check, Check::Serial)).map(|rule| rule.id).collect();
-    for prepare in [nothing, crl] {
+    for prepare in [nothing, crl::crl] {
         let mut world = World::new();
         prepare(&mut world);
         let ids: Vec<_> = world.decide().findings.iter().map(|f| f.rule).collect();
