@@ -238,6 +238,10 @@ impl Auditor<'_> {
                 self.listed.revoked(certificates);
                 Ok(())
             }
+            Event::Unrevoked { certificates } => {
+                self.listed.unrevoked(certificates);
+                Ok(())
+            }
             Event::ClusterCrl { certificate, crl, .. } => {
                 listed::cluster_crl(&certificate.0, crl).and_then(|()| {
                     let issuer = Issuer::from_der(&certificate.0)?;

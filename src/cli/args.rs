@@ -3,6 +3,7 @@
 mod audit;
 mod hardware;
 mod revocation;
+mod rollover;
 
 use std::path::PathBuf;
 
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 pub use self::audit::{Audit, AuditExport, AuditRestore, AuditShow, AuditVerb, AuditVerify};
 pub use self::hardware::{Login, Token, TokenAttest, TokenCheck, TokenVerb};
 pub use self::revocation::{Crl, Named, Revoke};
+pub use self::rollover::{RolloverBegin, RolloverVerb, RootRetire, RootRollover};
 use super::parse_digest;
 
 /// An offline root CA: reviewed plans in, verified intermediates out, every signature on record
@@ -116,6 +118,8 @@ pub enum RootVerb {
     Adopt(RootAdopt),
     Renew(RootRenew),
     Companion(RootCompanion),
+    Rollover(RootRollover),
+    Retire(RootRetire),
 }
 
 /// Generate the root's key in the token and sign its certificate
