@@ -24,6 +24,7 @@ mod main_path;
 mod piv;
 mod pki;
 mod post_quantum;
+mod presigned;
 mod readme;
 mod release;
 mod restore;
