@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod adopt;
+mod agree;
 mod appliance;
 mod card_host;
 mod card_itself;
@@ -21,6 +22,7 @@ mod fuzz;
 mod generators;
 mod long_journal;
 mod main_path;
+mod mesh;
 mod piv;
 mod pki;
 mod post_quantum;

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::SystemTime;
 
 use anchorite::error::{Error, Result};
-use anchorite::release::{Consumer, Judge, Member, ReleaseInput, cms, prepare};
+use anchorite::release::{Consumer, CrlFacts, Crls, Judge, Member, ReleaseInput, Verifier, cms, prepare};
 use anchorite::x509::{Digest, Time};
 use tempfile::TempDir;
 
@@ -138,6 +138,7 @@ impl Pki {
             journal: vec![("000001.jsonl".into(), b"{}\n".to_vec())],
             plan: Digest::of(b"plan"),
             members: members.collect(),
+            crls: &Crls::default(),
         };
         let prepared = prepare(&input).unwrap();
         let attributes = cms::attributes(prepared.sums(), input.created).unwrap();
@@ -180,6 +181,12 @@ impl Judge for Lenient {
     fn signature(&self, _: &[u8], _: &[u8], _: &[u8], _: &[u8]) -> Result<()> {
         Ok(())
     }
+    fn crl(&self, crl: &[u8], _: &[u8]) -> Result<CrlFacts> {
+        Verifier.crl_facts(crl)
+    }
+    fn crl_facts(&self, crl: &[u8]) -> Result<CrlFacts> {
+        Verifier.crl_facts(crl)
+    }
 }
 
 /// Leaves every judgement to OpenSSL.
@@ -208,6 +215,16 @@ impl Judge for OpenSsl {
             ("root-cert.pem", &pem(root)),
         ];
         judge(CMS_VERIFY, &files)
+    }
+    fn crl(&self, crl: &[u8], issuer: &[u8]) -> Result<CrlFacts> {
+        let files =
+            [("crl.pem", &anchorite::x509::pem::crl(crl).into_bytes()[..]), ("issuer.pem", &pem(issuer))];
+        // OpenSSL tells of a CRL that does not verify, and ends with success.
+        let verified = judge("crl -in crl.pem -noout -verify -CAfile issuer.pem", &files);
+        verified.and_then(|()| Verifier.crl(crl, issuer))
+    }
+    fn crl_facts(&self, crl: &[u8]) -> Result<CrlFacts> {
+        Verifier.crl_facts(crl)
     }
 }
 

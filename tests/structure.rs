@@ -28,7 +28,7 @@ const HOUSES: &[(&str, &[&str], &str)] = &[
     ("journal/file.rs", &["lint::Linted", "media::durable"], "the intent takes linted bytes; the one file"),
     ("journal/store.rs", &["media::durable"], "the index's files"),
     ("plan", &["x509", "intake", "journal", "policy", "lint"], "what the policy grants, as linted bytes, on the record it continues"),
-    ("plan/review.rs", &["verify::describe"], "people read what another parser than the builder's reads"),
+    ("plan/review.rs", &["verify::describe", "verify::describe_crl"], "people read what another parser than the builder's reads"),
     ("token", &["x509"], "keys and algorithms"),
     ("token/mod.rs", &["journal::Permit", "journal::KeyPermit", "journal::KeyRole"], "nothing is done without a permit; each key has its place"),
     ("token/pkcs11/mod.rs", &["journal::Permit", "journal::KeyPermit"], "as above"),

@@ -1,6 +1,8 @@
 //! The command line: one definition, from which help, man pages and completions come.
 
+mod audit;
 mod hardware;
+mod revocation;
 
 use std::path::PathBuf;
 
@@ -8,7 +10,9 @@ use anchorite::token::piv::policy::{PinPolicy, TouchPolicy};
 use anchorite::x509::{Digest, KeyAlgorithm, Seconds, Time};
 use clap::{Args, Parser, Subcommand};
 
+pub use self::audit::{Audit, AuditExport, AuditRestore, AuditShow, AuditVerb, AuditVerify};
 pub use self::hardware::{Login, Token, TokenAttest, TokenCheck, TokenVerb};
+pub use self::revocation::{Crl, Named, Revoke};
 use super::parse_digest;
 
 /// An offline root CA: reviewed plans in, verified intermediates out, every signature on record
@@ -46,6 +50,8 @@ pub enum Verb {
     Sign(Sign),
     Plan(Plan),
     Perform(Perform),
+    Revoke(Revoke),
+    Crl(Crl),
     Audit(Audit),
     Verify(Verify),
     Policy(Policy),
@@ -228,6 +234,9 @@ pub struct Sign {
     /// Sign what is granted even where other requests are refused
     #[arg(long)]
     pub partial: bool,
+    /// Revoke a certificate with the same plan, for one of RFC 5280's reasons
+    #[arg(long, value_name = "SERIAL=REASON", value_parser = revocation::named)]
+    pub revoke: Vec<Named>,
     /// Stop before the token: show the plan with placeholder serials
     #[arg(long)]
     pub dry_run: bool,
@@ -251,6 +260,9 @@ pub struct Plan {
     /// Plan what is granted even where other requests are refused
     #[arg(long)]
     pub partial: bool,
+    /// Revoke a certificate with the same plan, for one of RFC 5280's reasons
+    #[arg(long, value_name = "SERIAL=REASON", value_parser = revocation::named)]
+    pub revoke: Vec<Named>,
 }
 
 /// Perform a plan, or take one up again that a crash or a full stick cut short
@@ -267,80 +279,6 @@ pub struct Perform {
     pub to: PathBuf,
     #[command(flatten)]
     pub pin: Pin,
-}
-
-/// The journal: verify, show, export, restore
-#[derive(Debug, Args)]
-#[command(after_help = "example:\n  anchorite audit verify --home /srv/ca")]
-pub struct Audit {
-    #[command(subcommand)]
-    pub verb: AuditVerb,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum AuditVerb {
-    Verify(AuditVerify),
-    Show(AuditShow),
-    Export(AuditExport),
-    Restore(AuditRestore),
-}
-
-/// Replay the journal and check every hash, sequence and signature
-#[derive(Debug, Args)]
-#[command(
-    after_help = "example:\n  anchorite audit verify --home /srv/ca\n  anchorite audit verify --journal RELEASE/journal --root RELEASE/root-cert.pem \\\n      --root-sha256 HEX"
-)]
-pub struct AuditVerify {
-    /// A copy of the journal instead of the home's
-    #[arg(long, value_name = "DIR", requires = "root")]
-    pub journal: Option<PathBuf>,
-    /// The root certificate to judge it by
-    #[arg(long, value_name = "FILE")]
-    pub root: Option<PathBuf>,
-    /// The root certificate's SHA-256, as noted at its ceremony
-    #[arg(long, value_name = "HEX", value_parser = parse_digest)]
-    pub root_sha256: Option<Digest>,
-    /// The head as noted on the last printed sheet
-    #[arg(long, value_name = "HEX", value_parser = parse_digest)]
-    pub expect_head: Option<Digest>,
-}
-
-/// Show what is on record
-#[derive(Debug, Args)]
-#[command(after_help = "example:\n  anchorite audit show --home /srv/ca --last 20")]
-pub struct AuditShow {
-    /// Only the last N entries
-    #[arg(long, value_name = "N")]
-    pub last: Option<usize>,
-}
-
-/// Copy the journal and what it governs to a folder
-#[derive(Debug, Args)]
-#[command(after_help = "example:\n  anchorite audit export --home /srv/ca --to /media/audit")]
-pub struct AuditExport {
-    /// The folder to write into
-    #[arg(long, value_name = "DIR")]
-    pub to: PathBuf,
-}
-
-/// Take the journal over from an export or a release
-#[derive(Debug, Args)]
-#[command(
-    after_help = "example:\n  anchorite audit restore --home /srv/ca --root-sha256 HEX \\\n      --from /media/audit/anchorite-export-000042/journal"
-)]
-pub struct AuditRestore {
-    /// The folder that holds the copy (`journal.jsonl`)
-    #[arg(long, value_name = "DIR")]
-    pub from: PathBuf,
-    /// The root certificate's SHA-256, as noted at its ceremony
-    #[arg(long, value_name = "HEX", value_parser = parse_digest)]
-    pub root_sha256: Digest,
-    /// The newest head known, from the printed sheet (needed where state/head is gone)
-    #[arg(long, value_name = "HEX", value_parser = parse_digest)]
-    pub expect_head: Option<Digest>,
-    /// Take a copy that lies behind state/head: the lines after it are lost for good
-    #[arg(long)]
-    pub accept_loss: bool,
 }
 
 /// Check a release, or one cluster's folder of it, anywhere

@@ -7,6 +7,7 @@ mod attest;
 mod audit;
 mod check;
 mod companion;
+mod crl;
 mod folder;
 mod generate;
 mod init;
@@ -20,6 +21,7 @@ mod policy;
 mod process;
 mod renew;
 mod request;
+mod revoke;
 mod root;
 mod sign;
 mod terminal;
@@ -80,6 +82,8 @@ fn run(cli: Cli) -> Result<u8> {
         Verb::Sign(a) => sign::run(globals, &a),
         Verb::Plan(a) => plan::run(globals, &a),
         Verb::Perform(a) => perform::run(globals, &a),
+        Verb::Revoke(a) => revoke::run(globals, &a),
+        Verb::Crl(a) => crl::run(globals, &a),
         Verb::Audit(a) => audit::run(globals, &a),
         Verb::Verify(a) => verify::run(globals, &a).map_err(away),
         Verb::Policy(a) => policy::run(globals, &a),

@@ -2,14 +2,14 @@
 
 use anchorite::home::Home;
 use anchorite::media::durable;
-use anchorite::perform::{Outcome, Remaining, prepare};
+use anchorite::perform::{CrlState, Outcome, Remaining, prepare};
 use anchorite::plan::{self, Plan, Prepared, review};
 use anchorite::x509::{Digest, Issuer};
 use anchorite::{Error, Result};
 
 use super::args::{Globals, Perform};
 use super::plan::Planned;
-use super::{inspect, output, pin, process, quoted, shown_path, sign, unlock};
+use super::{crl, inspect, output, pin, process, quoted, shown_path, sign, unlock};
 
 /// No plan is larger: a thousand requests take about four megabytes.
 const PLAN_MAXIMUM: u64 = 256 << 20;
@@ -23,12 +23,12 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
     let root = home.root()?;
     // Before the review: a plan that today's policy refuses is not even shown for consent.
     let now = process::now();
-    let prepared = prepare(&home, &plan, &remaining.fresh, now)?;
+    let prepared = prepare(&home, &plan, &remaining, now)?;
     let notes = |digest: &Digest| {
         let of = |p: &&Prepared| p.request.digest == *digest;
-        prepared.iter().find(of).map_or_else(Vec::new, |p| inspect::notes(&p.findings))
+        prepared.items.iter().find(of).map_or_else(Vec::new, |p| inspect::notes(&p.findings))
     };
-    let mut review = review::render(&plan, root, now, &notes)?;
+    let mut review = review::render(&plan, root, now, home.journal.ledger(), &notes)?;
     if !remaining.signed.is_empty() || !remaining.burnt.is_empty() {
         review.push_str(&format!(
             "\ntaken up again: {} signed before, {} to sign, {} burnt by a crash (need a new plan)\n",
@@ -37,9 +37,21 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
             remaining.burnt.len()
         ));
     }
-    if remaining.fresh.is_empty() && remaining.signed.is_empty() {
-        return Err(Error::refused("plan.burnt", "every serial of this plan was burnt by a crash")
-            .next("make a new plan; the requests are still good"));
+    match remaining.crl {
+        CrlState::Burnt => {
+            review.push_str("\nthe number of its CRL was burnt by a crash: `anchorite crl` signs the next\n")
+        }
+        CrlState::Overtaken => {
+            review.push_str("\nanother CRL was signed since: the one in this plan is left out\n")
+        }
+        CrlState::Absent | CrlState::Fresh | CrlState::Signed => {}
+    }
+    if remaining.is_nothing() {
+        return Err(Error::refused(
+            "plan.burnt",
+            "nothing of this plan is left to be signed: a crash burnt it, or a later CRL overtook it",
+        )
+        .next("make a new plan; the requests are still good"));
     }
     pin::check_typed(&args.pin.login, &home.config)?;
     let mut token = unlock::token(&home, &args.pin)?;
@@ -74,6 +86,8 @@ pub fn report(globals: &Globals, home: &Home, plan: &Plan, outcome: &Outcome) ->
             "released": list(&outcome.released),
             "burnt": list(&outcome.burnt),
             "refused": plan.refused.iter().map(|r| &r.file).collect::<Vec<_>>(),
+            "revoked": plan.revocations.iter().map(|it| &it.entry.serial).collect::<Vec<_>>(),
+            "crl": crl::to_json(outcome),
             "plan": plan.digest()?,
             "root_sha256": root,
             "companions_sha256": companions,
@@ -94,6 +108,10 @@ pub fn report(globals: &Globals, home: &Home, plan: &Plan, outcome: &Outcome) ->
     for refused in &plan.refused {
         out.push_str(&format!("  {} refused\n", refused.file));
     }
+    for it in &plan.revocations {
+        out.push_str(&format!("  {} revoked, {}\n", it.entry.serial, it.entry.reason.name()));
+    }
+    out.push_str(&crl::told(outcome));
     out.push_str(&format!("journal head, for the sheet: {} lines, {}\n", head.count, head.hash));
     out.push_str(&format!(
         "check it anywhere: anchorite verify {} --root-sha256 {root}{}{}\n",

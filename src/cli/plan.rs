@@ -6,20 +6,21 @@ use anchorite::home::Home;
 use anchorite::journal::Ledger;
 use anchorite::media::durable;
 use anchorite::media::read::MediaFinding;
-use anchorite::plan::{self, Frame, Plan, review};
+use anchorite::plan::{self, Beside, Crl, Frame, Later, Plan, Revoking, review};
 use anchorite::policy::{Context, Decision};
 use anchorite::token::Token;
 use anchorite::x509::{Digest, Serial};
 use anchorite::{Error, Result};
 
-use super::args::{Globals, Plan as Args};
-use super::{inspect, intake, output, process, shown_path, unlock};
+use super::args::{Globals, Named, Plan as Args};
+use super::{crl, inspect, intake, output, process, shown_path, unlock};
 
 /// How a plan is to be made.
 pub struct Wishes<'a> {
     pub from: &'a Path,
     pub policy: Option<&'a str>,
     pub dry_run: bool,
+    pub revoking: Vec<Revoking>,
 }
 
 /// A plan with its review.
@@ -55,15 +56,20 @@ pub fn make(
     };
     let decisions = plan::decide(&context, &incoming.requests)?;
     let serials = serials(wishes.dry_run, incoming.requests.iter().map(|r| r.digest), token)?;
-    let frame = Frame {
-        home: home.journal.ledger().home().into(),
-        head: home.journal.head(),
-        rehearsal: home.journal.ledger().rehearsal(),
-        dry_run: wishes.dry_run,
-    };
+    let frame = frame(home, wishes.dry_run);
     let plan = plan::make(&context, frame, &incoming.requests, &decisions, serials, incoming.unusable)?;
-    let mut review = review::render(&plan, root, plan.created, &|digest| notes(&decisions, digest))?;
-    for finding in incoming.media.iter().cloned().chain(intake::unclaimed(&incoming.crls)) {
+    let later = Later::sort(history, &|serial| home.issued(serial), incoming.crls, plan.created)?;
+    let beside = Beside { revoking: wishes.revoking.clone(), later: later.taken, listed: home.listed()? };
+    let plan = plan.with_revocations(root, history, beside, Crl::Due, &home.config.crl)?;
+    let mut review = review::render(&plan, root, plan.created, history, &|digest| notes(&decisions, digest))?;
+    review.push_str(&crl::warned(home, &plan)?);
+    let left = later.refused.into_iter().map(|(file, by)| MediaFinding {
+        file,
+        rule: "media.crl-refused",
+        message: format!("{} [{}]; left alone", by.message, by.rule),
+        refused: false,
+    });
+    for finding in incoming.media.iter().cloned().chain(intake::unclaimed(&later.strange)).chain(left) {
         review.push_str(&format!(
             "\n{} {}: {} [{}]\n",
             if finding.refused { "!!" } else { "--" },
@@ -77,6 +83,16 @@ pub fn make(
         return Err(refused);
     }
     Ok(Planned { plan, review })
+}
+
+/// What a plan of this home is made of, beside what is asked for.
+pub fn frame(home: &Home, dry_run: bool) -> Frame {
+    Frame {
+        home: home.journal.ledger().home().into(),
+        head: home.journal.head(),
+        rehearsal: home.journal.ledger().rehearsal(),
+        dry_run,
+    }
 }
 
 /// What on the stick, beside the requests, ends the session.
@@ -108,7 +124,8 @@ pub fn require_complete(planned: &Planned, partial: bool) -> Result<()> {
 pub fn run(globals: &Globals, args: &Args) -> Result<u8> {
     let home = unlock::home(globals)?;
     home.check_clock(process::now())?;
-    let wishes = Wishes { from: &args.from, policy: args.policy.as_deref(), dry_run: false };
+    let revoking = args.revoke.iter().map(Named::revoking).collect();
+    let wishes = Wishes { from: &args.from, policy: args.policy.as_deref(), dry_run: false, revoking };
     let planned = make(&home, home.journal.ledger(), &wishes, None)?;
     output::note(&planned.review);
     require_complete(&planned, args.partial)?;

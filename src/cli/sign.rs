@@ -1,26 +1,24 @@
 //! `sign`: plan, confirm, perform, release, in one go.
 
+use std::path::Path;
+
 use anchorite::home::Home;
 use anchorite::media::write::{Output, check_output, footprint, same_place};
 use anchorite::perform::Remaining;
+use anchorite::plan::Plan;
 use anchorite::token::Token;
 use anchorite::{Error, Result};
 
-use super::args::{Globals, Pin, Sign};
+use super::args::{Globals, Named, Pin, Sign};
 use super::plan::{Planned, Wishes, make, require_complete};
-use super::{companion, output, perform, pin, process, shown_path, unlock};
+use super::{companion, crl, output, perform, pin, process, shown_path, unlock};
 
 pub fn run(globals: &Globals, args: &Sign) -> Result<u8> {
     let mut home = unlock::home(globals)?;
     home.root()?;
-    if same_place(&args.from, &args.to)? {
-        return Err(Error::usage(
-            "output.same-stick",
-            format!("{}: is the stick that is read from", shown_path(&args.to)),
-        )
-        .next("use another stick for what goes out"));
-    }
-    let wishes = Wishes { from: &args.from, policy: args.policy.as_deref(), dry_run: args.dry_run };
+    apart(&args.from, &args.to)?;
+    let revoking = args.revoke.iter().map(Named::revoking).collect();
+    let wishes = Wishes { from: &args.from, policy: args.policy.as_deref(), dry_run: args.dry_run, revoking };
     if args.dry_run {
         return dry_run(globals, &home, &wishes, args.partial);
     }
@@ -40,6 +38,18 @@ pub fn run(globals: &Globals, args: &Sign) -> Result<u8> {
     perform_planned(globals, &args.pin, "sign", &mut home, token.as_mut(), planned, out)
 }
 
+/// What is read from and what is written to are two sticks.
+pub fn apart(from: &Path, to: &Path) -> Result<()> {
+    if same_place(from, to)? {
+        return Err(Error::usage(
+            "output.same-stick",
+            format!("{}: is the stick that is read from", shown_path(to)),
+        )
+        .next("use another stick for what goes out"));
+    }
+    Ok(())
+}
+
 /// Everything from the review to the release, for `sign` and `perform`.
 pub fn perform_planned(
     globals: &Globals,
@@ -51,13 +61,11 @@ pub fn perform_planned(
     out: Output,
 ) -> Result<u8> {
     let plan = &planned.plan;
-    let question = match plan.items.len() {
-        1 => "Sign this certificate?".to_string(),
-        several => format!("Sign these {several} certificates?"),
-    };
+    let question = question(plan);
     // Four files for each of the plan's clusters, and the journal's copy, which still grows.
     let files = plan.items.len() as u64 * 4 + 16;
-    out.room(footprint(files, home.journal.size() + plan.to_bytes()?.len() as u64 * 4))?;
+    let crls = crl::size(home, plan)?;
+    out.room(footprint(files, home.journal.size() + plan.to_bytes()?.len() as u64 * 4 + crls))?;
     let shown = format!("{}{}", planned.review, companion::beside(home)?);
     let mut consent = unlock::consent(globals, pin, home, verb, &shown, &question)?;
     consent.plan = Some(plan.digest()?);
@@ -65,14 +73,37 @@ pub fn perform_planned(
     let outcome = unlock::session(home, token, consent, pin, |session| {
         // What a crash left open was settled as the session began: look again.
         let remaining = Remaining::of(plan, session.ledger())?;
-        let fresh = session.prepare(plan, &remaining.fresh, process::now())?;
+        let fresh = session.prepare(plan, &remaining, process::now())?;
         session.perform(plan, fresh, out)
     })?;
     perform::report(globals, home, plan, &outcome)
 }
 
+/// What is agreed to.
+pub fn question(plan: &Plan) -> String {
+    let mut wanted = Vec::new();
+    match plan.revocations.len() {
+        0 => {}
+        1 => wanted.push("revoke this certificate".into()),
+        several => wanted.push(format!("revoke these {several} certificates")),
+    }
+    match plan.items.len() {
+        0 => {}
+        1 => wanted.push("sign this certificate".into()),
+        several => wanted.push(format!("sign these {several} certificates")),
+    }
+    if plan.crl.is_some() {
+        wanted.push(if plan.items.is_empty() { "sign this CRL".into() } else { "the CRL".into() });
+    }
+    let mut question = wanted.join(" and ");
+    if let Some(first) = question.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    question + "?"
+}
+
 /// Checks the outgoing stick before anything else happens.
-pub fn release_place(home: &Home, to: &std::path::Path) -> Result<Output> {
+pub fn release_place(home: &Home, to: &Path) -> Result<Output> {
     if same_place(home.dir(), to)? {
         return Err(Error::usage(
             "output.home",

@@ -79,9 +79,9 @@ pub fn type_anew(
     key: &Key,
     next: &Upcoming,
 ) -> Result<()> {
-    let Upcoming { number, of, subject, serial, sha256 } = next;
+    let Upcoming { number, of, what, sha256 } = next;
     output::note(&format!(
-        "signature {number} of {of} by the root's key: {subject}\n  serial {serial}\n  SHA-256 of what is signed {sha256}"
+        "signature {number} of {of} by the root's key: {what}\n  SHA-256 of what is signed {sha256}"
     ));
     loop {
         let typed = knowingly(token, Some(config), args, |token| match token.pin_at_token() {

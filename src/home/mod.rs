@@ -4,8 +4,10 @@
 //! anchorite.toml clusters.toml policies/*.toml allowed_signers   pinned by digest in the journal
 //! root.pem journal-cert.pem    journal/    state/head
 //! issued/ quarantine/ plans/   certificates and the plans they came from
+//! crl/                         the root's CRLs and those of the clusters
 //! ```
 
+mod crls;
 mod documents;
 mod examine;
 mod history;
@@ -30,7 +32,7 @@ use crate::verify;
 use crate::x509::{Digest, Issuer, Status, Tbs, Time, pem};
 
 /// Folders of a home.
-const FOLDERS: [&str; 6] = ["policies", "journal", "state", "issued", "quarantine", "plans"];
+const FOLDERS: [&str; 7] = ["policies", "journal", "state", "issued", "quarantine", "plans", crls::FOLDER];
 const HEAD: &str = "state/head";
 /// The home's own certificates, each with its file.
 const OWN: [(&str, Purpose); 2] =

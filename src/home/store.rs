@@ -4,6 +4,7 @@ use super::{FOLDERS, Home, OWN, own_certificate, unsealed};
 use crate::error::{Error, Result};
 use crate::journal::{Consent, Event, Standing};
 use crate::media::durable;
+use crate::text::shown_path;
 use crate::x509::{Digest, Serial, Time, pem};
 
 impl Home {
@@ -24,6 +25,22 @@ impl Home {
     pub fn file_issued(&self, serial: &Serial, der: &[u8]) -> Result<()> {
         let certificate = pem::certificate(der);
         durable::write_atomic(&self.dir.join("issued"), &file_name(serial), certificate.as_bytes(), 0o600)
+    }
+
+    /// A certificate that was signed and filed (DER).
+    pub fn issued(&self, serial: &Serial) -> Result<Option<Vec<u8>>> {
+        let path = self.dir.join("issued").join(file_name(serial));
+        let bytes = match durable::read_bounded(&path, 1 << 20) {
+            Err(e) if e.id == "file.missing" => return Ok(None),
+            bytes => bytes?,
+        };
+        pem::decode_certificate(&bytes).map(Some).ok_or_else(|| {
+            Error::integrity(
+                "home.issued",
+                format!("{}: is not a certificate as it was filed", shown_path(&path)),
+            )
+            .next("stop the ceremony: the file was edited; `anchorite audit verify` says more")
+        })
     }
 
     /// Writes a certificate of the home's own, such as `root.pem`.

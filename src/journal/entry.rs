@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{KeyRole, base64};
 use crate::error::{Error, Result};
 use crate::text::shown;
-use crate::x509::{Digest, KeyAlgorithm, Name, Serial, SignatureAlgorithm, Time};
+use crate::x509::{Digest, KeyAlgorithm, Name, Revocation, Serial, SignatureAlgorithm, Time};
 
 /// The hash that the first line carries.
 pub const GENESIS: Digest = Digest([0; 32]);
@@ -44,6 +44,10 @@ pub enum Purpose {
     JournalCertificate,
     /// A cluster's intermediate CA certificate.
     Intermediate,
+    /// The root's certificate revocation list.
+    Crl,
+    /// A certificate for another root's key and name: the old one's or the new one's.
+    CrossCertificate,
     /// SHA256SUMS of a release (CMS signed attributes).
     Release,
     /// The journal itself.
@@ -111,6 +115,29 @@ pub struct Companion {
     pub certificate: Bytes,
     /// The rules that warned of it.
     pub warned: Vec<String>,
+}
+
+/// A certificate that is revoked from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RevokedCertificate {
+    /// What CRLs say of it.
+    pub entry: Revocation,
+    /// Who asked for it, in their own words.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub asked_by: Option<String>,
+}
+
+/// The empty CRL of an intermediate, signed by its own key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterCrl {
+    /// Its DER.
+    pub der: Bytes,
+    /// cRLNumber
+    pub number: u64,
+    /// nextUpdate
+    pub next_update: Time,
 }
 
 /// What a token said of one of the home's keys, in its maker's name.
@@ -220,7 +247,7 @@ pub enum Event {
     Plan {
         /// SHA-256 of the plan file.
         digest: Digest,
-        /// How many certificates it holds.
+        /// How many signatures of the root's it holds.
         grants: u64,
         /// What it refuses.
         refused: Vec<RefusedRequest>,
@@ -245,8 +272,27 @@ pub enum Event {
         /// The policy that granted it.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         policy: Option<String>,
+        /// The empty CRL that the cluster signed for this certificate beforehand.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        crl: Option<ClusterCrl>,
         /// The exact bytes to be signed.
         message: Bytes,
+    },
+    /// Certificates are revoked. The next CRL lists them.
+    Revoked {
+        /// SHA-256 of the plan file in which they stood.
+        plan: Digest,
+        /// Which, and why.
+        certificates: Vec<RevokedCertificate>,
+    },
+    /// A cluster's CRL came in for a certificate that was signed before.
+    ClusterCrl {
+        /// SHA-256 of the plan file in which it stood.
+        plan: Digest,
+        /// The certificate's DER.
+        certificate: Bytes,
+        /// The CRL.
+        crl: ClusterCrl,
     },
     /// The token signed.
     Signed {
@@ -314,6 +360,13 @@ pub enum Event {
     },
 }
 
+impl Purpose {
+    /// Whether it is one of the signatures that a plan grants.
+    pub fn is_granted(self) -> bool {
+        matches!(self, Self::Intermediate | Self::Crl | Self::CrossCertificate)
+    }
+}
+
 impl Event {
     /// The name it has in a line.
     pub fn kind(&self) -> &'static str {
@@ -330,6 +383,8 @@ impl Event {
             Event::KeyAttested(_) => "key-attested",
             Event::Plan { .. } => "plan",
             Event::Intent { .. } => "intent",
+            Event::Revoked { .. } => "revoked",
+            Event::ClusterCrl { .. } => "cluster-crl",
             Event::Signed { .. } => "signed",
             Event::Rejected { .. } => "rejected",
             Event::Withdrawn { .. } => "withdrawn",

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::store::{INDEX_FILE, Store};
 use super::{
-    Bytes, Entry, Event, Head, IntentRecord, KeyPermit, KeyRole, Ledger, Permit, Purpose, Replay, Standing,
-    replay, replay_after, replay_lines, seal_message,
+    Bytes, ClusterCrl, Entry, Event, Head, IntentRecord, KeyPermit, KeyRole, Ledger, Permit, Purpose, Replay,
+    Standing, replay, replay_after, replay_lines, seal_message,
 };
 use crate::error::{Error, Result};
 use crate::lint::Linted;
@@ -36,7 +36,7 @@ pub struct Journal {
     unlike: bool,
 }
 
-/// A certificate about to be signed: the linted bytes and what they answer.
+/// A certificate or CRL about to be signed: the linted bytes and what they answer.
 #[derive(Debug)]
 pub struct CertificateIntent {
     /// What for.
@@ -51,6 +51,8 @@ pub struct CertificateIntent {
     pub cluster: Option<String>,
     /// The policy that granted it.
     pub policy: Option<String>,
+    /// The CRL that the cluster signed for it beforehand.
+    pub crl: Option<ClusterCrl>,
 }
 
 impl Journal {
@@ -277,6 +279,7 @@ impl Journal {
                 request: c.request,
                 cluster: c.cluster,
                 policy: c.policy,
+                crl: c.crl,
                 message: Bytes(tbs.as_der().to_vec()),
             });
         }
@@ -320,6 +323,7 @@ impl Journal {
                 request: None,
                 cluster: None,
                 policy: None,
+                crl: None,
                 message: Bytes(message.clone()),
             }],
         )?;

@@ -11,22 +11,23 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::{Bytes, Companion, Entry, Event, Purpose, RootAdoption, RootDecision};
+use super::entry::{Bytes, ClusterCrl, Companion, Entry, Event, Purpose, RootAdoption, RootDecision};
 use super::past::Past;
 use super::{Head, KeyRole, seal_message, sealed_index};
 use crate::error::{Error, Result};
 use crate::text;
 use crate::x509::certificate::Facts;
-use crate::x509::{Digest, Issued, KeyAlgorithm, PublicKey, Serial, Status, Time};
+use crate::x509::{Digest, Issued, KeyAlgorithm, PublicKey, Revocation, Serial, Status, Time};
 
 mod companions;
 mod history;
 mod questions;
 mod records;
+mod revocation;
 mod roots;
 
 pub(in crate::journal) use history::Recent;
-pub use records::{IntentRecord, KeyRecord, PlanState, Seal};
+pub use records::{CrlRecord, IntentRecord, KeyRecord, PlanState, Seal};
 
 /// Everything the journal says, replayed. What is serialised is what an index
 /// begins with; the certificates themselves are in its buckets.
@@ -59,12 +60,32 @@ pub struct Ledger {
     seal: Option<Seal>,
     /// Whether the token was seen to keep the head.
     head_kept: bool,
+    /// As with the companions: an index without any of these is as it was before there were such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    crl: Option<CrlRecord>,
+    /// The highest that was asked for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    crl_number: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unlisted: Vec<Revocation>,
+    /// How many of the clusters' certificates end in which week: all that are listed
+    /// under it, those revoked, and those released whose own CRL is not known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    weeks: BTreeMap<u64, u64>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    revoked: BTreeMap<u64, u64>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    lacking: BTreeMap<u64, u64>,
     #[serde(skip)]
     unsealed: Vec<&'static str>,
     #[serde(skip)]
     recent: Recent,
     #[serde(skip)]
     past: Option<Arc<dyn Past>>,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Ledger {
@@ -113,6 +134,9 @@ impl Ledger {
 
     fn sealed(&mut self) -> Result<()> {
         self.unsealed.clear();
+        if let Some(now) = self.last_time {
+            self.forget_weeks(now);
+        }
         self.settle_own()?;
         let (files, companions) = (self.files.clone(), self.companions.clone());
         self.seal = Some(Seal { count: self.count, files, companions });
@@ -158,6 +182,8 @@ impl Ledger {
                 self.plans.insert(*digest, *grants);
             }
             Event::Intent { .. } => self.intent(entry)?,
+            Event::Revoked { plan, certificates } => self.revoke(plan, certificates)?,
+            Event::ClusterCrl { plan, certificate, crl } => self.cluster_crl(plan, &certificate.0, crl)?,
             Event::Signed { intent, signature } => self.signed(entry, *intent, signature)?,
             Event::Rejected { intent, .. } => {
                 self.close(*intent, "rejects")?;
@@ -166,9 +192,8 @@ impl Ledger {
             Event::Withdrawn { intents } => {
                 for intent in intents {
                     let plan = self.intents.get(intent).and_then(|i| i.plan);
-                    if let Some(serial) = self.close(*intent, "withdraws")? {
-                        self.forget(&serial, plan);
-                    }
+                    let certificate = self.close(*intent, "withdraws")?;
+                    self.forget(certificate.as_ref(), plan);
                 }
             }
             Event::Settled { intents } => {
@@ -244,15 +269,22 @@ impl Ledger {
     }
 
     fn intent(&mut self, entry: &Entry) -> std::result::Result<(), String> {
-        let Event::Intent { purpose, role, algorithm, plan, request, cluster, policy, message } =
+        let Event::Intent { purpose, role, algorithm, plan, request, cluster, policy, crl, message } =
             &entry.event
         else {
             return Ok(());
         };
         self.may_intend(&entry.event)?;
         let certificate = match purpose {
-            Purpose::RootCertificate | Purpose::JournalCertificate | Purpose::Intermediate => {
-                Some(self.certificate(*purpose, &message.0, cluster.clone())?)
+            Purpose::RootCertificate
+            | Purpose::JournalCertificate
+            | Purpose::Intermediate
+            | Purpose::CrossCertificate => {
+                Some(self.certificate(*purpose, &message.0, cluster.clone(), crl.as_ref())?)
+            }
+            Purpose::Crl => {
+                self.may_list(&message.0)?;
+                None
             }
             Purpose::Seal
                 if message.0
@@ -266,7 +298,7 @@ impl Ledger {
             }
             Purpose::Seal => None,
         };
-        if let (Purpose::Intermediate, Some(plan)) = (purpose, plan)
+        if let (true, Some(plan)) = (purpose.is_granted(), plan)
             && let Some(left) = self.plans.get_mut(plan)
         {
             *left = left.saturating_sub(1);
@@ -293,6 +325,7 @@ impl Ledger {
         purpose: Purpose,
         tbs: &[u8],
         cluster: Option<String>,
+        crl: Option<&ClusterCrl>,
     ) -> std::result::Result<Serial, String> {
         let facts = Facts::from_tbs(tbs).map_err(|e| e.message)?;
         self.may_certify(purpose, &facts)?;
@@ -300,7 +333,13 @@ impl Ledger {
             return Err(format!("uses serial {} a second time", facts.serial));
         }
         self.issued_any |= cluster.is_some();
-        self.recent.add(Issued {
+        let list = cluster.is_some().then(|| {
+            let week = revocation::week(facts.not_after);
+            let listed = self.weeks.entry(week).or_default();
+            *listed += 1;
+            revocation::list(week, *listed - 1)
+        });
+        let issued = Issued {
             serial: facts.serial.clone(),
             subject: facts.subject,
             key: facts.key,
@@ -308,7 +347,10 @@ impl Ledger {
             not_before: facts.not_before,
             not_after: facts.not_after,
             status: Status::Open,
-        });
+            crl: crl.map(revocation::own_crl),
+            revoked: None,
+        };
+        self.recent.add(issued, list);
         Ok(facts.serial)
     }
 
@@ -323,11 +365,18 @@ impl Ledger {
         let (purpose, serial) = (record.purpose, record.certificate.clone());
         match purpose {
             // The home's own are in force with the next seal.
-            Purpose::Intermediate | Purpose::RootCertificate | Purpose::JournalCertificate => {
+            Purpose::Intermediate
+            | Purpose::CrossCertificate
+            | Purpose::RootCertificate
+            | Purpose::JournalCertificate => {
                 self.set_status(serial.as_ref(), Status::Signed).map_err(|e| e.message)?;
             }
             Purpose::Release => {
                 self.intents.remove(&intent);
+            }
+            Purpose::Crl => {
+                let record = record.clone();
+                self.crl_signed(&record).map_err(|e| e.message)?;
             }
             // So that nothing in this line but the signature is free.
             Purpose::Seal if (entry.seq, Some(entry.time)) != (intent + 1, self.last_time) => {
@@ -349,13 +398,14 @@ impl Ledger {
         Ok(record.certificate)
     }
 
-    /// A certificate that was certainly not signed stands in nobody's way: its plan
-    /// may ask for it again.
-    fn forget(&mut self, serial: &Serial, plan: Option<Digest>) {
+    /// What was certainly not signed stands in nobody's way: its plan may ask for it again.
+    fn forget(&mut self, certificate: Option<&Serial>, plan: Option<Digest>) {
         if let Some(left) = plan.and_then(|plan| self.plans.get_mut(&plan)) {
             *left = left.saturating_add(1);
         }
-        self.recent.remove(serial);
+        if let Some(serial) = certificate {
+            self.recent.remove(serial);
+        }
     }
 
     fn released(&mut self, plan: &Digest) -> std::result::Result<(), String> {
@@ -369,6 +419,7 @@ impl Ledger {
             let record = self.intents.remove(&seq);
             if let Some(IntentRecord { signature: Some(_), certificate, .. }) = record {
                 self.set_status(certificate.as_ref(), Status::Released).map_err(|e| e.message)?;
+                self.is_out(certificate.as_ref()).map_err(|e| e.message)?;
             } else {
                 return Err(format!("releases plan {plan} while its intent {seq} is open"));
             }

@@ -24,13 +24,13 @@ mod tests;
 
 pub use consent::Consent;
 pub use entry::{
-    AttestedFacts, Bytes, Companion, Entry, Event, GENESIS, KeyAttested, Purpose, RefusedRequest,
-    RootAdoption, RootDecision,
+    AttestedFacts, Bytes, ClusterCrl, Companion, Entry, Event, GENESIS, KeyAttested, Purpose, RefusedRequest,
+    RevokedCertificate, RootAdoption, RootDecision,
 };
 pub use file::{CertificateIntent, FILE as JOURNAL_FILE, Journal, READ_WHOLE};
 pub use head::{Head, Standing};
 pub use index::{Index, Update, find, update};
-pub use ledger::{IntentRecord, KeyRecord, Ledger, PlanState, Seal};
+pub use ledger::{CrlRecord, IntentRecord, KeyRecord, Ledger, PlanState, Seal};
 pub use past::Past;
 #[cfg(test)]
 pub(crate) use permit::testing;

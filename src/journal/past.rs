@@ -20,6 +20,8 @@ pub enum Kind {
     Subject,
     /// Certificates by their cluster: as above.
     Cluster,
+    /// Clusters' certificates by the week in which they end, some at a time: as above.
+    Week,
     /// A released plan by its SHA-256: `true`.
     Plan,
     /// A head that a seal left behind: the number of lines.
@@ -33,6 +35,7 @@ pub fn key(kind: Kind, what: &[u8]) -> Digest {
         Kind::Key => "key",
         Kind::Subject => "subject",
         Kind::Cluster => "cluster",
+        Kind::Week => "week",
         Kind::Plan => "plan",
         Kind::Head => "head",
     };

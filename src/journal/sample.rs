@@ -280,6 +280,7 @@ pub(crate) fn intent(purpose: Purpose, role: KeyRole, message: &[u8]) -> Event {
         request: None,
         cluster: None,
         policy: None,
+        crl: None,
         message: Bytes(message.to_vec()),
     }
 }

@@ -9,14 +9,16 @@ use super::{Progress, Session, lanes, not_before_last, typed};
 use crate::error::{Error, Kind, Result};
 use crate::home::Home;
 use crate::journal::{
-    CertificateIntent, Event, IntentRecord, KeyRole, Ledger, PlanState, Purpose, RefusedRequest,
+    Bytes, CertificateIntent, CrlRecord, Event, IntentRecord, KeyRole, Ledger, PlanState, Purpose,
+    RefusedRequest,
 };
-use crate::lint::CertificateKind;
+use crate::lint::{CertificateKind, Linted};
 use crate::media::write::Output;
 use crate::plan::{Item, Plan, Prepared};
+use crate::release::ClusterList;
 use crate::token::{Key, TokenInfo};
 use crate::verify::{self, Verified};
-use crate::x509::{Digest, Issuer, Status, Tbs};
+use crate::x509::{CrlSpec, Digest, Issuer, Status, Tbs};
 
 /// How many intents share an fsync. A crash burns the serials of three groups at most:
 /// one whose signatures were not recorded yet, one being signed, one to come.
@@ -40,6 +42,23 @@ pub struct Outcome {
     pub released: Vec<Item>,
     /// Items whose serials a crash burnt: they need a new plan.
     pub burnt: Vec<Item>,
+    /// Whether a crash burnt the number of the plan's CRL.
+    pub crl_burnt: bool,
+    /// The root's last CRL, which the release holds.
+    pub crl: Option<CrlRecord>,
+    /// How many intermediates' CRLs stand behind it in the fleet's set; none where there is no set.
+    pub set: Option<usize>,
+    /// The clusters for whose want there is none.
+    pub lacking: ClusterList,
+}
+
+/// What is to be signed for a plan, prepared.
+#[derive(Debug)]
+pub struct Fresh {
+    /// Certificates.
+    pub items: Vec<Prepared>,
+    /// The root's CRL.
+    pub crl: Option<Linted<Tbs>>,
 }
 
 /// A signed, verified certificate with the item it answers.
@@ -56,6 +75,23 @@ pub struct Remaining {
     pub signed: Vec<Item>,
     /// Burnt by a crash.
     pub burnt: Vec<Item>,
+    /// The root's CRL.
+    pub crl: CrlState,
+}
+
+/// How far a plan's CRL came before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CrlState {
+    /// The plan has none.
+    Absent,
+    /// Not on record yet: to be signed.
+    Fresh,
+    /// Signed, not released.
+    Signed,
+    /// Its number was burnt by a crash.
+    Burnt,
+    /// Another plan's CRL was signed since, and it lists all that this one would.
+    Overtaken,
 }
 
 impl Remaining {
@@ -71,7 +107,16 @@ impl Remaining {
         }
         let begun = ledger.plan(&digest)?.is_some();
         let signed = signed_of(&digest, ledger);
-        let mut remaining = Self { fresh: Vec::new(), signed: Vec::new(), burnt: Vec::new() };
+        let crl = match &plan.crl {
+            None => CrlState::Absent,
+            Some(tbs) if signed.contains_key(&tbs.0[..]) => CrlState::Signed,
+            Some(tbs) if CrlSpec::from_tbs(&tbs.0)?.number >= ledger.next_crl_number() => CrlState::Fresh,
+            Some(_) if begun => CrlState::Burnt,
+            Some(_) if plan.revocations.is_empty() => CrlState::Overtaken,
+            // What it revokes is on no CRL yet: it is refused when it is prepared.
+            Some(_) => CrlState::Fresh,
+        };
+        let mut remaining = Self { fresh: Vec::new(), signed: Vec::new(), burnt: Vec::new(), crl };
         for item in &plan.items {
             let place = match ledger.by_serial(&item.serial)?.map(|c| c.status) {
                 None => &mut remaining.fresh,
@@ -92,6 +137,14 @@ impl Remaining {
     }
 }
 
+impl Remaining {
+    /// Whether nothing is left of the plan to be signed or released.
+    pub fn is_nothing(&self) -> bool {
+        let crl = matches!(self.crl, CrlState::Fresh | CrlState::Signed);
+        self.fresh.is_empty() && self.signed.is_empty() && !crl
+    }
+}
+
 /// What was signed for a plan and is not released, by the bytes that were signed.
 fn signed_of<'l>(plan: &Digest, ledger: &'l Ledger) -> HashMap<&'l [u8], &'l IntentRecord> {
     let of_plan = ledger.unreleased().filter(|(_, record)| record.plan == Some(*plan));
@@ -99,15 +152,18 @@ fn signed_of<'l>(plan: &Digest, ledger: &'l Ledger) -> HashMap<&'l [u8], &'l Int
 }
 
 impl Session<'_> {
-    /// Performs a plan: signs what is fresh, verifies everything, writes the release.
-    /// `fresh` comes from [`crate::plan::prepare`] and answers [`Remaining::fresh`].
-    pub fn perform(&mut self, plan: &Plan, fresh: Vec<Prepared>, output: Output) -> Result<Outcome> {
+    /// Performs a plan: puts revocations on record, signs what is fresh, verifies
+    /// everything, writes the release. `fresh` comes from [`Session::prepare`] and answers
+    /// [`Remaining`].
+    pub fn perform(&mut self, plan: &Plan, fresh: Fresh, output: Output) -> Result<Outcome> {
+        let Fresh { items: fresh, crl } = fresh;
         let digest = plan.digest()?;
         if self.confirmed != Some(digest) {
             return Err(Error::integrity("plan.not-confirmed", "plan: it is not the one that was confirmed"));
         }
         let remaining = Remaining::of(plan, self.home.journal.ledger())?;
-        if fresh.iter().map(|p| &p.item).ne(&remaining.fresh) {
+        let crl_planned = remaining.crl == CrlState::Fresh;
+        if fresh.iter().map(|p| &p.item).ne(&remaining.fresh) || crl.is_some() != crl_planned {
             return Err(Error::integrity(
                 "plan.items",
                 "the prepared items are not the plan's remaining ones",
@@ -119,31 +175,53 @@ impl Session<'_> {
         let journal_key = self.key(KeyRole::Journal)?;
         let kept = self.home.keep_plan(&digest, &plan.to_bytes()?)?;
         let begun = self.home.journal.ledger().plan(&digest)?;
-        let begun = if begun.is_none() { vec![plan_event(plan, digest)] } else { Vec::new() };
-        let released = self
-            .sign_fresh(digest, begun, fresh, &root_key)
+        let mut begun = if begun.is_none() { begin_events(self.home, plan, digest)? } else { Vec::new() };
+        let first = if crl_planned {
+            self.sign_crl(std::mem::take(&mut begun), crl, digest, &root_key)
+        } else {
+            Ok(())
+        };
+        let released = first
+            .and_then(|()| self.sign_fresh(digest, begun, (usize::from(crl_planned), fresh), &root_key))
+            .and_then(|()| self.file_crls(plan, digest, &root))
             .and_then(|()| self.verify_signed(digest, &plan.items, &root))
             .and_then(|finished| {
                 let released = finished.iter().map(|f| f.item.clone()).collect();
                 self.release(plan, digest, &root, finished, &journal_key, output)
-                    .map(|folder| (folder, released))
+                    .map(|(folder, crls)| (folder, crls, released))
             });
-        let (folder, released) = released.map_err(|e| match self.home.journal.ledger().plan(&digest) {
-            Ok(Some(PlanState::Finished)) => already_out(e),
-            _ => take_up_again(e, &kept, signed_of(&digest, self.home.journal.ledger()).is_empty()),
-        })?;
-        Ok(Outcome { folder, released, burnt: remaining.burnt })
+        let (folder, crls, released) =
+            released.map_err(|e| match self.home.journal.ledger().plan(&digest) {
+                Ok(Some(PlanState::Finished)) => already_out(e),
+                _ => take_up_again(e, &kept, signed_of(&digest, self.home.journal.ledger()).is_empty()),
+            })?;
+        let crl = self.ledger().crl().cloned();
+        Ok(Outcome {
+            folder,
+            released,
+            burnt: remaining.burnt,
+            crl_burnt: remaining.crl == CrlState::Burnt,
+            set: crl.is_some().then_some(crls.intermediates.len()).filter(|_| crls.lacking.count == 0),
+            crl,
+            lacking: crls.lacking,
+        })
     }
 
     /// Signs in groups. While the token is busy with one, the signatures of the group
     /// before it and the intents of the one after it go on record, in one flush.
-    fn sign_fresh(&mut self, plan: Digest, begun: Vec<Event>, fresh: Vec<Prepared>, key: &Key) -> Result<()> {
+    fn sign_fresh(
+        &mut self,
+        plan: Digest,
+        begun: Vec<Event>,
+        (before, fresh): (usize, Vec<Prepared>),
+        key: &Key,
+    ) -> Result<()> {
         let total = fresh.len();
         let most = self.world.lanes.min(total.div_ceil(A_LANE)).max(1);
         let token = self.token.info().uri.clone();
         let group = group(self.home, self.token.info(), key);
         let mut lanes = match self.home.config.token.retype_pin {
-            true => vec![typed::signer(self.home, self.token, &self.world, (0, total))],
+            true => vec![typed::signer(self.home, self.token, &self.world, (before, before + total))],
             false => self.token.signers(most)?,
         };
         let (home, clock, stop) = (&mut *self.home, self.world.clock, self.world.stop);
@@ -208,7 +286,7 @@ fn take_up_again(error: Error, plan: &Path, nothing_yet: bool) -> Error {
     let again = format!(
         "{}: `anchorite perform {} --to DIR` takes it up again",
         if nothing_yet {
-            "no certificate was signed, the plan is on record"
+            "nothing of it was signed, the plan is on record"
         } else {
             "what was signed is on record"
         },
@@ -225,7 +303,9 @@ fn already_out(error: Error) -> Error {
     error.next(next)
 }
 
-fn plan_event(plan: &Plan, digest: Digest) -> Event {
+/// The plan, and what it does that takes no signature of its own: on record before
+/// anything is signed.
+fn begin_events(home: &Home, plan: &Plan, digest: Digest) -> Result<Vec<Event>> {
     let refused = plan
         .refused
         .iter()
@@ -235,7 +315,14 @@ fn plan_event(plan: &Plan, digest: Digest) -> Event {
             rules: r.by.iter().map(|b| b.rule.clone()).collect(),
         })
         .collect();
-    Event::Plan { digest, grants: plan.items.len() as u64, refused }
+    let mut events = vec![Event::Plan { digest, grants: plan.signatures() as u64, refused }];
+    events.extend(super::crl::revoked_event(plan, digest));
+    for later in &plan.later_crls {
+        let certificate = home.issued(&later.certificate)?.ok_or_else(|| super::crl::not_issued(later))?;
+        let (certificate, crl) = (Bytes(certificate), later.crl.clone());
+        events.push(Event::ClusterCrl { plan: digest, certificate, crl });
+    }
+    Ok(events)
 }
 
 fn intent(plan: Digest, prepared: Prepared) -> CertificateIntent {
@@ -246,5 +333,6 @@ fn intent(plan: Digest, prepared: Prepared) -> CertificateIntent {
         request: Some(prepared.request.digest),
         cluster: Some(prepared.item.cluster),
         policy: Some(prepared.item.policy),
+        crl: prepared.item.crl,
     }
 }

@@ -8,6 +8,7 @@ mod adopt;
 mod attest;
 mod batch;
 mod companion;
+mod crl;
 mod lanes;
 mod own;
 mod release;
@@ -17,7 +18,7 @@ mod typed;
 
 pub use adopt::{Takeover, judge_certificate};
 pub use attest::{check_attestation, check_demands, judge_attestation};
-pub use batch::{Outcome, Remaining};
+pub use batch::{CrlState, Fresh, Outcome, Remaining};
 pub use companion::{Candidate, check_elsewhere};
 pub use renew::{Renewal, journal_lags};
 pub use root::{RootSpec, check_kind, check_label, journal_label, preview};
@@ -26,10 +27,11 @@ pub use typed::{Retype, Upcoming};
 use crate::error::{Error, Result};
 use crate::home::Home;
 use crate::journal::{Consent, Event, Head, KeyAttested, KeyRole, Ledger, Permit};
-use crate::plan::{self, Item, Plan, Prepared};
+use crate::lint::Linted;
+use crate::plan::{self, Plan};
 use crate::policy::Context;
 use crate::token::{Key, Token, TokenInfo};
-use crate::x509::{Digest, PublicKey, Time};
+use crate::x509::{Digest, PublicKey, Tbs, Time};
 
 /// What a session tells while it works.
 #[derive(Debug, Clone, Copy)]
@@ -122,8 +124,8 @@ impl<'a> Session<'a> {
     }
 
     /// Decides again on today's policy and journal: see [`plan::prepare`].
-    pub fn prepare(&self, plan: &Plan, items: &[Item], today: Time) -> Result<Vec<Prepared>> {
-        prepare(self.home, plan, items, today)
+    pub fn prepare(&self, plan: &Plan, remaining: &Remaining, today: Time) -> Result<Fresh> {
+        prepare(self.home, plan, remaining, today)
     }
 
     /// Puts edited documents in force.
@@ -217,7 +219,7 @@ fn not_before_last(home: &Home, now: Time) -> Time {
 
 /// Decides a plan's items again on today's policy and journal: see [`plan::prepare`].
 /// A journal that does not hold the head the plan was made on was set back since.
-pub fn prepare(home: &Home, plan: &Plan, items: &[Item], today: Time) -> Result<Vec<Prepared>> {
+pub fn prepare(home: &Home, plan: &Plan, remaining: &Remaining, today: Time) -> Result<Fresh> {
     // The session settles what is open before it signs.
     let history = home.journal.ledger().settled()?;
     let context = Context {
@@ -227,9 +229,16 @@ pub fn prepare(home: &Home, plan: &Plan, items: &[Item], today: Time) -> Result<
         history: history.as_ref(),
         now: plan.created,
     };
-    let prepared = plan::prepare(&context, home.journal.ledger(), plan, items, today)?;
+    let items = plan::prepare(&context, home.journal.ledger(), plan, &remaining.fresh, today)?;
+    let crl = if remaining.crl == CrlState::Fresh { prepare_revocations(home, plan)? } else { None };
     home.journal.compare("the plan", plan.head)?;
-    Ok(prepared)
+    Ok(Fresh { items, crl })
+}
+
+/// Decides a plan's revocations and CRL again: see [`plan::prepare_revocations`].
+fn prepare_revocations(home: &Home, plan: &Plan) -> Result<Option<Linted<Tbs>>> {
+    let ledger = home.journal.ledger();
+    plan::prepare_revocations(home.root()?, ledger, plan, home.listed()?, &home.config.crl)
 }
 
 fn check_key(key: &Key, recorded: Option<&PublicKey>) -> Result<()> {

@@ -64,8 +64,15 @@ impl Session<'_> {
     }
 
     pub(super) fn sign_own(&mut self, purpose: Purpose, tbs: Linted<Tbs>, key: &Key) -> Result<()> {
-        let intent =
-            CertificateIntent { purpose, tbs, plan: None, request: None, cluster: None, policy: None };
+        let intent = CertificateIntent {
+            purpose,
+            tbs,
+            plan: None,
+            request: None,
+            cluster: None,
+            policy: None,
+            crl: None,
+        };
         let permits = self.home.journal.intend(self.now(), Vec::new(), vec![intent])?;
         for permit in permits {
             let signed = self.sign(key, permit)?;

@@ -11,7 +11,7 @@ use crate::media::check_names;
 use crate::media::write::Output;
 use crate::plan::{Item, Plan};
 use crate::policy;
-use crate::release::{self, Consumer, MANIFEST, Member, ReleaseInput, Verifier, cms};
+use crate::release::{self, Consumer, Crls, MANIFEST, Member, ReleaseInput, Verifier, cms};
 use crate::token::Key;
 use crate::verify::verify_detached;
 use crate::x509::{Digest, Issuer, Tbs};
@@ -27,11 +27,12 @@ impl Session<'_> {
         finished: Vec<Finished>,
         journal_key: &Key,
         output: Output,
-    ) -> Result<PathBuf> {
+    ) -> Result<(PathBuf, Crls)> {
         self.seal_lines(journal_key, None)?;
         let now = self.now();
         let journal_certificate = self.home.journal_certificate()?;
         let companions = self.home.companions()?;
+        let crls = self.fleet_crls(&finished)?;
         let members = finished.iter().map(|f| self.member(&f.item, &f.certificate.get().der));
         let members = members.collect::<Result<Vec<_>>>()?;
         let name = output.name().to_string();
@@ -45,6 +46,7 @@ impl Session<'_> {
             journal: self.home.journal.copy()?,
             plan: digest,
             members,
+            crls: &crls,
         })?;
 
         let sums = prepared.sums().to_vec();
@@ -66,7 +68,7 @@ impl Session<'_> {
         let sums = Digest::of(&sums);
         self.home.journal.append(self.now(), vec![Event::Released { plan: digest, folder: name, sums }])?;
         self.close(journal_key)?;
-        Ok(folder)
+        Ok((folder, crls))
     }
 
     /// Lays the release out once before anything is signed, with the planned bytes
@@ -89,6 +91,7 @@ impl Session<'_> {
             journal: vec![(JOURNAL_FILE.into(), Vec::new())],
             plan: digest,
             members,
+            crls: &Crls::default(),
         })?;
         let files = prepared.finish(Vec::new());
         check_names(files.iter().map(|(path, _)| path.as_str()))

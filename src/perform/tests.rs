@@ -233,7 +233,7 @@ impl Scene {
         let (output, today) = (self.output(), self.clock.get());
         self.session(consent, |session| {
             let remaining = Remaining::of(plan, session.ledger())?;
-            let fresh = session.prepare(plan, &remaining.fresh, today)?;
+            let fresh = session.prepare(plan, &remaining, today)?;
             session.perform(plan, fresh, output)
         })
     }
@@ -396,7 +396,10 @@ fn an_older_copy_of_the_whole_home_is_noticed_by_the_token_and_by_the_plan() {
     put(&scene, &older);
     let error = check_token_head(&scene.open(), &mut scene.token).unwrap_err();
     assert_eq!((error.id, error.kind.exit_code()), ("journal.behind", 4));
-    let error = prepare(&scene.open(), &west, &west.items, time(NOW)).unwrap_err();
+    let home = scene.open();
+    let remaining = Remaining::of(&west, home.journal.ledger()).unwrap();
+    let error = prepare(&home, &west, &remaining, time(NOW)).unwrap_err();
+    drop(home);
     assert_eq!((error.id, error.kind.exit_code()), ("journal.behind", 4));
     scene.token.data.values_mut().for_each(|value| *value = b"{\"\x1b\":1}".to_vec());
     let error = check_token_head(&scene.open(), &mut scene.token).unwrap_err();
@@ -414,7 +417,8 @@ fn what_cannot_be_released_is_not_signed() {
     let output = check_output(Path::new(scene.dir.path()), "anchorite-REHEARSAL-1", 0).unwrap();
     let error = scene
         .session(consent, |session| {
-            let fresh = session.prepare(&plan, &plan.items, time(NOW))?;
+            let remaining = Remaining::of(&plan, session.ledger())?;
+            let fresh = session.prepare(&plan, &remaining, time(NOW))?;
             session.perform(&plan, fresh, output)
         })
         .unwrap_err();

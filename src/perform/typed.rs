@@ -6,7 +6,7 @@ use crate::home::Home;
 use crate::journal::{KeyRole, Ledger, Permit, Purpose};
 use crate::token::{Key, Signer, Token};
 use crate::x509::certificate::Facts;
-use crate::x509::{Digest, Serial};
+use crate::x509::{CrlSpec, Digest};
 
 /// The signature that the PIN is typed for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,10 +15,8 @@ pub struct Upcoming {
     pub number: usize,
     /// Of how many.
     pub of: usize,
-    /// The certificate's subject, fit for a terminal.
-    pub subject: String,
-    /// Its serial number.
-    pub serial: Serial,
+    /// What is to be signed, fit for a terminal.
+    pub what: String,
     /// SHA-256 of the bytes to be signed.
     pub sha256: Digest,
 }
@@ -41,13 +39,11 @@ impl Signer for Typed<'_> {
         if permit.role() != KeyRole::Root {
             return Ok(());
         }
-        let facts = Facts::from_tbs(permit.message())?;
         self.before += 1;
         let next = Upcoming {
             number: self.before,
             of: self.of,
-            subject: facts.subject.to_string(),
-            serial: facts.serial,
+            what: what(permit.message())?,
             sha256: Digest::of(permit.message()),
         };
         (self.retype)(self.token, key, &next)
@@ -60,6 +56,15 @@ impl Signer for Typed<'_> {
     fn given_back(&mut self) -> Option<Permit> {
         self.token.given_back()
     }
+}
+
+/// A certificate, or else a CRL.
+fn what(message: &[u8]) -> Result<String> {
+    if let Ok(facts) = Facts::from_tbs(message) {
+        return Ok(format!("{}, serial {}", facts.subject, facts.serial));
+    }
+    let crl = CrlSpec::from_tbs(message)?;
+    Ok(format!("CRL {} of {}, {} revoked", crl.number, crl.issuer, crl.entries.len()))
 }
 
 /// One that signs, by itself or, where that is demanded, after the PIN.
@@ -79,8 +84,11 @@ pub(super) fn signer<'s>(
 /// to make: its certificate and the journal key's, or, where it was taken over, the latter.
 pub(super) fn place(ledger: &Ledger, permit: &Permit) -> (usize, usize) {
     let roots = ledger.own_certificates(Purpose::RootCertificate).count();
-    match ledger.intent_at(permit.intent()).map(|intent| intent.purpose) {
+    let intent = ledger.intent_at(permit.intent());
+    match intent.map(|intent| intent.purpose) {
         Some(Purpose::RootCertificate) => (0, 2),
+        // A plan's CRL comes first.
+        Some(Purpose::Crl) => (0, 1 + intent.and_then(|i| ledger.granted(&i.plan?)).unwrap_or(0)),
         _ if roots == usize::from(ledger.root_adoption().is_some()) => (0, 1),
         _ => (1, 2),
     }

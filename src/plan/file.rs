@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::Frame;
 use crate::error::{Error, Result};
-use crate::journal::{Bytes, Head};
+use crate::journal::{Bytes, ClusterCrl, Head, RevokedCertificate};
 use crate::text::{is_shown, shown};
 use crate::x509::{Digest, Seconds, Serial, Time};
 
@@ -37,6 +38,27 @@ pub struct Plan {
     pub items: Vec<Item>,
     /// What is refused.
     pub refused: Vec<Refused>,
+    /// Certificates that are revoked with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revocations: Vec<RevokedCertificate>,
+    /// Clusters' CRLs for certificates that were signed before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub later_crls: Vec<LaterCrl>,
+    /// The root's CRL to be signed: its exact bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crl: Option<Bytes>,
+}
+
+/// A cluster's CRL for a certificate that was signed before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LaterCrl {
+    /// Where it lay, escaped.
+    pub file: String,
+    /// The certificate's serial number.
+    pub certificate: Serial,
+    /// The CRL.
+    pub crl: ClusterCrl,
 }
 
 /// One certificate to be signed.
@@ -53,6 +75,9 @@ pub struct Item {
     pub serial: Serial,
     /// The request's DER.
     pub request: Bytes,
+    /// The empty CRL that the cluster signed for this certificate beforehand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crl: Option<ClusterCrl>,
     /// The exact bytes to be signed.
     pub tbs: Bytes,
 }
@@ -82,20 +107,29 @@ pub struct RefusedBy {
 }
 
 impl Plan {
-    #[allow(clippy::too_many_arguments)]
-    pub(super) fn new(
-        rehearsal: bool,
-        dry_run: bool,
-        home: String,
-        head: Head,
-        root: Digest,
-        created: Time,
-        policy: Option<String>,
-        items: Vec<Item>,
-        refused: Vec<Refused>,
-    ) -> Self {
-        let mark = if rehearsal { "REHEARSAL".into() } else { String::new() };
-        Self { format: FORMAT.into(), mark, dry_run, home, head, root, created, policy, items, refused }
+    /// A plan of nothing yet.
+    pub(super) fn new(frame: Frame, root: Digest, created: Time, policy: Option<String>) -> Self {
+        let mark = if frame.rehearsal { "REHEARSAL".into() } else { String::new() };
+        Self {
+            format: FORMAT.into(),
+            mark,
+            dry_run: frame.dry_run,
+            home: frame.home,
+            head: frame.head,
+            root,
+            created,
+            policy,
+            items: Vec::new(),
+            refused: Vec::new(),
+            revocations: Vec::new(),
+            later_crls: Vec::new(),
+            crl: None,
+        }
+    }
+
+    /// How many signatures of the root's key it holds.
+    pub fn signatures(&self) -> usize {
+        self.items.len() + usize::from(self.crl.is_some())
     }
 
     /// The file's bytes.
@@ -148,6 +182,8 @@ impl Plan {
             by.chain(r.cluster.as_ref()).chain([&r.file])
         });
         let own = [&self.mark, &self.home].into_iter().chain(&self.policy);
+        let own = own.chain(self.revocations.iter().flat_map(|r| &r.asked_by));
+        let own = own.chain(self.later_crls.iter().map(|later| &later.file));
         own.chain(items).chain(refused).map(String::as_str)
     }
 

@@ -6,10 +6,14 @@
 //! digest; what the token signs is those bytes. Pure.
 
 mod file;
+mod later;
 mod make;
 pub mod review;
+mod revocation;
 #[cfg(test)]
 mod tests;
 
-pub use file::{Item, Plan, Refused, RefusedBy};
-pub use make::{Frame, Prepared, decide, make, prepare};
+pub use file::{Item, LaterCrl, Plan, Refused, RefusedBy};
+pub use later::Later;
+pub use make::{Frame, Prepared, decide, empty, make, prepare};
+pub use revocation::{Beside, Crl, Revoking, falls_short, prepare_revocations};

@@ -6,16 +6,20 @@ use rayon::prelude::*;
 
 use super::Plan;
 use crate::error::Result;
+use crate::journal::{ClusterCrl, Ledger};
 use crate::text::shown;
 use crate::verify::describe::{Description, describe_tbs};
-use crate::x509::{Digest, Issuer, Time};
+use crate::verify::describe_crl;
+use crate::x509::{Digest, Issuer, Revocation, Time};
 
 /// The whole review as plain text; nothing outside printable characters in it.
-/// `now` is the host's clock: people confirm it together with the plan.
+/// `now` is the host's clock: people confirm it together with the plan. `ledger` tells
+/// whose certificates are to be revoked.
 pub fn render(
     plan: &Plan,
     root: &Issuer,
     now: Time,
+    ledger: &Ledger,
     findings: &dyn Fn(&Digest) -> Vec<String>,
 ) -> Result<String> {
     let mut out = String::new();
@@ -40,7 +44,8 @@ pub fn render(
         let text = "clusters that are not registered are let in by --policy";
         line(&mut out, &format!("policy    {}: {text}", shown(policy)));
     }
-    line(&mut out, &format!("to sign   {}, refused {}", plan.items.len(), plan.refused.len()));
+    line(&mut out, &summary(plan));
+    revocations(&mut out, plan, ledger)?;
     let described =
         plan.items.par_iter().map(|item| describe_tbs(&item.tbs.0)).collect::<Result<Vec<_>>>()?;
     for (number, (item, tbs)) in plan.items.iter().zip(described).enumerate() {
@@ -52,6 +57,9 @@ pub fn render(
         );
         line(&mut out, &format!("   request                {}  SHA-256 {request}", item.file));
         certificate(&mut out, &tbs);
+        if let Some(crl) = &item.crl {
+            own_crl(&mut out, crl);
+        }
         for note in findings(&request) {
             line(&mut out, &format!("   {note}"));
         }
@@ -65,6 +73,87 @@ pub fn render(
         }
     }
     Ok(out)
+}
+
+fn summary(plan: &Plan) -> String {
+    let mut parts = vec![format!("{}", plan.items.len())];
+    if plan.crl.is_some() {
+        parts.push("and the root's CRL".into());
+    }
+    let revoked = match plan.revocations.len() {
+        0 => String::new(),
+        several => format!(", to revoke {several}"),
+    };
+    format!("to sign   {}{revoked}, refused {}", parts.join(" "), plan.refused.len())
+}
+
+/// What is revoked, which CRLs came in for certificates that are signed already, and the
+/// root's CRL as its bytes say it.
+fn revocations(out: &mut String, plan: &Plan, ledger: &Ledger) -> Result<()> {
+    for (number, it) in plan.revocations.iter().enumerate() {
+        let Revocation { serial, date, reason, invalidity_date } = &it.entry;
+        line(out, "");
+        line(out, &format!("{}. REVOKE {serial}", number + 1));
+        let mut field = |name: &str, value: &str| line(out, &format!("   {name:<22} {value}"));
+        if let Some(issued) = ledger.by_serial(serial)? {
+            field("cluster", &shown(issued.cluster.as_deref().unwrap_or("none")));
+            field("subject", &issued.subject.to_string());
+            field("validity", &validity(issued.not_before, issued.not_after));
+        }
+        field("reason", reason.name());
+        field("revoked at", &date.to_string());
+        if let Some(since) = invalidity_date {
+            field("suspected since", &since.to_string());
+        }
+        if let Some(who) = &it.asked_by {
+            field("asked for by", who);
+        }
+    }
+    for later in &plan.later_crls {
+        let issued = ledger.by_serial(&later.certificate)?;
+        let cluster = issued.and_then(|issued| issued.cluster).unwrap_or_default();
+        line(out, "");
+        line(
+            out,
+            &format!(
+                "-- CRL of cluster {} for {}, which is signed already",
+                shown(&cluster),
+                later.certificate
+            ),
+        );
+        line(out, &format!("   {:<22} {}", "file", later.file));
+        own_crl(out, &later.crl);
+    }
+    let Some(tbs) = &plan.crl else { return Ok(()) };
+    let crl = describe_crl(&tbs.0)?;
+    let new: Vec<&Revocation> = crl.entries.iter().filter(|entry| is_new(plan, ledger, entry)).collect();
+    line(out, "");
+    line(out, "CRL to sign");
+    let mut field = |name: &str, value: &str| line(out, &format!("   {name:<22} {value}"));
+    field("issuer", &crl.issuer.to_string());
+    field("number", &crl.number.to_string());
+    field("validity", &validity(crl.this_update, crl.next_update));
+    field("revoked", &format!("{}, {} of them for the first time", crl.entries.len(), new.len()));
+    for entry in new {
+        field("new", &format!("{}  {}  {}", entry.serial, entry.date, entry.reason.name()));
+    }
+    Ok(())
+}
+
+/// Whether no CRL has listed it before.
+fn is_new(plan: &Plan, ledger: &Ledger, entry: &Revocation) -> bool {
+    ledger.unlisted().contains(entry) || plan.revocations.iter().any(|it| it.entry == *entry)
+}
+
+fn own_crl(out: &mut String, crl: &ClusterCrl) {
+    let digest = Digest::of(&crl.der.0);
+    line(
+        out,
+        &format!(
+            "   {:<22} number {}, until {}  SHA-256 {digest}",
+            "its own CRL, empty", crl.number, crl.next_update
+        ),
+    );
 }
 
 /// A certificate's fields, one a line.

@@ -139,12 +139,15 @@ fn no_field_of_an_item_can_be_edited() {
 fn the_forced_policy_is_shown_and_decides() {
     let scene = Scene::new(&["east"]);
     let mut plan = scene.plan();
-    let shown = review::render(&plan, &scene.issuer, plan.created, &|_| vec![]).unwrap();
+    let shown =
+        review::render(&plan, &scene.issuer, plan.created, &scene.script.ledger, &|_| vec![]).unwrap();
     assert!(shown.contains("\npolicy    istio: "), "{shown}");
     plan.policy = None;
     scene.refused(&plan, "plan.differs");
     assert!(
-        !review::render(&plan, &scene.issuer, plan.created, &|_| vec![]).unwrap().contains("\npolicy    ")
+        !review::render(&plan, &scene.issuer, plan.created, &scene.script.ledger, &|_| vec![])
+            .unwrap()
+            .contains("\npolicy    ")
     );
     plan.policy = Some("issuing-ca".into());
     scene.refused(&plan, "plan.differs");

@@ -9,7 +9,7 @@ use x509_cert::Certificate;
 use super::document::{Ids, read};
 use super::values::worded;
 use crate::error::Result;
-use crate::x509::Digest;
+use crate::x509::{Digest, Seconds};
 
 const IDS: Ids = Ids {
     parse: "config.parse",
@@ -30,6 +30,9 @@ pub struct Config {
     /// How ceremonies are held.
     #[serde(default)]
     pub ceremony: CeremonyConfig,
+    /// How long the root's CRLs hold.
+    #[serde(default)]
+    pub crl: CrlConfig,
     /// How much of a stick is read.
     #[serde(default)]
     pub limits: Limits,
@@ -108,6 +111,42 @@ pub struct CeremonyConfig {
     pub unattended: bool,
     /// Whether everything made here is marked REHEARSAL.
     pub rehearsal: bool,
+}
+
+/// `[crl]`: a CRL that ran out makes Envoy refuse every peer, so each has to hold until
+/// the next one is in the clusters.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct CrlConfig {
+    /// From thisUpdate to nextUpdate.
+    #[serde(deserialize_with = "span")]
+    pub validity: Seconds,
+    /// From one ceremony to the next, at the latest.
+    #[serde(deserialize_with = "span")]
+    pub ceremony_interval: Seconds,
+    /// From a ceremony until its CRL is in the last cluster.
+    #[serde(deserialize_with = "span")]
+    pub transport: Seconds,
+}
+
+impl Default for CrlConfig {
+    fn default() -> Self {
+        let days = |days| Seconds(Seconds::DAY.0 * days);
+        Self { validity: days(425), ceremony_interval: days(365), transport: days(30) }
+    }
+}
+
+impl CrlConfig {
+    /// How long a CRL is needed: until the next one is everywhere.
+    pub fn needed(&self) -> Seconds {
+        Seconds(self.ceremony_interval.0.saturating_add(self.transport.0))
+    }
+}
+
+fn span<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<Seconds, D::Error> {
+    worded(d, "a span of time: a whole number and s, m, h, d, w or y, e.g. 425d", |text| {
+        Seconds::parse(text).filter(|span| span.0 > 0)
+    })
 }
 
 /// `[limits]`: more than this on a stick is an error, not read in part.

@@ -16,7 +16,7 @@ mod set;
 mod shipped;
 mod values;
 
-pub use config::{CeremonyConfig, Config, Limits, RootConfig, TokenConfig, render_default};
+pub use config::{CeremonyConfig, Config, CrlConfig, Limits, RootConfig, TokenConfig, render_default};
 pub use constraint::{DnsSuffix, Subtree, UriPrefix};
 pub use decision::{Context, Decision, Verdict, decide_all};
 pub use document::Setting;

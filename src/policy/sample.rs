@@ -95,6 +95,8 @@ impl World {
             not_before,
             not_after: not_before + Seconds(60 * 86_400),
             status,
+            crl: None,
+            revoked: None,
         });
     }
 

@@ -8,7 +8,8 @@ use rayon::prelude::*;
 use super::documents::{self, Entry, Manifest, Receipt, VERSION};
 use super::folder::{self, Against, keep};
 use super::{
-    Folder, JOURNAL, JOURNAL_CERT, MANIFEST, REHEARSAL, ROOT_CERT, SIGNATURE, SUMS, TOP, names, pem, sums,
+    CrlFacts, Folder, JOURNAL, JOURNAL_CERT, MANIFEST, REHEARSAL, ROOT_CERT, SIGNATURE, SUMS, SeenCrls, TOP,
+    TOP_CRLS, names, pem, sums,
 };
 use crate::error::{Error, Kind, Result};
 use crate::text::shown;
@@ -21,6 +22,10 @@ pub trait Judge: Sync {
     fn path(&self, chain: &[&[u8]], root: &[u8], at: Time) -> Result<()>;
     /// Issued by the root itself, CA:FALSE, documentSigning critical and alone, no SAN.
     fn journal_certificate(&self, certificate: &[u8], root: &[u8]) -> Result<()>;
+    /// A CRL signed with this certificate's key and sound in itself (RFC 5280 §5).
+    fn crl(&self, crl: &[u8], issuer: &[u8]) -> Result<CrlFacts>;
+    /// What a CRL says, whoever signed it.
+    fn crl_facts(&self, crl: &[u8]) -> Result<CrlFacts>;
     /// A detached CMS signature over the content, made by this signer's key.
     fn signature(&self, p7s: &[u8], content: &[u8], signer: &[u8], root: &[u8]) -> Result<()>;
 }
@@ -43,6 +48,8 @@ pub struct Report {
     /// Whether the release's signature is over the receipts. A cluster's folder alone has
     /// none: of its receipt only what its certificates say as well is known.
     pub signed: bool,
+    /// The release's CRLs, where it has any.
+    pub crls: Option<SeenCrls>,
     /// Everything wrong; empty where all is in order.
     pub errors: Vec<Error>,
 }
@@ -90,6 +97,7 @@ pub fn check(
         report.created = Some(manifest.created);
         report.rehearsal |= manifest.rehearsal || manifest.release.contains(REHEARSAL);
         check_manifest(&files, manifest, noted, &mut report.errors);
+        check_crls(&files, manifest, &against, &mut report);
     }
     check_clusters(&files, manifest.as_ref(), &against, &mut report);
     report.refuse_rehearsal(allow_rehearsal);
@@ -167,6 +175,13 @@ fn check_seal(files: &Folder, against: &Against, manifest: Option<&Manifest>, re
     }
 }
 
+/// Nothing is asked of a root that is not a noted one.
+fn check_crls(files: &Folder, manifest: &Manifest, against: &Against, report: &mut Report) {
+    let trusted = files.get(ROOT_CERT).and_then(|bytes| pem::trust_bundle(ROOT_CERT, bytes).ok());
+    let Some((root, _)) = trusted.filter(|_| report.root.is_some()) else { return };
+    report.crls = super::crls::check(files, manifest.crl.as_ref(), &root, against.judge, &mut report.errors);
+}
+
 /// The manifest's own statements, and every file of the folder accounted for.
 fn check_manifest(files: &Folder, manifest: &Manifest, noted: &[Digest], errors: &mut Vec<Error>) {
     keep(names::release(&manifest.release, manifest.rehearsal).map_err(as_integrity), errors);
@@ -196,6 +211,7 @@ fn check_manifest(files: &Folder, manifest: &Manifest, noted: &[Digest], errors:
     }
     let known = |path: &str| {
         TOP.contains(&path)
+            || TOP_CRLS.contains(&path)
             || listed.contains_key(path)
             || path.split_once('/').is_some_and(|(folder, _)| folder == JOURNAL)
     };

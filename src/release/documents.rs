@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::CrlEntry;
 use crate::error::{Error, Result};
 use crate::text::shown;
 use crate::x509::{Digest, Serial, Time};
@@ -43,7 +44,11 @@ pub struct Manifest {
     pub companions_sha256: Vec<Digest>,
     /// Fingerprint of the journal key's certificate.
     pub journal_certificate_sha256: Digest,
+    /// What the release holds of CRLs, once the root has signed one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crl: Option<CrlEntry>,
     /// One entry a cluster, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cluster: Vec<Entry>,
 }
 

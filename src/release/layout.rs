@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use super::certificate::facts;
 use super::documents::{self, Consumer, Entry, Manifest, Receipt, VERSION};
 use super::{
-    CA_CERT, CERT_CHAIN, JOURNAL, JOURNAL_CERT, MANIFEST, README, RECEIPT, ROOT_CERT, SIGNATURE, SUMS, names,
-    readme, sums,
+    CA_CERT, CERT_CHAIN, CrlEntry, Crls, JOURNAL, JOURNAL_CERT, MANIFEST, README, RECEIPT, ROOT_CERT,
+    SIGNATURE, SUMS, names, readme, sums,
 };
 use crate::error::{Error, Result};
 use crate::x509::{Digest, Time, pem};
@@ -34,6 +34,8 @@ pub struct ReleaseInput<'a> {
     pub plan: Digest,
     /// What was signed.
     pub members: Vec<Member<'a>>,
+    /// The CRLs.
+    pub crls: &'a Crls,
 }
 
 /// One cluster's certificate.
@@ -69,6 +71,8 @@ pub fn prepare(input: &ReleaseInput) -> Result<Prepared> {
         names::path(path)?;
         insert_new(&mut files, format!("{JOURNAL}/{path}"), bytes.clone())?;
     }
+    let (crls, crl_entry) = input.crls.files();
+    files.extend(crls.into_iter().map(|(name, text)| (name.into(), text.into_bytes())));
     let mut entries = Vec::new();
     let laid_out = input.members.par_iter().map(|member| {
         names::cluster(&member.cluster)?;
@@ -81,7 +85,7 @@ pub fn prepare(input: &ReleaseInput) -> Result<Prepared> {
         entries.push(entry);
     }
     entries.sort_by(|a: &Entry, b| a.name.cmp(&b.name));
-    files.insert(MANIFEST.into(), documents::write(MANIFEST, &manifest(input, entries))?);
+    files.insert(MANIFEST.into(), documents::write(MANIFEST, &manifest(input, crl_entry, entries))?);
     let sums = sums::render(files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())));
     Ok(Prepared { files, sums })
 }
@@ -122,7 +126,7 @@ fn insert_new(files: &mut BTreeMap<String, Vec<u8>>, path: String, bytes: Vec<u8
     Ok(())
 }
 
-fn manifest(input: &ReleaseInput, cluster: Vec<Entry>) -> Manifest {
+fn manifest(input: &ReleaseInput, crl: Option<CrlEntry>, cluster: Vec<Entry>) -> Manifest {
     Manifest {
         version: VERSION,
         release: input.name.into(),
@@ -132,6 +136,7 @@ fn manifest(input: &ReleaseInput, cluster: Vec<Entry>) -> Manifest {
         root_sha256: Digest::of(input.root),
         companions_sha256: input.companions_sha256(),
         journal_certificate_sha256: Digest::of(input.journal_certificate),
+        crl,
         cluster,
     }
 }

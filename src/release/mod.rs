@@ -6,6 +6,7 @@
 pub mod certificate;
 pub mod check;
 pub mod cms;
+mod crls;
 pub mod documents;
 mod folder;
 pub mod istio;
@@ -19,6 +20,7 @@ mod verifier;
 use std::collections::BTreeMap;
 
 pub use check::{Judge, Report, check, check_cluster};
+pub use crls::{ClusterList, CrlEntry, CrlFacts, Crls, SeenCrls};
 pub use documents::{Consumer, Manifest, Receipt};
 pub use layout::{Member, Prepared, ReleaseInput, prepare};
 pub use verifier::Verifier;
@@ -33,6 +35,10 @@ pub const SIGNATURE: &str = "SHA256SUMS.p7s";
 pub const ROOT_CERT: &str = "root-cert.pem";
 /// The certificate of the key that signed [`SUMS`].
 pub const JOURNAL_CERT: &str = "journal-cert.pem";
+/// The root's CRL alone.
+pub const ROOT_CRL: &str = "root-crl.pem";
+/// The fleet's set: the root's CRL, then one of every intermediate that is alive.
+pub const CA_CRL: &str = "ca-crl.pem";
 /// How to check and load a release without anchorite.
 pub const README: &str = "README.txt";
 /// The folder of the journal's copy.
@@ -44,8 +50,9 @@ pub const CERT_CHAIN: &str = "cert-chain.pem";
 /// What was signed for a cluster, and why.
 pub const RECEIPT: &str = "receipt.toml";
 
-/// Every file that stands at a release's top.
+/// Every file that stands at a release's top, and those that may.
 const TOP: [&str; 6] = [MANIFEST, SUMS, SIGNATURE, ROOT_CERT, JOURNAL_CERT, README];
+const TOP_CRLS: [&str; 2] = [ROOT_CRL, CA_CRL];
 
 /// The files of one folder, by path beneath it.
 pub type Folder<'a> = BTreeMap<&'a str, &'a [u8]>;

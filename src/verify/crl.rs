@@ -12,13 +12,15 @@ use crate::finding::Finding;
 use crate::lint::crl::view::View;
 use crate::lint::{self, algorithm};
 use crate::text::hex;
-use crate::x509::{Issuer, Reason, Revocation, Serial, Tbs, Time};
+use crate::x509::{Issuer, Name, Reason, Revocation, Serial, Tbs, Time};
 
 /// A CRL as the verifier read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Crl {
     /// Its DER.
     pub der: Vec<u8>,
+    /// Its issuer, byte for byte.
+    pub issuer: Name,
     /// Its number, which rises.
     pub number: u64,
     /// thisUpdate
@@ -58,6 +60,17 @@ pub fn read_crl(der: &[u8], issuer: &Issuer) -> Result<Crl> {
     read(der, &Signed::from_der(der).map_err(unreadable)?, issuer)
 }
 
+/// What the to-be-signed bytes of a CRL say.
+pub fn describe_crl(tbs: &[u8]) -> Result<Crl> {
+    contents(tbs, &View::parse(tbs).map_err(unreadable)?)
+}
+
+/// What a CRL says, whoever signed it.
+pub fn parse_crl(der: &[u8]) -> Result<Crl> {
+    let found = Signed::from_der(der).map_err(unreadable)?;
+    contents(der, &View::parse(found.tbs).map_err(unreadable)?)
+}
+
 fn read(der: &[u8], found: &Signed<'_>, issuer: &Issuer) -> Result<Crl> {
     let view = View::parse(found.tbs).map_err(unreadable)?;
     let signature = algorithm::from_der(found.algorithm)
@@ -83,7 +96,8 @@ fn contents(der: &[u8], view: &View<'_>) -> Result<Crl> {
     })?;
     let (_, next_update) = view.next_update.ok_or_else(|| unreadable("no nextUpdate".into()))?;
     let entries = view.parsed.revoked_certificates.iter().map(entry).collect::<Result<_>>()?;
-    Ok(Crl { der: der.to_vec(), number, this_update: view.this_update.1, next_update, entries })
+    let issuer = Name::from_der(view.issuer).map_err(|e| unreadable(e.to_string()))?;
+    Ok(Crl { der: der.to_vec(), issuer, number, this_update: view.this_update.1, next_update, entries })
 }
 
 fn entry(found: &RevokedCertificate<'_>) -> Result<Revocation> {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Name, Serial, Time};
+use super::{Digest, Name, Revocation, Serial, Time};
 
 /// How far a certificate came. Everything but `Released` may still exist
 /// somewhere: an open intent counts as issued.
@@ -37,4 +37,23 @@ pub struct Issued {
     pub not_after: Time,
     /// How far it came.
     pub status: Status,
+    /// The CRL that its own key signed, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crl: Option<OwnCrl>,
+    /// What CRLs say of it, where it is revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<Revocation>,
+}
+
+/// The CRL of an intermediate, which its cluster signed beforehand: empty, so that
+/// nothing is known of it but when it ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnCrl {
+    /// SHA-256 of its DER.
+    pub digest: Digest,
+    /// cRLNumber
+    pub number: u64,
+    /// nextUpdate
+    pub next_update: Time,
 }

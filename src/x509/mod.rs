@@ -18,7 +18,7 @@ pub mod time;
 pub use certificate::{CertificateSpec, Tbs};
 pub use crl::{CrlSpec, Reason, Revocation};
 pub use digest::Digest;
-pub use issued::{Issued, Status};
+pub use issued::{Issued, OwnCrl, Status};
 pub use issuer::Issuer;
 pub use key::{KeyAlgorithm, PublicKey};
 pub use name::Name;

@@ -78,6 +78,7 @@ fn by_root(purpose: Purpose, message: Vec<u8>) -> Event {
         request: None,
         cluster: None,
         policy: None,
+        crl: None,
         message: Bytes(message),
     }
 }
@@ -91,6 +92,7 @@ fn by_journal(purpose: Purpose, plan: Option<Digest>, message: Vec<u8>) -> Event
         request: None,
         cluster: None,
         policy: None,
+        crl: None,
         message: Bytes(message),
     }
 }
@@ -167,6 +169,7 @@ fn make_world() {
                 request: Digest::of(&item.request.0),
             })
             .collect(),
+        crls: &release::Crls::default(),
     })
     .unwrap();
     let attributes = cms::attributes(prepared.sums(), session.now).unwrap();

@@ -23,19 +23,17 @@ pub(in crate::journal) struct Recent {
 }
 
 impl Recent {
-    pub(super) fn add(&mut self, issued: Issued) {
-        for group in groups(&issued) {
+    /// `list`: where it is found by the week in which it ends.
+    pub(super) fn add(&mut self, issued: Issued, list: Option<Digest>) {
+        for group in groups(&issued).chain(list) {
             self.groups.entry(group).or_default().push(issued.serial.clone());
         }
         self.certificates.insert(issued.serial.clone(), issued);
     }
 
     pub(super) fn remove(&mut self, serial: &Serial) {
-        let Some(issued) = self.certificates.remove(serial) else { return };
-        for group in groups(&issued) {
-            if let Some(serials) = self.groups.get_mut(&group) {
-                serials.retain(|s| s != serial);
-            }
+        if self.certificates.remove(serial).is_some() {
+            self.groups.values_mut().for_each(|serials| serials.retain(|s| s != serial));
         }
     }
 }
@@ -105,7 +103,7 @@ impl Ledger {
         all
     }
 
-    fn group(&self, key: Digest) -> Result<Vec<Issued>> {
+    pub(super) fn group(&self, key: Digest) -> Result<Vec<Issued>> {
         let mut serials: Vec<Serial> = self.recall(key)?.unwrap_or_default();
         serials.extend(self.recent.groups.get(&key).into_iter().flatten().cloned());
         let certificates = serials.iter().filter_map(|serial| self.by_serial(serial).transpose());

@@ -82,11 +82,11 @@ impl Ledger {
     pub fn open_intents(&self) -> impl Iterator<Item = (u64, &IntentRecord)> {
         self.intents.iter().filter(|(_, i)| i.signature.is_none()).map(|(s, i)| (*s, i))
     }
-    /// Certificates that are signed but not released, in order.
+    /// What plans granted that is signed but not released, in order.
     pub fn unreleased(&self) -> impl Iterator<Item = (u64, &IntentRecord)> {
         self.intents
             .iter()
-            .filter(|(_, i)| i.signature.is_some() && i.purpose == Purpose::Intermediate)
+            .filter(|(_, i)| i.signature.is_some() && i.purpose.is_granted())
             .map(|(s, i)| (*s, i))
     }
     /// The newest signed certificate of this purpose (root's or journal's).
@@ -110,7 +110,11 @@ impl Ledger {
             .map(|k| k.intent)
             .collect()
     }
-    /// Plans with certificates that are signed and not released.
+    /// How many signatures a plan that is being performed grants beyond those asked for.
+    pub fn granted(&self, plan: &Digest) -> Option<usize> {
+        self.plans.get(plan).and_then(|left| usize::try_from(*left).ok())
+    }
+    /// Plans of which something is signed and not released.
     pub fn unfinished_plans(&self) -> BTreeSet<Digest> {
         self.unreleased().filter_map(|(_, intent)| intent.plan).collect()
     }

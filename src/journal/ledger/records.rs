@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::journal::{Companion, KeyRole, Purpose, base64};
-use crate::x509::{Digest, KeyAlgorithm, PublicKey, Serial, SignatureAlgorithm};
+use crate::x509::{Digest, KeyAlgorithm, PublicKey, Serial, SignatureAlgorithm, Time};
 
 /// A key of the home, as recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +48,22 @@ pub struct IntentRecord {
     pub signature: Option<Vec<u8>>,
     /// The serial, where the bytes are a certificate's.
     pub certificate: Option<Serial>,
+}
+
+/// The root's CRL that was signed last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CrlRecord {
+    /// cRLNumber
+    pub number: u64,
+    /// SHA-256 of its DER.
+    pub digest: Digest,
+    /// thisUpdate
+    pub this_update: Time,
+    /// nextUpdate
+    pub next_update: Time,
+    /// How many certificates it lists.
+    pub entries: u64,
 }
 
 /// How far a plan came.

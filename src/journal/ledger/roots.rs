@@ -29,7 +29,7 @@ impl Ledger {
             intent: seq,
             public_key: Some(root.public_key),
         });
-        let certificate = self.certificate(Purpose::RootCertificate, tbs.as_der(), None)?;
+        let certificate = self.certificate(Purpose::RootCertificate, tbs.as_der(), None, None)?;
         self.set_status(Some(&certificate), Status::Signed).map_err(|e| e.message)?;
         let record = IntentRecord {
             purpose: Purpose::RootCertificate,

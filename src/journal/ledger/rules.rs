@@ -26,13 +26,18 @@ impl Ledger {
     /// An intent names the key and the algorithm of its purpose, belongs to a
     /// plan being performed if it must, and comes after what it rests on.
     pub(super) fn may_intend(&self, event: &Event) -> Verdict {
-        let Event::Intent { purpose, role, algorithm, plan, request, cluster, policy, .. } = event else {
+        let Event::Intent { purpose, role, algorithm, plan, request, cluster, policy, crl, .. } = event
+        else {
             return Ok(());
         };
         let key = self.public_key(*role).ok_or("asks for a signature by a key that does not exist")?;
         let wanted = match purpose {
             Purpose::Release | Purpose::Seal => KeyRole::Journal,
-            Purpose::RootCertificate | Purpose::JournalCertificate | Purpose::Intermediate => KeyRole::Root,
+            Purpose::RootCertificate
+            | Purpose::JournalCertificate
+            | Purpose::Intermediate
+            | Purpose::Crl
+            | Purpose::CrossCertificate => KeyRole::Root,
         };
         if *role != wanted || SignatureAlgorithm::of_issuer(key.algorithm()) != Some(*algorithm) {
             return Err(format!("asks for {purpose:?} by the wrong key or algorithm"));
@@ -40,6 +45,9 @@ impl Ledger {
         let answers = [request.is_some(), cluster.is_some(), policy.is_some()];
         if answers.iter().any(|there| *there != (*purpose == Purpose::Intermediate)) {
             return Err("an intermediate answers a request, and nothing else does".into());
+        }
+        if crl.is_some() && *purpose != Purpose::Intermediate {
+            return Err("has a cluster's CRL for something else than its certificate".into());
         }
         self.planned(*purpose, *plan)?;
         let rests_on: &[Purpose] = match purpose {
@@ -55,15 +63,13 @@ impl Ledger {
     }
 
     fn planned(&self, purpose: Purpose, plan: Option<Digest>) -> Verdict {
-        let planned = matches!(purpose, Purpose::Intermediate | Purpose::Release);
+        let planned = purpose.is_granted() || purpose == Purpose::Release;
         let Some(plan) = plan else {
             return if planned { Err(format!("{purpose:?} belongs to no plan")) } else { Ok(()) };
         };
         match self.plans.get(&plan) {
             _ if !planned => Err(format!("{purpose:?} belongs to a plan")),
-            Some(0) if purpose == Purpose::Intermediate => {
-                Err(format!("is one more than plan {plan} grants"))
-            }
+            Some(0) if purpose.is_granted() => Err(format!("is one more than plan {plan} grants")),
             Some(_) => Ok(()),
             None => Err(format!("belongs to plan {plan}, which is not being performed")),
         }

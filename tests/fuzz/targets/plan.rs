@@ -9,7 +9,9 @@ use super::{good, world};
 pub fn plan(data: &[u8]) {
     let Some(plan) = good(Plan::from_bytes("plan.json", data)) else { return };
     assert_eq!(plan.to_bytes().unwrap(), data, "one form");
-    if let Some(review) = good(review::render(&plan, world::root(), world::now(), &|_| vec![])) {
+    if let Some(review) =
+        good(review::render(&plan, world::root(), world::now(), world::ledger(), &|_| vec![]))
+    {
         readable(&review);
         assert!(review.contains(&plan.digest().unwrap().to_string()));
     }

@@ -1,0 +1,85 @@
+//! `revoke`.
+
+use std::path::Path;
+
+use anchorite::home::Home;
+use anchorite::plan::{Beside, Crl as When, Revoking};
+use anchorite::verify::describe_certificate;
+use anchorite::x509::Serial;
+use anchorite::{Error, Result};
+
+use super::args::{Globals, Revoke as Args};
+use super::{adopt, crl, output, pin, shown_path, sign, unlock};
+
+pub fn run(globals: &Globals, args: &Args) -> Result<u8> {
+    let mut home = unlock::home(globals)?;
+    home.root()?;
+    unlock::check_clock(&home, &args.pin)?;
+    let mut serials = args.serials.clone();
+    for file in &args.certificate {
+        serials.push(serial_of(&home, file)?);
+    }
+    let revoking = |serial| Revoking {
+        serial,
+        reason: args.reason,
+        date: args.date,
+        invalidity_date: args.invalidity_date,
+        asked_by: args.asked_by.clone(),
+    };
+    let beside = Beside {
+        revoking: serials.into_iter().map(revoking).collect(),
+        listed: home.listed()?,
+        ..Beside::default()
+    };
+    let when = if args.to.is_some() { When::Now } else { When::Later };
+    if args.dry_run {
+        return crl::dry_run(globals, &crl::make(&home, beside, when, true)?);
+    }
+    pin::check_typed(&args.pin.login, &home.config)?;
+    let mut token = unlock::token(&home, &args.pin)?;
+    if let Some(to) = &args.to {
+        let out = sign::release_place(&home, to)?;
+        let planned = crl::make(&home, beside, when, false)?;
+        return sign::perform_planned(globals, &args.pin, "revoke", &mut home, token.as_mut(), planned, out);
+    }
+    let planned = crl::make(&home, beside, when, false)?;
+    let question = sign::question(&planned.plan);
+    let mut consent = unlock::consent(globals, &args.pin, &home, "revoke", &planned.review, &question)?;
+    consent.plan = Some(planned.plan.digest()?);
+    unlock::login(&home, token.as_mut(), &args.pin)?;
+    let head = unlock::session(&mut home, token.as_mut(), consent, &args.pin, |session| {
+        session.revoke(&planned.plan)
+    })?;
+    if globals.json {
+        return output::json(&serde_json::json!({
+            "revoked": planned.plan.revocations, "plan": planned.plan.digest()?, "head": head,
+            "listed": false,
+        }))
+        .map(|()| 0);
+    }
+    let mut out = String::new();
+    for it in &planned.plan.revocations {
+        let done = output::styled(output::GOOD, "revoked");
+        out.push_str(&format!("{done} {}, {}\n", it.entry.serial, it.entry.reason.name()));
+    }
+    out.push_str(&format!("journal head, for the sheet: {} lines, {}\n", head.count, head.hash));
+    out.push_str("no CRL lists it yet: `anchorite crl --to DIR` signs one\n");
+    output::text(&out)?;
+    Ok(0)
+}
+
+/// The serial number of a certificate that this root signed, by its bytes and not by
+/// what it says.
+fn serial_of(home: &Home, file: &Path) -> Result<Serial> {
+    let foreign = |what: &str| {
+        Error::refused("revoke.foreign", format!("{}: {what}", shown_path(file)))
+            .next("give a certificate that this root signed; another CA's is revoked by that CA")
+    };
+    let der = adopt::read_certificate(file, "revoke.certificate-file")?;
+    let serial = describe_certificate(&der)?.serial;
+    match home.issued(&serial)? {
+        Some(issued) if issued == der => Ok(serial),
+        Some(_) => Err(foreign("has the serial number of a certificate on record, but is another one")),
+        None => Err(foreign("was not signed by this root")),
+    }
+}

@@ -1,0 +1,231 @@
+//! What is revoked, which CRL says so, and which certificates are still alive.
+
+use std::collections::HashMap;
+
+use super::{CrlRecord, IntentRecord, Ledger};
+use crate::error::Result;
+use crate::journal::past::{Kind, key};
+use crate::journal::{ClusterCrl, KeyRole, RevokedCertificate};
+use crate::x509::{CrlSpec, Digest, Issued, Issuer, OwnCrl, Revocation, Serial, Status, Tbs, Time};
+
+/// Certificates that end in one week lie in lists of this many at most: a list is read
+/// and written as a whole.
+const A_LIST: u64 = 64;
+const WEEK: u64 = 7 * 86_400;
+
+/// The week of a time, counted from the epoch.
+pub(super) fn week(time: Time) -> u64 {
+    time.unix() / WEEK
+}
+
+/// Where the nth certificate that ends in a week is listed.
+pub(super) fn list(week: u64, nth: u64) -> Digest {
+    key(Kind::Week, &[week.to_be_bytes(), (nth / A_LIST).to_be_bytes()].concat())
+}
+
+impl Ledger {
+    /// The root's CRL that was signed last.
+    pub fn crl(&self) -> Option<&CrlRecord> {
+        self.crl.as_ref()
+    }
+
+    /// The number that the next CRL has: one that a crash may have left behind is not used again.
+    pub fn next_crl_number(&self) -> u64 {
+        self.crl_number.saturating_add(1)
+    }
+
+    /// Revocations that no signed CRL lists yet, in order.
+    pub fn unlisted(&self) -> &[Revocation] {
+        &self.unlisted
+    }
+
+    /// Of the last CRL's entries those that the next one no longer has: their
+    /// certificates had ended before it was signed, so they have stood on one CRL since
+    /// (RFC 5280 §3.3).
+    pub fn outlived(&self) -> Result<Vec<Serial>> {
+        let Some(last) = &self.crl else { return Ok(Vec::new()) };
+        let mut outlived = Vec::new();
+        for week in self.revoked.range(..=week(last.this_update)).map(|(week, _)| *week) {
+            let ended = self.ending_in(week)?.into_iter();
+            let ended = ended.filter(|c| c.revoked.is_some() && c.not_after < last.this_update);
+            outlived.extend(ended.map(|c| c.serial));
+        }
+        Ok(outlived)
+    }
+
+    /// The clusters' certificates that were released and have not ended by then, the
+    /// one that ends first at the head.
+    pub fn alive(&self, at: Time) -> Result<Vec<Issued>> {
+        let mut alive = Vec::new();
+        for week in self.weeks.range(week(at)..).map(|(week, _)| *week) {
+            let of_week = self.ending_in(week)?.into_iter();
+            alive.extend(of_week.filter(|c| c.status == Status::Released && c.not_after >= at));
+        }
+        alive.sort_by(|a, b| (a.not_after, &a.cluster, &a.serial).cmp(&(b.not_after, &b.cluster, &b.serial)));
+        Ok(alive)
+    }
+
+    /// At most how many these are.
+    pub fn alive_count(&self, at: Time) -> u64 {
+        self.weeks.range(week(at)..).map(|(_, count)| count).sum()
+    }
+
+    /// Of these as many as asked for, of those whose own CRL is not known; and how many there are.
+    pub fn without_crl(&self, at: Time, most: usize) -> Result<(Vec<Issued>, u64)> {
+        let mut found = Vec::new();
+        let from = week(at);
+        for week in self.lacking.range(from..).map(|(week, _)| *week) {
+            if found.len() >= most {
+                break;
+            }
+            let of_week = self.ending_in(week)?.into_iter();
+            let lacking =
+                of_week.filter(|c| c.status == Status::Released && c.not_after >= at && c.crl.is_none());
+            found.extend(lacking);
+        }
+        // Some of this very week's may have ended: then none is said to be left.
+        let counted = self.lacking.range(from..).map(|(_, count)| count).sum();
+        let all = if found.len() < most { found.len() as u64 } else { counted };
+        found.truncate(most);
+        Ok((found, all))
+    }
+
+    fn ending_in(&self, week: u64) -> Result<Vec<Issued>> {
+        let count = self.weeks.get(&week).copied().unwrap_or(0);
+        let mut all = Vec::new();
+        for nth in (0..count).step_by(A_LIST as usize) {
+            all.extend(self.group(list(week, nth))?);
+        }
+        Ok(all)
+    }
+
+    /// Each once, and only what the root has signed for others.
+    pub(super) fn revoke(
+        &mut self,
+        plan: &Digest,
+        certificates: &[RevokedCertificate],
+    ) -> std::result::Result<(), String> {
+        if !self.plans.contains_key(plan) {
+            if self.plan(plan).map_err(|e| e.message)?.is_some() {
+                return Err(format!("plan {plan} was performed before"));
+            }
+            // Nothing is released for it.
+            self.recent.finished.insert(*plan);
+        }
+        for RevokedCertificate { entry, .. } in certificates {
+            let issued = self.by_serial(&entry.serial).map_err(|e| e.message)?;
+            let issued = issued.ok_or_else(|| format!("revokes {}, which is not on record", entry.serial))?;
+            if issued.revoked.is_some() {
+                return Err(format!("revokes {} a second time", entry.serial));
+            }
+            if self.is_own(&issued) {
+                return Err(format!("revokes {}, which is the home's own", entry.serial));
+            }
+            *self.revoked.entry(week(issued.not_after)).or_default() += 1;
+            self.unlisted.push(entry.clone());
+            self.recent
+                .certificates
+                .insert(entry.serial.clone(), Issued { revoked: Some(entry.clone()), ..issued });
+        }
+        Ok(())
+    }
+
+    /// Whether a certificate is the root's or its journal's.
+    pub fn is_own(&self, issued: &Issued) -> bool {
+        let own = [KeyRole::Root, KeyRole::Journal]
+            .into_iter()
+            .filter_map(|role| self.key(role)?.public_key.as_ref());
+        own.map(|key| key.digest()).any(|digest| digest == issued.key)
+    }
+
+    /// A CRL has a new number and lists whatever was revoked since the one before.
+    pub(super) fn may_list(&mut self, message: &[u8]) -> std::result::Result<(), String> {
+        let spec = CrlSpec::from_tbs(message).map_err(|e| e.message)?;
+        if spec.number <= self.crl_number {
+            return Err(format!("asks for CRL {}, after {}", spec.number, self.crl_number));
+        }
+        let listed: HashMap<&Serial, &Revocation> = match self.unlisted.is_empty() {
+            true => HashMap::new(),
+            false => spec.entries.iter().map(|entry| (&entry.serial, entry)).collect(),
+        };
+        if let Some(missing) = self.unlisted.iter().find(|entry| listed.get(&entry.serial) != Some(entry)) {
+            return Err(format!("asks for CRL {}, which leaves out {}", spec.number, missing.serial));
+        }
+        self.crl_number = spec.number;
+        Ok(())
+    }
+
+    /// A CRL that is signed counts, whether it is released or not: the next one goes on from it.
+    pub(super) fn crl_signed(&mut self, record: &IntentRecord) -> Result<()> {
+        let spec = CrlSpec::from_tbs(&record.message)?;
+        let signature = record.signature.as_deref().unwrap_or_default();
+        let der = Tbs::recorded(record.message.clone(), record.algorithm).assemble(signature)?;
+        if let Some(last) = &self.crl {
+            // What ended before the last one stands on no CRL any more.
+            let gone = week(last.this_update);
+            self.revoked.retain(|week, _| *week >= gone);
+        }
+        self.unlisted.clear();
+        self.crl = Some(CrlRecord {
+            number: spec.number,
+            digest: Digest::of(&der),
+            this_update: spec.this_update,
+            next_update: spec.next_update,
+            entries: spec.entries.len() as u64,
+        });
+        Ok(())
+    }
+
+    /// A later CRL of an intermediate's, for one that is on record.
+    pub(super) fn cluster_crl(
+        &mut self,
+        plan: &Digest,
+        certificate: &[u8],
+        crl: &ClusterCrl,
+    ) -> std::result::Result<(), String> {
+        if !self.plans.contains_key(plan) {
+            return Err(format!("has a cluster's CRL of plan {plan}, which is not being performed"));
+        }
+        let Issuer { serial, public_key, .. } = Issuer::from_der(certificate).map_err(|e| e.message)?;
+        let issued = self.by_serial(&serial).map_err(|e| e.message)?;
+        let issued = issued
+            .filter(|c| c.cluster.is_some() && c.key == public_key.digest())
+            .ok_or_else(|| format!("has a CRL of {serial}, which is no intermediate on record"))?;
+        if issued.crl.as_ref().is_some_and(|before| before.number >= crl.number) {
+            return Err(format!("has CRL {} of {serial}, which does not follow the one before", crl.number));
+        }
+        if issued.crl.is_none() && issued.status == Status::Released {
+            self.count_lacking(&issued, false);
+        }
+        self.recent.certificates.insert(serial, Issued { crl: Some(own_crl(crl)), ..issued });
+        Ok(())
+    }
+
+    /// A certificate was released: without its own CRL the fleet's set is not complete.
+    pub(super) fn is_out(&mut self, serial: Option<&Serial>) -> Result<()> {
+        let issued = serial.map(|serial| self.by_serial(serial)).transpose()?.flatten();
+        if let Some(issued) = issued.filter(|c| c.cluster.is_some() && c.crl.is_none()) {
+            self.count_lacking(&issued, true);
+        }
+        Ok(())
+    }
+
+    fn count_lacking(&mut self, issued: &Issued, more: bool) {
+        let count = self.lacking.entry(week(issued.not_after)).or_default();
+        *count = if more { count.saturating_add(1) } else { count.saturating_sub(1) };
+        self.lacking.retain(|_, count| *count > 0);
+    }
+
+    /// Weeks that are over matter to no one but to the next CRL.
+    pub(super) fn forget_weeks(&mut self, now: Time) {
+        let this = week(now);
+        self.lacking.retain(|week, _| *week >= this);
+        let (weeks, revoked) = (&mut self.weeks, &self.revoked);
+        weeks.retain(|week, _| *week >= this || revoked.contains_key(week));
+    }
+}
+
+/// What is kept of it.
+pub(super) fn own_crl(crl: &ClusterCrl) -> OwnCrl {
+    OwnCrl { digest: Digest::of(&crl.der.0), number: crl.number, next_update: crl.next_update }
+}

@@ -1,0 +1,139 @@
+//! The root's CRL: on record, signed, verified, filed; and the fleet's set that it heads.
+
+use super::batch::Finished;
+use super::{Session, not_before_last};
+use crate::error::{Error, Result};
+use crate::journal::{CertificateIntent, Event, Head, IntentRecord, Purpose};
+use crate::lint::Linted;
+use crate::plan::{LaterCrl, Plan};
+use crate::release::{ClusterList, Crls};
+use crate::token::Key;
+use crate::verify;
+use crate::x509::{CrlSpec, Digest, Issued, Issuer, Tbs};
+
+/// How many clusters without a CRL are named.
+const NAMED: usize = 20;
+
+/// The revocations of a plan, for the record.
+pub(super) fn revoked_event(plan: &Plan, digest: Digest) -> Option<Event> {
+    let certificates = plan.revocations.clone();
+    (!certificates.is_empty()).then_some(Event::Revoked { plan: digest, certificates })
+}
+
+/// A CRL for a certificate that is not there.
+pub(super) fn not_issued(later: &LaterCrl) -> Error {
+    let message = format!("{}: is of certificate {}, which is not in issued/", later.file, later.certificate);
+    Error::integrity("home.issued", message)
+        .next("`anchorite audit restore` writes it again from the journal")
+}
+
+impl Session<'_> {
+    /// Puts a plan's revocations on record and seals them, and does nothing else: the next
+    /// CRL lists them.
+    pub fn revoke(&mut self, plan: &Plan) -> Result<Head> {
+        let digest = plan.digest()?;
+        if self.confirmed != Some(digest) {
+            return Err(Error::integrity("plan.not-confirmed", "plan: it is not the one that was confirmed"));
+        }
+        super::prepare_revocations(self.home, plan)?;
+        let events = revoked_event(plan, digest).into_iter().collect();
+        self.home.keep_plan(&digest, &plan.to_bytes()?)?;
+        self.home.journal.append(self.now(), events)?;
+        self.seal()
+    }
+
+    /// What a plan does beside signing certificates: revocations and clusters' CRLs go on
+    /// record with its beginning, then the root's CRL is signed.
+    pub(super) fn sign_crl(
+        &mut self,
+        begun: Vec<Event>,
+        crl: Option<Linted<Tbs>>,
+        plan: Digest,
+        key: &Key,
+    ) -> Result<()> {
+        let intent = crl.map(|tbs| CertificateIntent {
+            purpose: Purpose::Crl,
+            tbs,
+            plan: Some(plan),
+            request: None,
+            cluster: None,
+            policy: None,
+            crl: None,
+        });
+        let now = not_before_last(self.home, (self.world.clock)());
+        for permit in self.home.journal.intend(now, begun, intent.into_iter().collect())? {
+            let signed = self.sign(key, permit)?;
+            self.append(signed)?;
+        }
+        Ok(())
+    }
+
+    /// Verifies the plan's CRL, if it was signed, and files it, with the clusters' own.
+    pub(super) fn file_crls(&mut self, plan: &Plan, digest: Digest, root: &Issuer) -> Result<()> {
+        let ledger = self.home.journal.ledger();
+        let of_plan = ledger
+            .unreleased()
+            .map(|(_, it)| it)
+            .find(|it| it.plan == Some(digest) && it.purpose == Purpose::Crl);
+        if let Some(record) = of_plan {
+            let number = self.verify_crl(record, root)?;
+            self.home.file_root_crl(number, record)?;
+        }
+        let of_items = plan.items.iter().filter_map(|item| Some((&item.serial, item.crl.as_ref()?)));
+        let later = plan.later_crls.iter().map(|later| (&later.certificate, &later.crl));
+        for (certificate, crl) in of_items.chain(later) {
+            // A crash may have burnt the certificate, or a later plan brought another CRL.
+            let known = ledger.by_serial(certificate)?.and_then(|issued| issued.crl);
+            if known.is_some_and(|known| known.digest == Digest::of(&crl.der.0)) {
+                self.home.file_cluster_crl(certificate, &crl.der.0)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn verify_crl(&self, record: &IntentRecord, root: &Issuer) -> Result<u64> {
+        let planned = Tbs::recorded(record.message.clone(), record.algorithm);
+        let wanted = CrlSpec::from_tbs(planned.as_der())?;
+        let der = planned.assemble(record.signature.as_deref().unwrap_or_default())?;
+        let verified = verify::verify_crl(&planned, &der, root, &wanted.entries)?;
+        Ok(verified.get().number)
+    }
+
+    /// The root's last CRL and one of each intermediate that is alive, those that are
+    /// about to be released with them. Where one is missing there is no set: Envoy, given
+    /// a part of it, refuses every peer whose CRL is not there.
+    pub(super) fn fleet_crls(&self, finished: &[Finished]) -> Result<Crls> {
+        let Some(root) = self.home.root_crl()? else { return Ok(Crls::default()) };
+        let (ledger, now) = (self.home.journal.ledger(), self.now());
+        let new = finished.iter().map(|f| ledger.by_serial(&f.item.serial)).collect::<Result<Vec<_>>>()?;
+        let new: Vec<Issued> = new.into_iter().flatten().collect();
+        let (mut lacking, count) = ledger.without_crl(now, NAMED)?;
+        let new_lacking: Vec<_> = new.iter().filter(|c| c.crl.is_none()).cloned().collect();
+        let count = count + new_lacking.len() as u64;
+        lacking.extend(new_lacking);
+        lacking.truncate(NAMED);
+        if count > 0 {
+            let named = lacking
+                .iter()
+                .map(|c| format!("{} ({})", c.cluster.as_deref().unwrap_or("?"), c.serial))
+                .collect();
+            return Ok(Crls {
+                root: Some(root),
+                intermediates: Vec::new(),
+                lacking: ClusterList { named, count },
+            });
+        }
+        let mut all = ledger.alive(now)?;
+        all.extend(new);
+        all.sort_by(|a, b| (&a.cluster, &a.serial).cmp(&(&b.cluster, &b.serial)));
+        all.dedup_by(|a, b| a.serial == b.serial);
+        let missing =
+            || Error::integrity("home.crl", "crl/: a cluster's CRL is on record and cannot be found");
+        let each = all.iter().map(|issued| self.home.cluster_crl(issued)?.ok_or_else(missing));
+        Ok(Crls {
+            root: Some(root),
+            intermediates: each.collect::<Result<_>>()?,
+            lacking: ClusterList::default(),
+        })
+    }
+}

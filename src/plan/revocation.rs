@@ -1,0 +1,219 @@
+//! Revocations, and the root's CRL that lists them.
+
+use std::collections::HashSet;
+
+use super::{LaterCrl, Plan};
+use crate::error::{Error, Result};
+use crate::journal::{Bytes, CrlRecord, Ledger, RevokedCertificate};
+use crate::lint::{Linted, lint_crl};
+use crate::policy::CrlConfig;
+use crate::text::is_shown;
+use crate::x509::{CrlSpec, Issuer, Reason, Revocation, Seconds, Serial, Tbs, Time};
+
+/// thisUpdate lies a little back, for clocks that lag.
+const BACKDATE: Seconds = Seconds(300);
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Revoking {
+    /// The certificate's serial number.
+    pub serial: Serial,
+    /// Why.
+    pub reason: Reason,
+    /// revocationDate, where it is not the plan's own time.
+    pub date: Option<Time>,
+    /// invalidityDate: since when the key is suspected.
+    pub invalidity_date: Option<Time>,
+    /// Who asks for it, in their own words.
+    pub asked_by: Option<String>,
+}
+
+/// Decides on a revocation: it is of a certificate on record, once, at a time that can be.
+fn judge_revocation(ledger: &Ledger, wanted: &Revoking, now: Time) -> Result<RevokedCertificate> {
+    let serial = &wanted.serial;
+    let Some(issued) = ledger.by_serial(serial)? else {
+        return Err(Error::refused(
+            "revoke.unknown-serial",
+            format!("{serial}: no certificate of this serial number was ever on record here"),
+        )
+        .next("compare it with `anchorite status` or the cluster's receipt.toml; is it another CA's certificate?"));
+    };
+    if ledger.is_own(&issued) {
+        return Err(Error::refused(
+            "revoke.own",
+            format!("{serial}: is the certificate of this home's own key ({})", issued.subject),
+        )
+        .next("a CA cannot revoke itself, nobody would look for that; take the root out of every trust bundle: `anchorite root rollover`"));
+    }
+    if let Some(before) = &issued.revoked {
+        return Err(Error::refused(
+            "revoke.twice",
+            format!("{serial}: was revoked at {} already, for {}", before.date, before.reason.name()),
+        )
+        .next("`anchorite crl --to DIR` puts it on the next CRL, if it is on none yet"));
+    }
+    let date = wanted.date.unwrap_or(now);
+    for (option, time) in [("--date", Some(date)), ("--invalidity-date", wanted.invalidity_date)] {
+        let Some(time) = time else { continue };
+        let wrong = |what: String| {
+            let error = Error::refused("revoke.date", format!("{option} {time}: {what}"));
+            error.next("give the time in UTC at which it happened")
+        };
+        if time > now {
+            return Err(wrong(format!("lies ahead of the clock ({now})")));
+        }
+        if time < issued.not_before {
+            return Err(wrong(format!("lies before the certificate's first second ({})", issued.not_before)));
+        }
+    }
+    if wanted.asked_by.as_deref().is_some_and(|text| !is_shown(text)) {
+        return Err(Error::usage("revoke.asked-by", "--asked-by: holds characters that cannot be shown")
+            .next("use plain text on one line"));
+    }
+    Ok(RevokedCertificate {
+        entry: Revocation {
+            serial: serial.clone(),
+            date,
+            reason: wanted.reason,
+            invalidity_date: wanted.invalidity_date,
+        },
+        asked_by: wanted.asked_by.clone(),
+    })
+}
+
+/// Whether a session that signs has to sign the next CRL too: there is none, something
+/// waits for it, or the last would run out before the one after the next ceremony.
+fn crl_is_due(issuer: &Issuer, ledger: &Ledger, config: &CrlConfig, revoking: bool, now: Time) -> bool {
+    let short = |last: &CrlRecord| last.next_update < now + config.needed();
+    issuer.crl_sign && (revoking || !ledger.unlisted().is_empty() || ledger.crl().is_none_or(short))
+}
+
+/// What to warn of where CRLs do not hold until the next is everywhere.
+pub fn falls_short(config: &CrlConfig) -> Option<String> {
+    (config.validity < config.needed()).then(|| {
+        format!(
+            "the CRL holds for {}, but the next one may take {} of ceremony interval and {} of transport: in between every peer would be refused; raise validity in [crl] of anchorite.toml",
+            config.validity, config.ceremony_interval, config.transport
+        )
+    })
+}
+
+/// The next CRL: the entries of the last (`listed`) less those outlived, and what was
+/// revoked since, with the plan's own.
+fn draft_crl(
+    issuer: &Issuer,
+    ledger: &Ledger,
+    listed: Vec<Revocation>,
+    revoking: &[RevokedCertificate],
+    config: &CrlConfig,
+    now: Time,
+) -> Result<Linted<Tbs>> {
+    if !issuer.crl_sign {
+        return Err(Error::refused(
+            "crl.sign",
+            "the root's keyUsage lacks cRLSign: whoever checks CRLs believes none of its own",
+        )
+        .next("it was made elsewhere so; `anchorite root rollover` leads to a root that can"));
+    }
+    let outlived: HashSet<Serial> = ledger.outlived()?.into_iter().collect();
+    let mut entries = listed;
+    entries.retain(|entry| !outlived.contains(&entry.serial));
+    entries.extend(ledger.unlisted().iter().cloned());
+    entries.extend(revoking.iter().map(|it| it.entry.clone()));
+    // Of two CRLs of one time, some verifiers take the older.
+    let after = ledger.crl().map_or(issuer.not_before, |last| last.this_update + Seconds(1));
+    let this_update = now.earlier(BACKDATE).max(after);
+    let spec = CrlSpec {
+        signature: issuer.signature,
+        issuer: issuer.subject.clone(),
+        key_id: issuer.key_id.clone(),
+        this_update,
+        next_update: now + config.validity,
+        number: ledger.next_crl_number(),
+        entries,
+    };
+    Ok(lint_crl(spec.to_tbs()?, issuer)?)
+}
+
+/// What is asked of a plan beside certificates.
+#[derive(Debug, Default)]
+pub struct Beside {
+    /// What is to be revoked.
+    pub revoking: Vec<Revoking>,
+    /// Clusters' CRLs for certificates that were signed before.
+    pub later: Vec<LaterCrl>,
+    /// What the last CRL lists.
+    pub listed: Vec<Revocation>,
+}
+
+/// Whether the root signs its next CRL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Crl {
+    /// It does.
+    Now,
+    /// Where one is due.
+    Due,
+    /// Not with this plan.
+    Later,
+}
+
+impl Plan {
+    /// Puts revocations, clusters' CRLs and the root's next CRL into a plan.
+    pub fn with_revocations(
+        mut self,
+        issuer: &Issuer,
+        ledger: &Ledger,
+        beside: Beside,
+        crl: Crl,
+        config: &CrlConfig,
+    ) -> Result<Self> {
+        let now = self.created;
+        for wanted in &beside.revoking {
+            if self.revocations.iter().any(|it| it.entry.serial == wanted.serial) {
+                return Err(Error::usage("revoke.named-twice", format!("{}: is named twice", wanted.serial))
+                    .next("name each certificate once"));
+            }
+            self.revocations.push(judge_revocation(ledger, wanted, now)?);
+        }
+        let news = !self.revocations.is_empty() || !beside.later.is_empty();
+        self.later_crls = beside.later;
+        let wanted = match crl {
+            Crl::Now => true,
+            Crl::Due => crl_is_due(issuer, ledger, config, news, now),
+            Crl::Later => false,
+        };
+        if wanted {
+            let tbs = draft_crl(issuer, ledger, beside.listed, &self.revocations, config, now)?;
+            self.crl = Some(Bytes(tbs.get().as_der().to_vec()));
+        }
+        self.check("plan")?;
+        Ok(self)
+    }
+}
+
+/// Makes sure again that today's journal gives the same revocations and, byte for byte,
+/// the same CRL. `listed` are the last CRL's entries.
+pub fn prepare_revocations(
+    issuer: &Issuer,
+    ledger: &Ledger,
+    plan: &Plan,
+    listed: Vec<Revocation>,
+    config: &CrlConfig,
+) -> Result<Option<Linted<Tbs>>> {
+    for it in &plan.revocations {
+        let Revocation { serial, date, reason, invalidity_date } = it.entry.clone();
+        let wanted =
+            Revoking { serial, reason, date: Some(date), invalidity_date, asked_by: it.asked_by.clone() };
+        judge_revocation(ledger, &wanted, plan.created)?;
+    }
+    let Some(planned) = &plan.crl else { return Ok(None) };
+    let again = draft_crl(issuer, ledger, listed, &plan.revocations, config, plan.created)?;
+    if again.get().as_der() != planned.0 {
+        return Err(Error::refused(
+            "plan.differs",
+            "CRL: today's journal and configuration give other bytes than the plan holds",
+        )
+        .next("make the plan anew and have it reviewed again; bytes are never changed in a plan"));
+    }
+    Ok(Some(again))
+}
