@@ -4,7 +4,7 @@ use anchorite::home::Home;
 use anchorite::media::durable;
 use anchorite::perform::{Came, Outcome, Remaining, prepare};
 use anchorite::plan::{self, Plan, Prepared, review};
-use anchorite::x509::{Digest, Issuer};
+use anchorite::x509::Digest;
 use anchorite::{Error, Result};
 
 use super::args::{Globals, Perform};
@@ -76,7 +76,9 @@ fn same_plan(args: &Perform, plan: &Plan) -> Result<()> {
 pub fn report(globals: &Globals, home: &Home, plan: &Plan, outcome: &Outcome) -> Result<u8> {
     let head = home.journal.head();
     let root = home.root()?.fingerprint();
-    let companions: Vec<Digest> = home.companions()?.iter().map(Issuer::fingerprint).collect();
+    let trusted = home.trusted()?;
+    let companions: Vec<Digest> =
+        trusted.iter().map(|der| Digest::of(der)).filter(|it| *it != root).collect();
     if globals.json {
         let list = |items: &[plan::Item]| -> Vec<serde_json::Value> {
             items.iter().map(|i| serde_json::json!({"cluster": i.cluster, "serial": i.serial, "policy": i.policy, "file": i.file})).collect()

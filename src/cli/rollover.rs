@@ -253,7 +253,9 @@ fn told(home: &Home) -> Result<String> {
         out.push_str(&format!("  trusts {name}\n         SHA-256 {fingerprint}\n"));
     }
     out.push_str(&format!("  both until {} at the latest\n", rollover.until));
-    out.push_str(&next(rollover));
+    if !course.retired {
+        out.push_str(&next(rollover));
+    }
     Ok(out)
 }
 

@@ -48,6 +48,8 @@ pub struct Report {
     /// Whether the release's signature is over the receipts. A cluster's folder alone has
     /// none: of its receipt only what its certificates say as well is known.
     pub signed: bool,
+    /// The stage of a change of roots, where one is under way.
+    pub stage: Option<String>,
     /// The release's CRLs, where it has any.
     pub crls: Option<SeenCrls>,
     /// Everything wrong; empty where all is in order.
@@ -95,6 +97,7 @@ pub fn check(
     if let Some(manifest) = &manifest {
         report.release = shown(&manifest.release);
         report.created = Some(manifest.created);
+        report.stage = manifest.stage.clone();
         report.rehearsal |= manifest.rehearsal || manifest.release.contains(REHEARSAL);
         check_manifest(&files, manifest, noted, &mut report.errors);
         check_crls(&files, manifest, &against, &mut report);
