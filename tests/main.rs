@@ -29,5 +29,6 @@ mod post_quantum;
 mod readme;
 mod release;
 mod restore;
+mod status;
 mod structure;
 mod support;

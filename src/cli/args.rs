@@ -2,6 +2,7 @@
 
 mod hardware;
 mod revocation;
+mod status;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use self::hardware::{Login, Token, TokenAttest, TokenCheck, TokenVerb};
 pub use self::revocation::{Crl, Named, Revoke};
+pub use self::status::Status;
 use super::parse_digest;
 
 /// An offline root CA: reviewed plans in, verified intermediates out, every signature on record
@@ -50,6 +52,7 @@ pub enum Verb {
     Perform(Perform),
     Revoke(Revoke),
     Crl(Crl),
+    Status(Status),
     Audit(Audit),
     Verify(Verify),
     Policy(Policy),
