@@ -6,8 +6,9 @@
 mod attested;
 mod listed;
 mod open;
+mod signed;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::BufRead;
 use std::sync::Arc;
 
@@ -15,15 +16,15 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 pub use open::{open_matters, unreleased_plans};
+use signed::{certificate, companions, rejected, verifies, wrong_signature};
 
 use crate::error::{Error, Result};
 use crate::journal::{
-    Companion, Entry, Event, Head, Index, IntentRecord, KeyRole, Ledger, Purpose, Replay, Standing,
-    replay_after, replay_lines, sealed_index,
+    ClusterCrl, Companion, Entry, Event, Head, Index, IntentRecord, KeyRole, Ledger, Purpose, Replay,
+    Standing, replay_after, replay_lines, sealed_index,
 };
 use crate::lint::CertificateKind;
-use crate::verify::{self, signed_digest, verify_signature};
-use crate::x509::certificate::Facts;
+use crate::verify::{self, signed_digest};
 use crate::x509::{Digest, Issuer, Serial, Tbs, Time};
 
 /// What the auditor knows beforehand.
@@ -106,26 +107,49 @@ impl Report {
     }
 }
 
-/// Certificates that the journal proves were signed, for comparison with files.
-pub type Certificates = Vec<(Serial, Vec<u8>)>;
-
-/// Audits a journal's bytes, and keeps every certificate.
-pub fn audit(bytes: &[u8], expect: &Expectation<'_>) -> (Report, Option<Replay>, Certificates) {
-    let mut certificates = Vec::new();
-    let (report, replayed) =
-        audit_lines(bytes, expect, &mut |serial, der| certificates.push((serial.clone(), der.to_vec())));
-    (report, replayed, certificates)
+/// What the journal proves was signed, for comparison with files (DER).
+#[derive(Debug, Clone, Copy)]
+pub enum Found<'a> {
+    /// A certificate.
+    Certificate(&'a Serial, &'a [u8]),
+    /// The root's CRL of this number.
+    RootCrl(u64, &'a [u8]),
+    /// A cluster's CRL, for its certificate; a later one takes its place.
+    ClusterCrl(&'a Serial, &'a [u8]),
 }
 
-/// Audits a journal line by line; each certificate whose signature holds is shown to `found`.
+/// All of it.
+#[derive(Debug, Clone, Default)]
+pub struct Kept {
+    /// Certificates.
+    pub certificates: Vec<(Serial, Vec<u8>)>,
+    /// The root's CRLs by number.
+    pub root_crls: BTreeMap<u64, Vec<u8>>,
+    /// The clusters' CRLs by certificate.
+    pub cluster_crls: BTreeMap<Serial, Vec<u8>>,
+}
+
+/// Audits a journal's bytes, and keeps every certificate and CRL.
+pub fn audit(bytes: &[u8], expect: &Expectation<'_>) -> (Report, Option<Replay>, Kept) {
+    let mut kept = Kept::default();
+    let (report, replayed) = audit_lines(bytes, expect, &mut |found| match found {
+        Found::Certificate(serial, der) => kept.certificates.push((serial.clone(), der.to_vec())),
+        Found::RootCrl(number, der) => drop(kept.root_crls.insert(number, der.to_vec())),
+        Found::ClusterCrl(serial, der) => drop(kept.cluster_crls.insert(serial.clone(), der.to_vec())),
+    });
+    (report, replayed, kept)
+}
+
+/// Audits a journal line by line; each certificate and CRL whose signature holds is shown to `found`.
 pub fn audit_lines(
     lines: impl BufRead,
     expect: &Expectation<'_>,
-    found: &mut dyn FnMut(&Serial, &[u8]),
+    found: &mut dyn FnMut(Found<'_>),
 ) -> (Report, Option<Replay>) {
-    let (root, roots, sums, waiting, attested, faults) = Default::default();
+    let (root, roots, sums, waiting, attested, beforehand, faults) = Default::default();
     let listed = listed::Listed::new(expect.after.is_none());
-    let mut auditor = Auditor { expect, found, root, roots, sums, waiting, attested, listed, faults };
+    let mut auditor =
+        Auditor { expect, found, root, roots, sums, waiting, attested, listed, beforehand, faults };
     let replayed = match expect.after {
         None => replay_lines(lines, |entry, ledger| auditor.entry(entry, ledger)),
         Some(index) => auditor.stand_on(index.ledger()).and_then(|()| {
@@ -164,7 +188,7 @@ pub fn audit_lines(
 
 struct Auditor<'a> {
     expect: &'a Expectation<'a>,
-    found: &'a mut dyn FnMut(&Serial, &[u8]),
+    found: &'a mut dyn FnMut(Found<'_>),
     /// The newest root certificate that was accepted.
     root: Option<Arc<Issuer>>,
     /// Every one on record (DER), the oldest first.
@@ -175,6 +199,8 @@ struct Auditor<'a> {
     waiting: Vec<Waiting>,
     attested: Vec<String>,
     listed: listed::Listed,
+    /// The clusters' CRLs of certificates that are not signed yet, by intent.
+    beforehand: HashMap<u64, ClusterCrl>,
     faults: Vec<Fault>,
 }
 
@@ -187,6 +213,7 @@ struct Waiting {
     tbs: Tbs,
     signature: Vec<u8>,
     root: Option<Arc<Issuer>>,
+    crl: Option<ClusterCrl>,
 }
 
 impl Auditor<'_> {
@@ -194,9 +221,13 @@ impl Auditor<'_> {
     /// and the replay goes on, so that all of them are seen.
     fn entry(&mut self, entry: &Entry, ledger: &Ledger) -> Result<()> {
         let verdict = match &entry.event {
+            Event::Intent { crl: Some(crl), .. } => {
+                self.beforehand.insert(entry.seq, crl.clone());
+                Ok(())
+            }
             Event::Signed { intent, signature } => ledger
                 .intent_at(*intent)
-                .map_or(Ok(()), |record| self.signed(record, &signature.0, entry.seq + 1, ledger)),
+                .map_or(Ok(()), |record| self.signed((*intent, record), &signature.0, entry.seq + 1, ledger)),
             Event::Rejected { intent, signature, .. } => {
                 ledger.intent_at(*intent).map_or(Ok(()), |record| rejected(record, &signature.0, ledger))
             }
@@ -206,6 +237,13 @@ impl Auditor<'_> {
             Event::Revoked { certificates, .. } => {
                 self.listed.revoked(certificates);
                 Ok(())
+            }
+            Event::ClusterCrl { certificate, crl, .. } => {
+                listed::cluster_crl(&certificate.0, crl).and_then(|()| {
+                    let issuer = Issuer::from_der(&certificate.0)?;
+                    (self.found)(Found::ClusterCrl(&issuer.serial, &crl.der.0));
+                    Ok(())
+                })
             }
             Event::Companions { roots } => companions(roots, entry.time, ledger),
             Event::KeyAttested(it) => attested::check(it, entry.time, self.expect.vouchers, ledger)
@@ -225,11 +263,21 @@ impl Auditor<'_> {
         let waiting = std::mem::take(&mut self.waiting);
         let verified: Vec<Result<_>> = waiting
             .par_iter()
-            .map(|it| certificate(CertificateKind::Intermediate, &it.tbs, &it.signature, it.root.as_deref()))
+            .map(|it| {
+                let signed =
+                    certificate(CertificateKind::Intermediate, &it.tbs, &it.signature, it.root.as_deref())?;
+                it.crl.as_ref().map_or(Ok(()), |crl| listed::cluster_crl(&signed.1, crl))?;
+                Ok(signed)
+            })
             .collect();
         for (it, verdict) in waiting.iter().zip(verified) {
             match verdict {
-                Ok((serial, der)) => (self.found)(&serial, &der),
+                Ok((serial, der)) => {
+                    (self.found)(Found::Certificate(&serial, &der));
+                    if let Some(crl) = &it.crl {
+                        (self.found)(Found::ClusterCrl(&serial, &crl.der.0));
+                    }
+                }
                 Err(error) => self.fault_at(it.line, error),
             }
         }
@@ -278,7 +326,14 @@ impl Auditor<'_> {
         ))
     }
 
-    fn signed(&mut self, intent: &IntentRecord, signature: &[u8], line: u64, ledger: &Ledger) -> Result<()> {
+    fn signed(
+        &mut self,
+        (seq, intent): (u64, &IntentRecord),
+        signature: &[u8],
+        line: u64,
+        ledger: &Ledger,
+    ) -> Result<()> {
+        let crl = self.beforehand.remove(&seq);
         let root_key = ledger.key(KeyRole::Root).and_then(|key| key.public_key.as_ref());
         let tbs = || Tbs::recorded(intent.message.clone(), intent.algorithm);
         // What is verified beneath the root's certificate is signed with the root's key.
@@ -287,7 +342,7 @@ impl Auditor<'_> {
             && self.root.as_ref().is_some_and(|root| Some(&root.public_key) == root_key)
         {
             let (signature, root) = (signature.to_vec(), self.root.clone());
-            self.waiting.push(Waiting { line, tbs: tbs(), signature, root });
+            self.waiting.push(Waiting { line, tbs: tbs(), signature, root, crl });
             if self.waiting.len() >= TOGETHER {
                 self.verify_waiting();
             }
@@ -302,7 +357,11 @@ impl Auditor<'_> {
             Purpose::Intermediate | Purpose::CrossCertificate => {
                 self.certificate(CertificateKind::Intermediate, &tbs(), signature)
             }
-            Purpose::Crl => self.listed.signed(&intent.message, self.root.as_deref(), ledger),
+            Purpose::Crl => {
+                let number = self.listed.signed(&intent.message, self.root.as_deref(), ledger)?;
+                (self.found)(Found::RootCrl(number, &tbs().assemble(signature)?));
+                Ok(())
+            }
             Purpose::Seal => Ok(()),
             Purpose::Release => {
                 let sums = signed_digest(&intent.message)?;
@@ -314,7 +373,7 @@ impl Auditor<'_> {
 
     fn certificate(&mut self, kind: CertificateKind, tbs: &Tbs, signature: &[u8]) -> Result<()> {
         let (serial, der) = certificate(kind, tbs, signature, self.root.as_deref())?;
-        (self.found)(&serial, &der);
+        (self.found)(Found::Certificate(&serial, &der));
         if kind == CertificateKind::Root {
             self.root = Some(Arc::new(Issuer::from_der(&der)?));
             self.roots.push(der);
@@ -326,7 +385,7 @@ impl Auditor<'_> {
     fn adopted(&mut self, der: &[u8], at: Time) -> Result<()> {
         verify::check_adopted(der, at)?;
         let root = Issuer::from_der(der)?;
-        (self.found)(&root.serial, der);
+        (self.found)(Found::Certificate(&root.serial, der));
         self.root = Some(Arc::new(root));
         self.roots.push(der.to_vec());
         Ok(())
@@ -397,56 +456,6 @@ impl Auditor<'_> {
     fn fault(&mut self, error: Error) {
         self.faults.push(Fault { id: error.id, message: error.message });
     }
-}
-
-/// A certificate on record, verified as of its own first second: a clock that jumped
-/// before a signature was recorded makes no signature false.
-fn certificate(
-    kind: CertificateKind,
-    tbs: &Tbs,
-    signature: &[u8],
-    root: Option<&Issuer>,
-) -> Result<(Serial, Vec<u8>)> {
-    let der = tbs.assemble(signature)?;
-    // A renewal is verified by the root certificate before it: same key, same name.
-    let itself = match root {
-        None if kind == CertificateKind::Root => Some(Issuer::from_der(&der)?),
-        _ => None,
-    };
-    let root = root.or(itself.as_ref()).ok_or_else(|| {
-        Error::integrity("audit.no-root", "a certificate was signed before the root's own was accepted")
-    })?;
-    let at = Facts::from_tbs(tbs.as_der())?.not_before;
-    let verified = verify::verify(tbs, &der, kind, root, at).map_err(|e| match e.id {
-        "verify.signature" => wrong_signature(KeyRole::Root),
-        _ => e,
-    })?;
-    Ok((verified.into_inner().serial, der))
-}
-
-/// Another root must be fit when it is first put on record; later it may have expired.
-fn companions(roots: &[Companion], at: Time, ledger: &Ledger) -> Result<()> {
-    let known = |root: &Companion| ledger.known_companions().any(|k| k.certificate == root.certificate);
-    let mut new = roots.iter().filter(|root| !known(root));
-    new.try_for_each(|root| verify::check_companion(&root.certificate.0, at))
-}
-
-fn wrong_signature(role: KeyRole) -> Error {
-    let message = format!("the signature of the {role:?} key does not verify over the bytes on record");
-    Error::integrity("audit.signature", message)
-}
-
-fn verifies(intent: &IntentRecord, signature: &[u8], ledger: &Ledger) -> bool {
-    let key = ledger.key(intent.role).and_then(|k| k.public_key.as_ref());
-    key.is_some_and(|k| verify_signature(k, intent.algorithm, &intent.message, signature).is_ok())
-}
-
-/// What is on record as rejected must be: a certificate could hide there.
-fn rejected(intent: &IntentRecord, signature: &[u8], ledger: &Ledger) -> Result<()> {
-    if !verifies(intent, signature, ledger) {
-        return Ok(());
-    }
-    Err(Error::integrity("audit.rejected", "a signature is on record as rejected, but it verifies"))
 }
 
 #[cfg(test)]

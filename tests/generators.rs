@@ -225,12 +225,15 @@ fn what_else_openssl_writes_is_named() {
         ("a.der", "a certificate"),
         ("a.p7b", "a PKCS#7 or CMS message"),
         ("pub.der", "a bare public key"),
-        ("crl.pem", "a certificate revocation list"),
-        ("crl.der", "a certificate revocation list"),
     ] {
         let finding = unusable(dir, file);
         assert_eq!((finding.rule, finding.found.as_str()), ("csr.kind", what), "{file}");
         assert_eq!(find_private_key(&fs::read(dir.join(file)).unwrap()), None, "{file}");
+    }
+    for file in ["crl.pem", "crl.der"] {
+        let bytes = fs::read(dir.join(file)).unwrap();
+        assert!(matches!(read(file, &bytes).as_slice(), [Arrival::Crl(_)]), "{file}");
+        assert_eq!(find_private_key(&bytes), None, "{file}");
     }
 }
 

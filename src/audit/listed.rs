@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 
 use crate::error::{Error, Result};
-use crate::journal::{Ledger, RevokedCertificate};
+use crate::journal::{ClusterCrl, Ledger, RevokedCertificate};
+use crate::verify;
 use crate::x509::{CrlSpec, Issuer, Revocation, Serial};
 
 /// What the next CRL has to list; unknown where the lines begin in the middle.
@@ -24,7 +25,7 @@ impl Listed {
     }
 
     /// Checks a CRL that was signed; `ledger` is as it was before.
-    pub(super) fn signed(&mut self, message: &[u8], root: Option<&Issuer>, ledger: &Ledger) -> Result<()> {
+    pub(super) fn signed(&mut self, message: &[u8], root: Option<&Issuer>, ledger: &Ledger) -> Result<u64> {
         let spec = CrlSpec::from_tbs(message)?;
         let wrong = |what: String| Err(Error::integrity("audit.crl", format!("CRL {} {what}", spec.number)));
         if root.is_none_or(|root| root.subject != spec.issuer || root.key_id != spec.key_id) {
@@ -35,7 +36,7 @@ impl Listed {
         }
         let entries: HashMap<Serial, Revocation> =
             spec.entries.iter().map(|entry| (entry.serial.clone(), entry.clone())).collect();
-        let Some(listed) = self.0.replace(entries) else { return Ok(()) };
+        let Some(listed) = self.0.replace(entries) else { return Ok(spec.number) };
         let now = self.0.as_ref().unwrap_or(&listed);
         if let Some(entry) = spec.entries.iter().find(|entry| listed.get(&entry.serial) != Some(entry)) {
             return wrong(format!("lists {}, which is not on record as revoked so", entry.serial));
@@ -47,6 +48,17 @@ impl Listed {
                 return wrong(format!("lets {serial} go, which has to stay until one CRL after its end"));
             }
         }
-        Ok(())
+        Ok(spec.number)
     }
+}
+
+/// A cluster's CRL is signed with the key of its certificate, empty, and says what is on
+/// record of it.
+pub(super) fn cluster_crl(certificate: &[u8], crl: &ClusterCrl) -> Result<()> {
+    let read = verify::read_crl(&crl.der.0, &Issuer::from_der(certificate)?)?;
+    if (read.number, read.next_update) == (crl.number, crl.next_update) && read.entries.is_empty() {
+        return Ok(());
+    }
+    let message = "a cluster's CRL says another number or time than is on record, or is not empty";
+    Err(Error::integrity("audit.cluster-crl", message))
 }

@@ -32,8 +32,8 @@ fn a_whole_journal_is_in_order() {
     let report = judge(&script, &script.bytes);
     assert_eq!((report.state, &report.errors[..], &report.open[..]), (State::Ok, &[][..], &[][..]));
     assert_eq!((report.entries, report.head), (script.ledger.count(), Some(script.ledger.head())));
-    let (_, _, certificates) = audit(&script.bytes, &Expectation::default());
-    assert_eq!(certificates.len(), 5);
+    let (_, _, kept) = audit(&script.bytes, &Expectation::default());
+    assert_eq!(kept.certificates.len(), 5);
 }
 
 #[test]
@@ -85,8 +85,8 @@ fn a_root_that_was_taken_over_is_verified_like_one_made_here() {
     script.seal();
     let report = judge(&script, &script.bytes);
     assert_eq!((report.state, report.roots.len()), (State::Ok, 2), "{report:?}");
-    let (_, _, certificates) = audit(&script.bytes, &Expectation::default());
-    assert_eq!(certificates.len(), 4, "the one taken over among them");
+    let (_, _, kept) = audit(&script.bytes, &Expectation::default());
+    assert_eq!(kept.certificates.len(), 4, "the one taken over among them");
 
     // Taken over without the key: its certificate is public, but nothing more can be signed.
     let mut thief = Script::adopted();

@@ -1,5 +1,6 @@
 //! The command line: one definition, from which help, man pages and completions come.
 
+mod audit;
 mod hardware;
 mod revocation;
 mod status;
@@ -10,6 +11,7 @@ use anchorite::token::piv::policy::{PinPolicy, TouchPolicy};
 use anchorite::x509::{Digest, KeyAlgorithm, Seconds, Time};
 use clap::{Args, Parser, Subcommand};
 
+pub use self::audit::{Audit, AuditExport, AuditRestore, AuditShow, AuditVerb, AuditVerify};
 pub use self::hardware::{Login, Token, TokenAttest, TokenCheck, TokenVerb};
 pub use self::revocation::{Crl, Named, Revoke};
 pub use self::status::Status;
@@ -282,80 +284,6 @@ pub struct Perform {
     pub pin: Pin,
 }
 
-/// The journal: verify, show, export, restore
-#[derive(Debug, Args)]
-#[command(after_help = "example:\n  anchorite audit verify --home /srv/ca")]
-pub struct Audit {
-    #[command(subcommand)]
-    pub verb: AuditVerb,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum AuditVerb {
-    Verify(AuditVerify),
-    Show(AuditShow),
-    Export(AuditExport),
-    Restore(AuditRestore),
-}
-
-/// Replay the journal and check every hash, sequence and signature
-#[derive(Debug, Args)]
-#[command(
-    after_help = "example:\n  anchorite audit verify --home /srv/ca\n  anchorite audit verify --journal RELEASE/journal --root RELEASE/root-cert.pem \\\n      --root-sha256 HEX"
-)]
-pub struct AuditVerify {
-    /// A copy of the journal instead of the home's
-    #[arg(long, value_name = "DIR", requires = "root")]
-    pub journal: Option<PathBuf>,
-    /// The root certificate to judge it by
-    #[arg(long, value_name = "FILE")]
-    pub root: Option<PathBuf>,
-    /// The root certificate's SHA-256, as noted at its ceremony
-    #[arg(long, value_name = "HEX", value_parser = parse_digest)]
-    pub root_sha256: Option<Digest>,
-    /// The head as noted on the last printed sheet
-    #[arg(long, value_name = "HEX", value_parser = parse_digest)]
-    pub expect_head: Option<Digest>,
-}
-
-/// Show what is on record
-#[derive(Debug, Args)]
-#[command(after_help = "example:\n  anchorite audit show --home /srv/ca --last 20")]
-pub struct AuditShow {
-    /// Only the last N entries
-    #[arg(long, value_name = "N")]
-    pub last: Option<usize>,
-}
-
-/// Copy the journal and what it governs to a folder
-#[derive(Debug, Args)]
-#[command(after_help = "example:\n  anchorite audit export --home /srv/ca --to /media/audit")]
-pub struct AuditExport {
-    /// The folder to write into
-    #[arg(long, value_name = "DIR")]
-    pub to: PathBuf,
-}
-
-/// Take the journal over from an export or a release
-#[derive(Debug, Args)]
-#[command(
-    after_help = "example:\n  anchorite audit restore --home /srv/ca --root-sha256 HEX \\\n      --from /media/audit/anchorite-export-000042/journal"
-)]
-pub struct AuditRestore {
-    /// The folder that holds the copy (`journal.jsonl`)
-    #[arg(long, value_name = "DIR")]
-    pub from: PathBuf,
-    /// The root certificate's SHA-256, as noted at its ceremony
-    #[arg(long, value_name = "HEX", value_parser = parse_digest)]
-    pub root_sha256: Digest,
-    /// The newest head known, from the printed sheet (needed where state/head is gone)
-    #[arg(long, value_name = "HEX", value_parser = parse_digest)]
-    pub expect_head: Option<Digest>,
-    /// Take a copy that lies behind state/head: the lines after it are lost for good
-    #[arg(long)]
-    pub accept_loss: bool,
-}
-
 /// Check a release, or one cluster's folder of it, anywhere
 #[derive(Debug, Args)]
 #[command(after_help = "example:\n  anchorite verify /media/out/anchorite-2026-11-22-0001 --root-sha256 HEX")]
@@ -394,10 +322,11 @@ pub enum PolicyVerb {
     Pin(Pin),
 }
 
-/// On the cluster's side: make a key and a request
+/// On the cluster's side: make a key, a request, and the cluster's own empty CRL
 #[derive(Debug, Args)]
 #[command(
-    after_help = "example:\n  anchorite request --cluster east --profile istio --key east.key --to /media/stick"
+    after_help = "example:\n  anchorite request --cluster east --profile istio --key east.key --to /media/stick\n\n\
+        a CRL alone, for a request or a certificate that exists:\n  anchorite request --crl-for east.csr --cluster east --profile istio --key east.key \\\n      --to /media/stick"
 )]
 pub struct Request {
     /// The cluster's id: a DNS label
@@ -418,6 +347,13 @@ pub struct Request {
     /// The organisation (O) of the subject, where the profile does not fix it
     #[arg(long, value_name = "NAME")]
     pub organisation: Option<String>,
+    /// Make the CRL alone, for this request or CA certificate of the key's, in PEM or DER
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["algorithm", "organisation"])]
+    pub crl_for: Option<PathBuf>,
+    /// How long the CRL holds; by default the longest that the shipped policy grants (5y where it is
+    /// none of those) and 90d
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    pub crl_ttl: Option<Seconds>,
 }
 
 /// On the cluster's side: join a bundle with the key

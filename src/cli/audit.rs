@@ -38,7 +38,7 @@ fn verify(globals: &Globals, args: &AuditVerify) -> Result<u8> {
         Some(folder) => {
             let after = index_beside(folder)?;
             let lines = BufReader::new(durable::open(&folder.join(JOURNAL_FILE))?);
-            audit_lines(lines, &Expectation { after: after.as_ref(), ..expect }, &mut |_, _| ()).0
+            audit_lines(lines, &Expectation { after: after.as_ref(), ..expect }, &mut |_| ()).0
         }
         None => home::examine(&globals.home, expect)?,
     };
@@ -185,7 +185,7 @@ fn restore(globals: &Globals, args: &AuditRestore) -> Result<u8> {
     let copy = journal_bytes(&args.from)?;
     let expect =
         Expectation { root_sha256: Some(args.root_sha256), head: args.expect_head, ..Expectation::default() };
-    let (report, replayed, certificates) = audit(&copy, &expect);
+    let (report, replayed, kept) = audit(&copy, &expect);
     let (State::Ok | State::Open, Some(replayed)) = (report.state, replayed) else {
         output::note(&render(&report, Some(args.root_sha256)));
         return Err(Error::integrity(
@@ -199,16 +199,18 @@ fn restore(globals: &Globals, args: &AuditRestore) -> Result<u8> {
         output::note(&render(&report, Some(args.root_sha256)));
     }
     let told = Told { head_known: args.expect_head.is_some(), accept_loss: args.accept_loss };
-    Home::restore(&globals.home, &copy, &replayed, &certificates, told, process::now())?;
+    Home::restore(&globals.home, &copy, &replayed, &kept, told, process::now())?;
     if globals.json {
-        output::json(&serde_json::json!({"restored": report.entries, "certificates": certificates.len()}))?;
+        output::json(
+            &serde_json::json!({"restored": report.entries, "certificates": kept.certificates.len()}),
+        )?;
         return Ok(0);
     }
     output::text(&format!(
         "{} {} entries and {} certificates\nnext: `anchorite policy check` compares the documents with those in force; the next session seals the journal\n",
         styled(GOOD, "restored"),
         report.entries,
-        certificates.len()
+        kept.certificates.len()
     ))?;
     Ok(0)
 }

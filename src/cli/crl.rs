@@ -1,14 +1,16 @@
 //! `crl`, and what other verbs tell of CRLs.
 
-use anchorite::Result;
+use anchorite::{Error, Result};
+use std::path::{Path, PathBuf};
+
 use anchorite::home::Home;
 use anchorite::perform::Outcome;
-use anchorite::plan::{self, Beside, Crl as When, Plan, Revoking, falls_short, review};
+use anchorite::plan::{self, Beside, Crl as When, Later, LaterCrl, Plan, Revoking, falls_short, review};
 use anchorite::policy::Context;
 
 use super::args::{Crl as Args, Globals, Named};
 use super::plan::{Planned, frame};
-use super::{output, pin, process, sign, unlock};
+use super::{intake, output, pin, process, shown_path, sign, unlock};
 
 /// About what a cluster's CRL takes in a file.
 const A_CRL: u64 = 1024;
@@ -17,7 +19,8 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8> {
     let mut home = unlock::home(globals)?;
     home.root()?;
     unlock::check_clock(&home, &args.pin)?;
-    let beside = Beside { listed: home.listed()?, ..Beside::default() };
+    let later = args.from.as_deref().map(|from| arrived(&home, from, &args.to)).transpose()?;
+    let beside = Beside { listed: home.listed()?, later: later.unwrap_or_default(), ..Beside::default() };
     if args.dry_run {
         return dry_run(globals, &make(&home, beside, When::Now, true)?);
     }
@@ -26,6 +29,33 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8> {
     let out = sign::release_place(&home, &args.to)?;
     let planned = make(&home, beside, When::Now, false)?;
     sign::perform_planned(globals, &args.pin, "crl", &mut home, token.as_mut(), planned, out)
+}
+
+/// The CRLs of clusters on a stick, for certificates that are signed already.
+fn arrived(home: &Home, from: &Path, to: &Path) -> Result<Vec<LaterCrl>> {
+    sign::apart(from, to)?;
+    let paths = [PathBuf::from(from)];
+    let incoming = intake::read(&paths, &home.config)?;
+    let later =
+        Later::sort(home.journal.ledger(), &|serial| home.issued(serial), incoming.crls, process::now())?;
+    for finding in intake::unclaimed(&later.strange) {
+        output::note(&format!("{}: {} [{}]", finding.file, finding.message, finding.rule));
+    }
+    for request in &incoming.requests {
+        output::note(&format!(
+            "{}: is a request; `anchorite sign` takes it, and its CRL with it",
+            request.file
+        ));
+    }
+    if let Some((file, by)) = later.refused.first() {
+        let message = format!("{file}: {} [{}]", by.message, by.rule);
+        return Err(Error::refused("crl.refused", message).next("nothing was signed; take it off the stick, or have the cluster make it again: `anchorite request --crl-for`"));
+    }
+    if later.taken.is_empty() {
+        return Err(Error::usage("media.no-crl", format!("{}: holds no cluster's CRL that is not on record yet", shown_path(from)))
+            .next("is this the right stick? `anchorite request --crl-for` makes them in the cluster; without --from the root's CRL is signed alone"));
+    }
+    Ok(later.taken)
 }
 
 /// A plan of revocations and CRLs alone, with its review.

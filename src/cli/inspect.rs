@@ -42,7 +42,7 @@ pub fn run(globals: &Globals, args: &Inspect) -> Result<u8> {
     let decisions = decide(&context, &incoming.requests)?;
     let nothing = decisions.is_empty() && incoming.unusable.is_empty();
     if nothing && !incoming.media.iter().any(|m| m.refused) {
-        return Err(intake::nothing_found(&args.paths));
+        return Err(intake::nothing_found(&args.paths, &incoming.crls));
     }
     let mut requests: Vec<Judged> = decisions.iter().map(judged).collect();
     requests.extend(incoming.unusable.into_iter().map(|u| {
@@ -59,7 +59,9 @@ pub fn run(globals: &Globals, args: &Inspect) -> Result<u8> {
                 .collect(),
         }
     }));
-    let report = Report { requests, media: incoming.media };
+    let mut media = incoming.media;
+    media.extend(intake::unclaimed(&incoming.crls));
+    let report = Report { requests, media };
     let refused =
         report.requests.iter().any(|r| r.verdict == "refuse") || report.media.iter().any(|m| m.refused);
     if globals.json {

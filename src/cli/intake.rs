@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anchorite::intake::{self, Arrival, Request, find_private_key};
+use anchorite::intake::{self, Arrival, ReceivedCrl, Request, find_private_key};
 use anchorite::media::read::{Limits, MediaFinding, Stick, read_paths};
 use anchorite::plan::{Refused, RefusedBy};
 use anchorite::policy::Config;
@@ -11,8 +11,10 @@ use rayon::prelude::*;
 
 /// What came in.
 pub struct Incoming {
-    /// Readable requests, in the order of their names.
+    /// Readable requests, in the order of their names, each with its CRL.
     pub requests: Vec<Request>,
+    /// CRLs that belong to none of them.
+    pub crls: Vec<ReceivedCrl>,
     /// What claims to be a request and cannot be read as one.
     pub unusable: Vec<Refused>,
     /// What else is on the stick that the operator should know of.
@@ -73,12 +75,15 @@ fn no_private_keys(stick: &Stick) -> Result<()> {
 }
 
 fn sort(stick: Stick) -> Incoming {
-    let mut incoming = Incoming { requests: Vec::new(), unusable: Vec::new(), media: stick.findings };
+    let mut incoming =
+        Incoming { requests: Vec::new(), crls: Vec::new(), unusable: Vec::new(), media: stick.findings };
+    let mut crls = Vec::new();
     let arrivals: Vec<Vec<Arrival>> =
         stick.files.par_iter().map(|file| intake::read(&file.path, &file.bytes)).collect();
     for arrival in arrivals.into_iter().flatten() {
         match arrival {
             Arrival::Request(request) => incoming.requests.push(*request),
+            Arrival::Crl(crl) => crls.push(*crl),
             Arrival::Unusable { file, digest, finding } => incoming.unusable.push(Refused {
                 file,
                 digest,
@@ -93,12 +98,25 @@ fn sort(stick: Stick) -> Incoming {
             }),
         }
     }
+    incoming.crls = intake::pair(&mut incoming.requests, crls);
     incoming
 }
 
+/// What is said of CRLs that nothing is done with.
+pub fn unclaimed(crls: &[ReceivedCrl]) -> impl Iterator<Item = MediaFinding> {
+    crls.iter().map(|crl| MediaFinding {
+        file: crl.file.clone(),
+        rule: "media.crl-alone",
+        message: format!("is a CRL of {}, which belongs to no request here; left alone", crl.issuer),
+        refused: false,
+    })
+}
+
 /// The error for a stick without a single request.
-pub fn nothing_found(paths: &[PathBuf]) -> Error {
+pub fn nothing_found(paths: &[PathBuf], crls: &[ReceivedCrl]) -> Error {
     let places: Vec<String> = paths.iter().map(|p| super::shown_path(p)).collect();
-    Error::usage("media.empty", format!("{}: no certification request found", places.join(", ")))
+    let crl = crls.first().map(|crl| format!(", only the CRL of {} in {}", crl.issuer, crl.file));
+    let message = format!("{}: no certification request found{}", places.join(", "), crl.unwrap_or_default());
+    Error::usage("media.empty", message)
         .next("is this the right stick, and is it mounted? requests are PKCS#10, as PEM or DER")
 }

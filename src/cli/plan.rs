@@ -6,7 +6,7 @@ use anchorite::home::Home;
 use anchorite::journal::Ledger;
 use anchorite::media::durable;
 use anchorite::media::read::MediaFinding;
-use anchorite::plan::{self, Beside, Crl, Frame, Plan, Revoking, review};
+use anchorite::plan::{self, Beside, Crl, Frame, Later, Plan, Revoking, review};
 use anchorite::policy::{Context, Decision};
 use anchorite::token::Token;
 use anchorite::x509::{Digest, Serial};
@@ -42,7 +42,9 @@ pub fn make(
     let incoming = intake::read(&paths, &home.config)?;
     if incoming.requests.is_empty() && incoming.unusable.is_empty() {
         // A stick that was pulled looks empty as well; what cannot be read says why.
-        return Err(refused_media(&incoming.media).unwrap_or_else(|| intake::nothing_found(&paths)));
+        return Err(
+            refused_media(&incoming.media).unwrap_or_else(|| intake::nothing_found(&paths, &incoming.crls))
+        );
     }
     let root = home.root()?;
     let context = Context {
@@ -56,11 +58,18 @@ pub fn make(
     let serials = serials(wishes.dry_run, incoming.requests.iter().map(|r| r.digest), token)?;
     let frame = frame(home, wishes.dry_run);
     let plan = plan::make(&context, frame, &incoming.requests, &decisions, serials, incoming.unusable)?;
-    let beside = Beside { revoking: wishes.revoking.clone(), later: Vec::new(), listed: home.listed()? };
+    let later = Later::sort(history, &|serial| home.issued(serial), incoming.crls, plan.created)?;
+    let beside = Beside { revoking: wishes.revoking.clone(), later: later.taken, listed: home.listed()? };
     let plan = plan.with_revocations(root, history, beside, Crl::Due, &home.config.crl)?;
     let mut review = review::render(&plan, root, plan.created, history, &|digest| notes(&decisions, digest))?;
     review.push_str(&crl::warned(home, &plan)?);
-    for finding in &incoming.media {
+    let left = later.refused.into_iter().map(|(file, by)| MediaFinding {
+        file,
+        rule: "media.crl-refused",
+        message: format!("{} [{}]; left alone", by.message, by.rule),
+        refused: false,
+    });
+    for finding in incoming.media.iter().cloned().chain(intake::unclaimed(&later.strange)).chain(left) {
         review.push_str(&format!(
             "\n{} {}: {} [{}]\n",
             if finding.refused { "!!" } else { "--" },

@@ -1,5 +1,7 @@
 //! `sign`: plan, confirm, perform, release, in one go.
 
+use std::path::Path;
+
 use anchorite::home::Home;
 use anchorite::media::write::{Output, check_output, footprint, same_place};
 use anchorite::perform::Remaining;
@@ -14,13 +16,7 @@ use super::{companion, crl, output, perform, pin, process, shown_path, unlock};
 pub fn run(globals: &Globals, args: &Sign) -> Result<u8> {
     let mut home = unlock::home(globals)?;
     home.root()?;
-    if same_place(&args.from, &args.to)? {
-        return Err(Error::usage(
-            "output.same-stick",
-            format!("{}: is the stick that is read from", shown_path(&args.to)),
-        )
-        .next("use another stick for what goes out"));
-    }
+    apart(&args.from, &args.to)?;
     let revoking = args.revoke.iter().map(Named::revoking).collect();
     let wishes = Wishes { from: &args.from, policy: args.policy.as_deref(), dry_run: args.dry_run, revoking };
     if args.dry_run {
@@ -40,6 +36,18 @@ pub fn run(globals: &Globals, args: &Sign) -> Result<u8> {
         return Err(error);
     }
     perform_planned(globals, &args.pin, "sign", &mut home, token.as_mut(), planned, out)
+}
+
+/// What is read from and what is written to are two sticks.
+pub fn apart(from: &Path, to: &Path) -> Result<()> {
+    if same_place(from, to)? {
+        return Err(Error::usage(
+            "output.same-stick",
+            format!("{}: is the stick that is read from", shown_path(to)),
+        )
+        .next("use another stick for what goes out"));
+    }
+    Ok(())
 }
 
 /// Everything from the review to the release, for `sign` and `perform`.
@@ -95,7 +103,7 @@ pub fn question(plan: &Plan) -> String {
 }
 
 /// Checks the outgoing stick before anything else happens.
-pub fn release_place(home: &Home, to: &std::path::Path) -> Result<Output> {
+pub fn release_place(home: &Home, to: &Path) -> Result<Output> {
     if same_place(home.dir(), to)? {
         return Err(Error::usage(
             "output.home",

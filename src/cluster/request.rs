@@ -116,7 +116,7 @@ fn der_of(pair: std::result::Result<KeyPair, rcgen::Error>) -> Result<Zeroizing<
     Ok(der)
 }
 
-fn failed(e: impl std::fmt::Display) -> Error {
+pub(super) fn failed(e: impl std::fmt::Display) -> Error {
     Error::usage("request.make", format!("key or request cannot be made: {e}"))
         .next("try another --algorithm or a new --key")
 }

@@ -53,19 +53,12 @@ impl Home {
 
     /// Files a CRL of the root's.
     pub fn file_root_crl(&self, number: u64, record: &IntentRecord) -> Result<()> {
-        self.file(&root_file(number), &assembled(record)?)
+        file(&self.dir, &root_file(number), &assembled(record)?)
     }
 
     /// Files a cluster's CRL.
     pub fn file_cluster_crl(&self, certificate: &Serial, der: &[u8]) -> Result<()> {
-        self.file(&cluster_file(certificate), der)
-    }
-
-    fn file(&self, name: &str, der: &[u8]) -> Result<()> {
-        let folder = self.dir.join(FOLDER);
-        // A home that was made before there were CRLs.
-        durable::ensure_dir(&folder, 0o700)?;
-        durable::write_atomic(&folder, name, pem::crl(der).as_bytes(), 0o600)
+        file(&self.dir, &cluster_file(certificate), der)
     }
 
     fn read(&self, name: &str, recorded: Digest) -> Result<Vec<u8>> {
@@ -73,13 +66,25 @@ impl Home {
     }
 }
 
+/// Files a CRL in a home.
+pub(super) fn file(home: &Path, name: &str, der: &[u8]) -> Result<()> {
+    let folder = home.join(FOLDER);
+    // A home that was made before there were CRLs.
+    durable::ensure_dir(&folder, 0o700)?;
+    durable::write_atomic(&folder, name, pem::crl(der).as_bytes(), 0o600)
+}
+
 fn read(folder: &Path, name: &str, recorded: Digest) -> Result<Vec<u8>> {
     let again = "the journal holds it: `anchorite audit restore` writes it again";
     let bytes = durable::read_bounded(&folder.join(name), MAXIMUM).map_err(|e| gone(e, "home.crl", again))?;
-    let crls = pem::crls(&bytes).unwrap_or_default();
-    let on_record = <[Vec<u8>; 1]>::try_from(crls).ok().filter(|[der]| Digest::of(der) == recorded);
-    on_record.map(|[der]| der).ok_or_else(|| {
+    read_pem(&bytes).filter(|der| Digest::of(der) == recorded).ok_or_else(|| {
         Error::integrity("home.crl", format!("crl/{name}: is not the CRL on record"))
             .next("stop the ceremony: the file was edited or replaced")
     })
+}
+
+/// The only CRL of a file.
+pub(super) fn read_pem(bytes: &[u8]) -> Option<Vec<u8>> {
+    let [only] = <[Vec<u8>; 1]>::try_from(pem::crls(bytes)?).ok()?;
+    Some(only)
 }

@@ -1,13 +1,13 @@
 //! The audit of a whole home: the journal, the heads known of it, and every file
 //! that it accounts for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use super::documents::{self, Documents};
-use super::{HEAD, Home, check_certificates, gone};
-use crate::audit::{Expectation, Fault, Report, State, audit_lines, unreleased_plans};
+use super::{HEAD, Home, check_certificates, crls, gone};
+use crate::audit::{Expectation, Fault, Found, Report, State, audit_lines, unreleased_plans};
 use crate::error::{Error, Result};
 use crate::journal::{Head, JOURNAL_FILE, Ledger, check_index};
 use crate::media::durable;
@@ -38,8 +38,12 @@ pub fn examine(dir: &Path, mut expect: Expectation<'_>) -> Result<Report> {
     let config = Documents::read(dir).and_then(|documents| documents.parse()).ok().map(|(config, _)| config);
     let vouchers = config.as_ref().map(|config| config.token.attestation_roots.as_slice());
     let expect = Expectation { index: index.as_ref(), vouchers, ..expect };
-    let mut issued = IssuedFiles::in_folder(dir);
-    let (mut report, replayed) = audit_lines(lines, &expect, &mut |serial, der| issued.compare(serial, der));
+    let (mut issued, mut crls) = (IssuedFiles::in_folder(dir), Crls::default());
+    let (mut report, replayed) = audit_lines(lines, &expect, &mut |found| match found {
+        Found::Certificate(serial, der) => issued.compare(serial, der),
+        Found::RootCrl(number, der) => drop(crls.insert(crls::root_file(number), Digest::of(der))),
+        Found::ClusterCrl(serial, der) => drop(crls.insert(crls::cluster_file(serial), Digest::of(der))),
+    });
     if let Some(replayed) = &replayed {
         report.open.extend(unreleased_plans(&replayed.ledger));
         if !report.open.is_empty() && report.state == State::Ok {
@@ -52,6 +56,7 @@ pub fn examine(dir: &Path, mut expect: Expectation<'_>) -> Result<Report> {
         }
         faults.extend(issued.faults(&replayed.ledger)?);
         faults.extend(check_plans(dir, &replayed.ledger)?);
+        faults.extend(check_crls(dir, &crls, &replayed.ledger)?);
     }
     if !faults.is_empty() {
         report.state = State::Broken;
@@ -149,6 +154,31 @@ fn check_plans(dir: &Path, ledger: &Ledger) -> Result<Vec<Fault>> {
     Ok(faults)
 }
 
+/// CRLs on record, by their files' names.
+type Crls = BTreeMap<String, Digest>;
+
+/// Those in `crl/` are the ones on record, and nothing else lies there. What a batch that
+/// is not released yet brought has not been filed.
+fn check_crls(dir: &Path, crls: &Crls, ledger: &Ledger) -> Result<Vec<Fault>> {
+    let folder = dir.join(crls::FOLDER);
+    let fault = |name: &str, what: &str| Fault { id: "home.crl", message: format!("crl/{name}: {what}") };
+    let (mut faults, mut missing) = (Vec::new(), crls.clone());
+    for (name, path) in list(&folder)? {
+        let found = durable::read_bounded(&path, crls::MAXIMUM).map(|bytes| crls::read_pem(&bytes));
+        match (missing.remove(&name), found) {
+            (None, _) => faults.push(fault(&name, "is not on record")),
+            (Some(recorded), Ok(Some(der))) if Digest::of(&der) == recorded => {}
+            // The last step of a release: a later CRL of the same certificate.
+            (Some(_), _) if !ledger.unfinished_plans().is_empty() => {}
+            (Some(_), _) => faults.push(fault(&name, "is not the CRL on record: it was edited")),
+        }
+    }
+    if ledger.unfinished_plans().is_empty() {
+        faults.extend(missing.keys().map(|name| fault(name, "is missing")));
+    }
+    Ok(faults)
+}
+
 /// What lies in a folder: each name fit for a terminal, and the path.
 fn list(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     let unreadable = |e: std::io::Error| {
@@ -194,6 +224,9 @@ impl Home {
         }
         for (name, path) in list(&self.dir.join("issued"))? {
             files.push((format!("issued/{name}"), durable::read_bounded(&path, 1 << 20)?));
+        }
+        for (name, path) in list(&self.dir.join(crls::FOLDER))? {
+            files.push((format!("{}/{name}", crls::FOLDER), durable::read_bounded(&path, crls::MAXIMUM)?));
         }
         for (name, path) in list(&self.dir.join("plans"))? {
             files.push((format!("plans/{name}"), durable::read_bounded(&path, PLAN_MAXIMUM)?));

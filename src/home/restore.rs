@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::{HEAD, Home, OWN, documents, own_certificate};
-use crate::audit::Certificates;
+use super::{HEAD, Home, OWN, crls, documents, own_certificate};
+use crate::audit::Kept;
 use crate::error::{Error, Result};
 use crate::journal::{Event, Head, JOURNAL_FILE, Journal, KeyRole, Replay, replay};
 use crate::media::durable;
@@ -26,7 +26,7 @@ impl Home {
         dir: &Path,
         copy: &[u8],
         replayed: &Replay,
-        certificates: &Certificates,
+        kept: &Kept,
         told: Told,
         now: Time,
     ) -> Result<()> {
@@ -35,7 +35,12 @@ impl Home {
         if !told.accept_loss && !is_fresh(&folder) {
             no_step_back(dir, replayed, told.head_known)?;
         }
-        for (serial, der) in certificates {
+        let root_crls = kept.root_crls.iter().map(|(number, der)| (crls::root_file(*number), der));
+        let cluster_crls = kept.cluster_crls.iter().map(|(serial, der)| (crls::cluster_file(serial), der));
+        for (name, der) in root_crls.chain(cluster_crls) {
+            crls::file(dir, &name, der)?;
+        }
+        for (serial, der) in &kept.certificates {
             let certificate = pem::certificate(der);
             durable::write_atomic(
                 &dir.join("issued"),

@@ -1,9 +1,11 @@
-//! Every form a request arrives in, and the proof that its sender holds the key.
+//! Every form a request arrives in, and the proof that its sender holds the key; and
+//! the CRLs that come with requests.
 //!
-//! Pure: bytes in, [`Request`]s out. What the request *wishes* is kept apart as
+//! Pure: bytes in, [`Request`]s and [`ReceivedCrl`]s out. What the request *wishes* is kept apart as
 //! [`Claims`]; nothing of it is granted here.
 
 mod claims;
+pub(crate) mod crl;
 mod keycheck;
 mod pem;
 mod pkcs10;
@@ -22,6 +24,7 @@ mod strict;
 use crate::finding::{Finding, Outcome};
 use crate::x509::Digest;
 
+pub use crl::{CRL_RULES, CrlOf, CrlRule, ReceivedCrl, attach, judge_crl, pair};
 pub use keycheck::check as check_key;
 pub use request::{BasicConstraintsClaim, Claims, Request};
 pub use rules::RULES;
@@ -32,6 +35,8 @@ pub use secrets::find_private_key;
 pub enum Arrival {
     /// A request that could be read; its findings say whether it is sound.
     Request(Box<Request>),
+    /// A CRL that could be read; [`pair`] says whose it is, [`judge_crl`] whether it is sound.
+    Crl(Box<ReceivedCrl>),
     /// Something that stands where a request belongs and cannot be taken for one.
     Unusable {
         /// As in [`Request::file`].
@@ -51,12 +56,18 @@ pub enum Arrival {
 /// Blocks that belong beside requests and are no business of intake: a sender's signatures.
 const PASSED_OVER: [&str; 2] = ["SSH SIGNATURE", "PGP SIGNATURE"];
 
+/// The PEM label of a CRL (RFC 7468 §6).
+const CRL: &str = "X509 CRL";
+
 /// Reads one file. `file` is its path, already fit for a terminal; what the file
 /// is called decides nothing, only what it holds.
 pub fn read(file: &str, bytes: &[u8]) -> Vec<Arrival> {
     let whole = |finding| vec![Arrival::Unusable { file: file.into(), digest: Digest::of(bytes), finding }];
     if sniff::is_asn1(bytes) {
-        return vec![pkcs10::read(file.into(), bytes)];
+        return vec![match sniff::kind(bytes) {
+            sniff::Kind::Crl => crl::read(file.into(), bytes),
+            _ => pkcs10::read(file.into(), bytes),
+        }];
     }
     if holds_utf16_pem(bytes) {
         return whole(utf16());
@@ -75,6 +86,12 @@ fn read_block(file: String, block: pem::Block, bytes: &[u8]) -> Arrival {
     let requested = matches!(block.label.as_str(), "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST");
     match block.body {
         Ok(der) if requested => pkcs10::read(file, &der),
+        Ok(der) if block.label == CRL => crl::read(file, &der),
+        Err(fault) if block.label == CRL => Arrival::Unusable {
+            file,
+            digest: Digest::of(bytes),
+            finding: crl::unreadable(&format!("its PEM block cannot be read, {fault}")),
+        },
         Ok(der) => Arrival::Unusable {
             file,
             digest: Digest::of(&der),
@@ -93,7 +110,6 @@ fn read_block(file: String, block: pem::Block, bytes: &[u8]) -> Arrival {
 fn of_label(label: &str) -> String {
     let known = match label {
         "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => sniff::Kind::Certificate.describe(),
-        "X509 CRL" => sniff::Kind::Crl.describe(),
         "PKCS7" | "PKCS #7 SIGNED DATA" | "CMS" => sniff::Kind::Cms.describe(),
         "PUBLIC KEY" | "RSA PUBLIC KEY" => sniff::Kind::PublicKey.describe(),
         l if l.ends_with("PRIVATE KEY") => "a private key",
@@ -103,7 +119,7 @@ fn of_label(label: &str) -> String {
     known.into()
 }
 
-/// Rule `csr.kind`: only certification requests are read.
+/// Rule `csr.kind`: only certification requests and CRLs are read.
 fn not_a_request(what: String) -> Finding {
     Finding::new(
         "csr.kind",

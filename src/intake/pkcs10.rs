@@ -47,6 +47,7 @@ fn parse(file: &str, der: &[u8]) -> Result<Request, Box<Finding>> {
         subject,
         key,
         claims,
+        crl: None,
         findings,
     })
 }

@@ -8,7 +8,7 @@ use spki::AlgorithmIdentifierOwned;
 
 use super::pss;
 use crate::finding::{Finding, Outcome};
-use crate::x509::{KeyAlgorithm, PublicKey};
+use crate::x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
 
 /// Hashes that a request may be signed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +91,24 @@ pub fn check(
             let verified = verify(key, scheme, signed, signature);
             vec![fitting(key.algorithm(), &name), proof(&name, verified)]
         }
+    }
+}
+
+/// Whether this key made this signature, by one of the algorithms that may sign
+/// certificates and CRLs here: its name, or what is wrong.
+pub fn signed_by(
+    key: &PublicKey,
+    algorithm: &AlgorithmIdentifierOwned,
+    signed: &[u8],
+    signature: Option<&[u8]>,
+) -> Result<&'static str, String> {
+    let known = SignatureAlgorithm::of_identifier(algorithm)
+        .ok_or_else(|| format!("the signature algorithm {}", algorithm.oid))?;
+    let (name, scheme) = choose(key.algorithm(), algorithm)
+        .map_err(|_| format!("{}, which does not fit the {} key", known.describe(), key.algorithm()))?;
+    match verify(key, scheme, signed, signature) {
+        Some(true) => Ok(known.describe()),
+        _ => Err(format!("a signature with {name} that does not verify under this key")),
     }
 }
 

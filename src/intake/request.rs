@@ -4,6 +4,7 @@ use const_oid::ObjectIdentifier;
 use x509_cert::ext::pkix::KeyUsage;
 use x509_cert::ext::pkix::name::GeneralNames;
 
+use super::ReceivedCrl;
 use crate::finding::Finding;
 use crate::x509::{Digest, Name, PublicKey, Time};
 
@@ -23,9 +24,20 @@ pub struct Request {
     pub key: PublicKey,
     /// What the request asks for.
     pub claims: Claims,
+    /// The CRL that the cluster signed for this certificate to be, where it came along.
+    pub crl: Option<ReceivedCrl>,
     /// What was found wrong with form, key or proof of possession. A request with
     /// a refusing finding in here can never be granted anything.
     pub findings: Vec<Finding>,
+}
+
+impl Request {
+    /// The subject key identifier that its certificate gets: RFC 7093 method 1, or RFC 5280
+    /// method 1 where that is stated. No other is granted.
+    pub fn key_id(&self) -> Vec<u8> {
+        let sha1 = self.key.key_id_sha1();
+        if self.claims.subject_key_id.as_ref() == Some(&sha1) { sha1 } else { self.key.key_id() }
+    }
 }
 
 /// The wishes of a request: its extensionRequest attribute (RFC 2985 §5.4.2) and the like.

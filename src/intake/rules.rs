@@ -1,7 +1,10 @@
 //! The rules of intake by name.
 
-/// Every rule ID that a finding of intake can carry.
+/// Every rule ID that a finding of intake can carry, but for those of
+/// [`CRL_RULES`](super::CRL_RULES), which are judged with the policy.
 pub const RULES: &[&str] = &[
+    "crl.der",
+    "crl.several",
     "csr.attribute",
     "csr.challenge-password",
     "csr.count",

@@ -21,6 +21,7 @@ fn outcomes(bytes: &[u8]) -> Vec<(String, String)> {
                 assert!(finding.refuses());
                 (file, finding.rule.into())
             }
+            Arrival::Crl(crl) => (crl.file, "crl".into()),
             Arrival::Nothing { file } => (file, "nothing".into()),
         })
         .collect()
@@ -57,7 +58,6 @@ fn what_is_no_request_is_passed_over_or_named() {
     one(&[0xff; 100], "nothing");
     for (label, what) in [
         ("CERTIFICATE", "a certificate"),
-        ("X509 CRL", "a certificate revocation list"),
         ("PKCS7", "a PKCS#7 or CMS message"),
         ("PUBLIC KEY", "a bare public key"),
         ("EC PRIVATE KEY", "a private key"),
@@ -70,7 +70,8 @@ fn what_is_no_request_is_passed_over_or_named() {
         assert_eq!((finding.rule, finding.found.as_str()), ("csr.kind", what));
     }
     one(b"-----BEGIN CERTIFICATE-----\n", "csr.kind");
-    one(b"\x30\x06\x30\x04\x30\x02\x06\x00", "csr.kind");
+    one(b"\x30\x06\x30\x04\x30\x02\x06\x00", "crl.der");
+    one(write::encode("X509 CRL", &[0x30, 0]).as_bytes(), "crl.der");
     one(write::encode("CERTIFICATE REQUEST", b"\x30\x06\x30\x04\x30\x02\x06\x00").as_bytes(), "csr.kind");
 }
 
@@ -211,11 +212,13 @@ fn the_list_of_rules_is_complete() {
         include_str!("keycheck.rs"),
         include_str!("rsa.rs"),
         include_str!("possession.rs"),
+        include_str!("crl.rs"),
+        include_str!("crl/pair.rs"),
     ];
     let used: BTreeSet<&str> = sources
         .iter()
         .flat_map(|source| source.split('"'))
-        .filter(|s| ["csr.", "key.", "possession."].iter().any(|prefix| s.starts_with(prefix)))
+        .filter(|s| ["crl.", "csr.", "key.", "possession."].iter().any(|prefix| s.starts_with(prefix)))
         .collect();
     assert_eq!(used, RULES.iter().copied().collect());
     assert!(RULES.is_sorted());

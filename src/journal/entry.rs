@@ -289,8 +289,8 @@ pub enum Event {
     ClusterCrl {
         /// SHA-256 of the plan file in which it stood.
         plan: Digest,
-        /// The certificate's serial number.
-        certificate: Serial,
+        /// The certificate's DER.
+        certificate: Bytes,
         /// The CRL.
         crl: ClusterCrl,
     },

@@ -183,7 +183,7 @@ impl Ledger {
             }
             Event::Intent { .. } => self.intent(entry)?,
             Event::Revoked { plan, certificates } => self.revoke(plan, certificates)?,
-            Event::ClusterCrl { plan, certificate, crl } => self.cluster_crl(plan, certificate, crl)?,
+            Event::ClusterCrl { plan, certificate, crl } => self.cluster_crl(plan, &certificate.0, crl)?,
             Event::Signed { intent, signature } => self.signed(entry, *intent, signature)?,
             Event::Rejected { intent, .. } => {
                 self.close(*intent, "rejects")?;

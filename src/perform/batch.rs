@@ -9,7 +9,8 @@ use super::{Progress, Session, lanes, not_before_last, typed};
 use crate::error::{Error, Kind, Result};
 use crate::home::Home;
 use crate::journal::{
-    CertificateIntent, CrlRecord, Event, IntentRecord, KeyRole, Ledger, PlanState, Purpose, RefusedRequest,
+    Bytes, CertificateIntent, CrlRecord, Event, IntentRecord, KeyRole, Ledger, PlanState, Purpose,
+    RefusedRequest,
 };
 use crate::lint::{CertificateKind, Linted};
 use crate::media::write::Output;
@@ -174,7 +175,7 @@ impl Session<'_> {
         let journal_key = self.key(KeyRole::Journal)?;
         let kept = self.home.keep_plan(&digest, &plan.to_bytes()?)?;
         let begun = self.home.journal.ledger().plan(&digest)?;
-        let mut begun = if begun.is_none() { begin_events(plan, digest) } else { Vec::new() };
+        let mut begun = if begun.is_none() { begin_events(self.home, plan, digest)? } else { Vec::new() };
         let first = if crl_planned {
             self.sign_crl(std::mem::take(&mut begun), crl, digest, &root_key)
         } else {
@@ -304,7 +305,7 @@ fn already_out(error: Error) -> Error {
 
 /// The plan, and what it does that takes no signature of its own: on record before
 /// anything is signed.
-fn begin_events(plan: &Plan, digest: Digest) -> Vec<Event> {
+fn begin_events(home: &Home, plan: &Plan, digest: Digest) -> Result<Vec<Event>> {
     let refused = plan
         .refused
         .iter()
@@ -316,12 +317,12 @@ fn begin_events(plan: &Plan, digest: Digest) -> Vec<Event> {
         .collect();
     let mut events = vec![Event::Plan { digest, grants: plan.signatures() as u64, refused }];
     events.extend(super::crl::revoked_event(plan, digest));
-    events.extend(plan.later_crls.iter().map(|later| Event::ClusterCrl {
-        plan: digest,
-        certificate: later.certificate.clone(),
-        crl: later.crl.clone(),
-    }));
-    events
+    for later in &plan.later_crls {
+        let certificate = home.issued(&later.certificate)?.ok_or_else(|| super::crl::not_issued(later))?;
+        let (certificate, crl) = (Bytes(certificate), later.crl.clone());
+        events.push(Event::ClusterCrl { plan: digest, certificate, crl });
+    }
+    Ok(events)
 }
 
 fn intent(plan: Digest, prepared: Prepared) -> CertificateIntent {

@@ -5,7 +5,7 @@ use super::{Session, not_before_last};
 use crate::error::{Error, Result};
 use crate::journal::{CertificateIntent, Event, Head, IntentRecord, Purpose};
 use crate::lint::Linted;
-use crate::plan::Plan;
+use crate::plan::{LaterCrl, Plan};
 use crate::release::{ClusterList, Crls};
 use crate::token::Key;
 use crate::verify;
@@ -18,6 +18,13 @@ const NAMED: usize = 20;
 pub(super) fn revoked_event(plan: &Plan, digest: Digest) -> Option<Event> {
     let certificates = plan.revocations.clone();
     (!certificates.is_empty()).then_some(Event::Revoked { plan: digest, certificates })
+}
+
+/// A CRL for a certificate that is not there.
+pub(super) fn not_issued(later: &LaterCrl) -> Error {
+    let message = format!("{}: is of certificate {}, which is not in issued/", later.file, later.certificate);
+    Error::integrity("home.issued", message)
+        .next("`anchorite audit restore` writes it again from the journal")
 }
 
 impl Session<'_> {

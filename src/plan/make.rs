@@ -7,8 +7,8 @@ use super::file::{MAXIMUM_AGE, Plan};
 use super::{Item, Refused, RefusedBy};
 use crate::error::{Error, Result};
 use crate::finding::{Finding, Outcome};
-use crate::intake::{self, Arrival, Request};
-use crate::journal::{Bytes, Head, Ledger};
+use crate::intake::{self, Arrival, ReceivedCrl, Request};
+use crate::journal::{Bytes, ClusterCrl, Head, Ledger};
 use crate::lint::{CertificateKind, Linted, lint};
 use crate::policy::{Context, Decision, Grant, decide_all, serial_unique};
 use crate::x509::{Digest, Serial, Tbs, Time};
@@ -166,9 +166,14 @@ fn planned(
         policy: policy.clone(),
         serial,
         request: Bytes(request.der.clone()),
-        crl: None,
+        crl: request.crl.as_ref().and_then(recorded),
         tbs: Bytes(tbs.get().as_der().to_vec()),
     }))
+}
+
+/// A CRL that the rules found in order has both.
+fn recorded(crl: &ReceivedCrl) -> Option<ClusterCrl> {
+    Some(ClusterCrl { der: Bytes(crl.der.clone()), number: crl.number?, next_update: crl.next_update? })
 }
 
 fn linted(
@@ -233,14 +238,20 @@ fn fresh_enough(plan: &Plan, today: Time) -> Result<()> {
 }
 
 fn read_again(item: &Item) -> Result<Request> {
+    let altered = |what: &str| {
+        Error::integrity("plan.request", format!("{}: {what} in the plan cannot be read", item.file))
+            .next("the plan file was altered: stop the ceremony")
+    };
     match intake::read(&item.file, &item.request.0).into_iter().next() {
         // A DER request reads as exactly one.
-        Some(Arrival::Request(request)) => Ok(*request),
-        _ => Err(Error::integrity(
-            "plan.request",
-            format!("{}: the request in the plan cannot be read", item.file),
-        )
-        .next("the plan file was altered: stop the ceremony")),
+        Some(Arrival::Request(mut request)) => {
+            if let Some(crl) = &item.crl {
+                intake::attach(&mut request, &item.file, &crl.der.0)
+                    .map_err(|_| altered("the request's CRL"))?;
+            }
+            Ok(*request)
+        }
+        _ => Err(altered("the request")),
     }
 }
 

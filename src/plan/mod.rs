@@ -6,6 +6,7 @@
 //! digest; what the token signs is those bytes. Pure.
 
 mod file;
+mod later;
 mod make;
 pub mod review;
 mod revocation;
@@ -13,5 +14,6 @@ mod revocation;
 mod tests;
 
 pub use file::{Item, LaterCrl, Plan, Refused, RefusedBy};
+pub use later::Later;
 pub use make::{Frame, Prepared, decide, empty, make, prepare};
 pub use revocation::{Beside, Crl, Revoking, falls_short, prepare_revocations};

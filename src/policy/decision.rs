@@ -1,5 +1,6 @@
 //! The decision: a request judged by every rule, and what it is granted.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use serde::Serialize;
@@ -90,7 +91,8 @@ fn judge(
 ) -> Result<Decision> {
     let identity = Identity::of(context, request);
     let known = Known::of(context.history, request, identity.cluster)?;
-    let case = Case { context, request, copy_of, rivals, identity: &identity, known: &known };
+    let crl = OnceCell::new();
+    let case = Case { context, request, copy_of, rivals, identity: &identity, known: &known, crl };
     let mut findings = request.findings.clone();
     findings.extend(rules::evaluate(&case, identity.profile));
     let refused = findings.iter().any(Finding::refuses);
@@ -117,6 +119,8 @@ pub(super) struct Case<'a> {
     pub rivals: &'a Rivals,
     pub identity: &'a Identity<'a>,
     pub known: &'a Known,
+    /// What was found of the request's CRL: its signature is checked once for all rules.
+    pub crl: OnceCell<Vec<Finding>>,
 }
 
 impl Case<'_> {

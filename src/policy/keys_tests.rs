@@ -88,6 +88,7 @@ const KEYS: &[(&str, &str, Change)] = &[
     ("renewal.same-key", "\"allow\"", |w| w.issued(1, "O=Istio,L=east,CN=root", Status::Released)),
     ("renewal.same-subject", "\"allow\"", |w| w.issued(2, "O=Istio,L=east,CN=root", Status::Released)),
     ("renewal.spacing", "\"90d\"", |w| w.issued(2, "O=Istio,L=east,CN=before", Status::Released)),
+    ("crl.pre-signed", "\"require\"", any),
     ("release.consumer", "\"pem\"", any),
 ];
 

@@ -318,7 +318,12 @@ fn renewal() -> impl Strategy<Value = Vec<Setting>> {
         setting("renewal.spacing", format!("\"{wide}d\""), format!("\"{}d\"", wide + more))
     });
     let (key, subject) = (permission("renewal.same-key"), permission("renewal.same-subject"));
-    (key, subject, spacing).prop_map(|(a, b, c)| vec![a, b, c])
+    let crl = prop_oneof![
+        4 => Just(("warn", "warn")),
+        1 => select(vec![("warn", "require"), ("require", "require")]),
+    ];
+    let crl = crl.prop_map(|(w, n)| setting("crl.pre-signed", format!("\"{w}\""), format!("\"{n}\"")));
+    (key, subject, spacing, crl).prop_map(|(a, b, c, d)| vec![a, b, c, d])
 }
 
 // --- requests, a root and a past
@@ -332,13 +337,20 @@ fn worlds() -> impl Strategy<Value = World> {
     let algorithm = prop_oneof![6 => Just(3_usize), 1 => 0..3_usize];
     let root = (end, prop::option::weighted(0.2, 0_u8..6), algorithm);
     let past = prop::option::weighted(0.2, (select(vec![1_u8, 2]), any::<bool>(), any::<bool>()));
-    (subject, public_keys(), claims(), root, past).prop_map(|(subject, key, claims, root, past)| {
+    // Long enough for most, too short for some.
+    let crl = prop::option::weighted(0.5, prop_oneof![4 => Just(2_000_u64), 1 => 1..300_u64]);
+    let requests = (subject, public_keys(), claims(), crl);
+    (requests, root, past).prop_map(|((subject, key, claims, crl), root, past)| {
         let mut world = World::new();
         world.policies.truncate(1);
         *world.request() = request(subject, 1);
         world.request().key = key;
         let not_after = claims.not_after.map(|at| world.now + Seconds(at.unix()));
         *world.claims() = Claims { not_after, ..claims };
+        if let Some(days) = crl {
+            let next_update = world.now + Seconds(days * 86_400);
+            world.with_crl(|crl| crl.next_update = next_update);
+        }
         world.issuer.not_after = world.now + Seconds(root.0 * 86_400);
         world.issuer.path_len = root.1;
         let algorithms =

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::constraint::{DnsSuffix, Subtree, UriPrefix};
 use super::document::{Ids, Lines, Setting, fault, read};
 use super::values::{
-    AttributeType, Consumer, HttpUrl, KeyKind, Mode, Permission, PolicyOid, Purpose, Span, Usage,
+    AttributeType, Consumer, HttpUrl, KeyKind, Mode, Permission, PolicyOid, PreSigned, Purpose, Span, Usage,
     is_dns_label,
 };
 use crate::error::{Error, Result};
@@ -59,6 +59,9 @@ pub struct Profile {
     /// What may follow an earlier certificate.
     #[serde(default)]
     pub renewal: Renewal,
+    /// Which CRL comes with a request.
+    #[serde(default)]
+    pub crl: Crl,
     /// What the release holds.
     #[serde(default)]
     pub release: Release,
@@ -196,6 +199,14 @@ section! {
         same_subject: Permission = Permission::Refuse,
         /// The least time between two certificates of one cluster.
         spacing: Span = Span(Seconds(0)),
+    }
+}
+
+section! {
+    /// `[crl]`
+    Crl {
+        /// What becomes of a request without one.
+        pre_signed: PreSigned = PreSigned::Warn,
     }
 }
 

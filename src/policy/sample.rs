@@ -10,9 +10,11 @@ use x509_cert::ext::pkix::name::GeneralName;
 use super::{Context, DEFAULT_REGISTER, Decision, History, PolicySet, SHIPPED, decide_all};
 use crate::error::Result;
 use crate::finding::Finding;
-use crate::intake::{Claims, Request};
+use crate::intake::crl::sample as crl;
+use crate::intake::{Claims, Request, attach};
 use crate::x509::{
-    Digest, Issued, Issuer, KeyAlgorithm, Name, PublicKey, Seconds, Serial, SignatureAlgorithm, Status, Time,
+    CrlSpec, Digest, Issued, Issuer, KeyAlgorithm, Name, PublicKey, Seconds, Serial, SignatureAlgorithm,
+    Status, Time,
 };
 
 /// Everything a decision depends on, to be changed before [`World::decide`].
@@ -51,6 +53,14 @@ impl World {
 
     pub fn claims(&mut self) -> &mut Claims {
         &mut self.request().claims
+    }
+
+    /// Gives the request a key of its own, and the CRL that a cluster would sign with it.
+    pub fn with_crl(&mut self, change: impl FnOnce(&mut CrlSpec)) {
+        self.request().key = crl::public_key();
+        let mut spec = crl::spec(&self.request().subject.clone(), self.now);
+        change(&mut spec);
+        attach(self.request(), "east.crl", &crl::signed(&spec)).unwrap();
     }
 
     /// Sets a key of the istio policy, e.g. `validity.maximum`, to a TOML value.
@@ -187,6 +197,7 @@ pub(super) fn request_named(subject: Name, key: u8) -> Request {
         subject,
         key: p256(key),
         claims: Claims::default(),
+        crl: None,
         findings: vec![],
     }
 }

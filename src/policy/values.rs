@@ -34,6 +34,16 @@ pub enum Permission {
     Refuse,
 }
 
+/// What becomes of a request without the cluster's own CRL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PreSigned {
+    /// It is granted with a warning.
+    Warn,
+    /// It is refused.
+    Require,
+}
+
 /// Which bundle a release holds for the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -28,13 +28,15 @@ fn kinds(all: &mut Vectors) {
     for (what, bytes, word) in [
         ("a certificate", certificate, "a certificate, where"),
         ("a certificate of version 1", old, "a certificate, where"),
-        ("a revocation list", crl, "a certificate revocation list"),
-        ("a revocation list of version 1", crl_1, "a certificate revocation list"),
         ("a PKCS#7 message", message("1.2.840.113549.1.7.2"), "a PKCS#7 or CMS message"),
         ("a public key", public, "a bare public key"),
         ("a CRMF request", crmf, "a CRMF request"),
     ] {
         all.file(Fate::Refused, &format!("{what} in DER"), "csr.kind", word, bytes);
+    }
+    for (what, bytes) in [("a revocation list", crl), ("a revocation list of version 1", crl_1)] {
+        let word = "is a CRL of CN=x, which belongs to no request here";
+        all.file(Fate::Passed, &format!("{what} in DER"), "media.crl-alone", word, bytes);
     }
     all.file(Fate::Refused, "a sequence of nothing known", "csr.der", "DER", seq(&[&[2, 1, 9, 2, 1, 9]]));
 }
@@ -43,7 +45,6 @@ fn labels(all: &mut Vectors) {
     for (label, word) in [
         ("CERTIFICATE", "a certificate, where"),
         ("TRUSTED CERTIFICATE", "a certificate, where"),
-        ("X509 CRL", "a certificate revocation list"),
         ("PKCS7", "a PKCS#7 or CMS message"),
         ("CMS", "a PKCS#7 or CMS message"),
         ("PUBLIC KEY", "a bare public key"),
@@ -57,6 +58,8 @@ fn labels(all: &mut Vectors) {
         let bytes = pem(label, &[7; 90]).into_bytes();
         all.file(Fate::Refused, &format!("PEM of {label}"), "csr.kind", word, bytes);
     }
+    let noise = pem("X509 CRL", &[7; 90]).into_bytes();
+    all.file(Fate::Refused, "PEM of a CRL that is none", "crl.der", "no CRL in strict DER", noise);
 }
 
 fn passed_over(all: &mut Vectors) {

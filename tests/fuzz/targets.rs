@@ -7,6 +7,7 @@
 mod arguments;
 mod certificate;
 mod cms;
+mod crl;
 mod csr;
 pub mod files;
 mod history;
@@ -28,6 +29,7 @@ use anchorite::text::is_shown;
 pub use self::arguments::arguments;
 pub use self::certificate::certificate;
 pub use self::cms::cms;
+pub use self::crl::crl;
 pub use self::csr::{csr, request};
 pub use self::history::history;
 pub use self::index::index;
@@ -44,10 +46,11 @@ pub use self::stick::stick;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is its folder's in `regressions/`.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("arguments", arguments),
     ("certificate", certificate),
     ("cms", cms),
+    ("crl", crl),
     ("csr", csr),
     ("history", history),
     ("index", index),

@@ -6,7 +6,7 @@ use super::{CrlRecord, IntentRecord, Ledger};
 use crate::error::Result;
 use crate::journal::past::{Kind, key};
 use crate::journal::{ClusterCrl, KeyRole, RevokedCertificate};
-use crate::x509::{CrlSpec, Digest, Issued, OwnCrl, Revocation, Serial, Status, Tbs, Time};
+use crate::x509::{CrlSpec, Digest, Issued, Issuer, OwnCrl, Revocation, Serial, Status, Tbs, Time};
 
 /// Certificates that end in one week lie in lists of this many at most: a list is read
 /// and written as a whole.
@@ -180,15 +180,16 @@ impl Ledger {
     pub(super) fn cluster_crl(
         &mut self,
         plan: &Digest,
-        serial: &Serial,
+        certificate: &[u8],
         crl: &ClusterCrl,
     ) -> std::result::Result<(), String> {
         if !self.plans.contains_key(plan) {
-            return Err(format!("a cluster's CRL belongs to plan {plan}, which is not being performed"));
+            return Err(format!("has a cluster's CRL of plan {plan}, which is not being performed"));
         }
-        let issued = self.by_serial(serial).map_err(|e| e.message)?;
+        let Issuer { serial, public_key, .. } = Issuer::from_der(certificate).map_err(|e| e.message)?;
+        let issued = self.by_serial(&serial).map_err(|e| e.message)?;
         let issued = issued
-            .filter(|c| c.cluster.is_some())
+            .filter(|c| c.cluster.is_some() && c.key == public_key.digest())
             .ok_or_else(|| format!("has a CRL of {serial}, which is no intermediate on record"))?;
         if issued.crl.as_ref().is_some_and(|before| before.number >= crl.number) {
             return Err(format!("has CRL {} of {serial}, which does not follow the one before", crl.number));
@@ -196,7 +197,7 @@ impl Ledger {
         if issued.crl.is_none() && issued.status == Status::Released {
             self.count_lacking(&issued, false);
         }
-        self.recent.certificates.insert(serial.clone(), Issued { crl: Some(own_crl(crl)), ..issued });
+        self.recent.certificates.insert(serial, Issued { crl: Some(own_crl(crl)), ..issued });
         Ok(())
     }
 

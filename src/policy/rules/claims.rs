@@ -167,7 +167,5 @@ fn subject_key_id(case: &Case<'_>, profile: &Profile) -> Finding {
 
 /// The key identifier as granted.
 pub(in crate::policy) fn key_id(case: &Case<'_>) -> Vec<u8> {
-    let key = &case.request.key;
-    let sha1 = key.key_id_sha1();
-    if case.request.claims.subject_key_id.as_ref() == Some(&sha1) { sha1 } else { key.key_id() }
+    case.request.key_id()
 }

@@ -4,6 +4,7 @@
 mod batch;
 mod claims;
 mod cluster;
+mod crl;
 mod extensions;
 mod issuer;
 mod key;
@@ -42,6 +43,8 @@ enum Check {
     Always(fn(&Case<'_>) -> Finding),
     /// Against a policy.
     Policy(fn(&Case<'_>, &Profile) -> Finding),
+    /// Of the CRL that came with the request, against what is granted.
+    Crl,
     /// Once the plan has drawn a serial number: [`serial_unique`].
     Serial,
 }
@@ -91,6 +94,16 @@ pub const RULES: &[RuleInfo] = &[
     extensions::ATTRIBUTES,
     extensions::URI_CONSTRAINTS,
     extensions::BOTH_SIDES_OF_TLS,
+    crl::PRE_SIGNED,
+    crl::judged(0),
+    crl::judged(1),
+    crl::judged(2),
+    crl::judged(3),
+    crl::judged(4),
+    crl::judged(5),
+    crl::judged(6),
+    crl::judged(7),
+    crl::judged(8),
     serial::UNIQUE,
 ];
 
@@ -99,7 +112,8 @@ pub(super) fn evaluate(case: &Case<'_>, profile: Option<&Profile>) -> Vec<Findin
     let judge = |rule: &RuleInfo| match (rule.check, profile) {
         (Check::Always(check), _) => Some(check(case)),
         (Check::Policy(check), Some(profile)) => Some(check(case, profile)),
-        (Check::Policy(_), None) | (Check::Serial, _) => None,
+        (Check::Crl, Some(profile)) => Some(crl::finding(case, profile, rule)),
+        (Check::Policy(_) | Check::Crl, None) | (Check::Serial, _) => None,
     };
     RULES.iter().filter_map(judge).collect()
 }

@@ -1,16 +1,20 @@
 //! Every rule accepts, and every rule refuses (or narrows, or warns, where it
 //! cannot refuse).
 
+mod crl;
+
 use const_oid::db::rfc5280;
 use x509_cert::ext::pkix::{KeyUsage, KeyUsages};
 
 use super::{Check, RULES};
 use crate::finding::Outcome;
-use crate::intake::BasicConstraintsClaim;
+use crate::intake::{BasicConstraintsClaim, CRL_RULES};
 use crate::policy::sample::{UNKNOWN, World, dns, l_as_null, p256, p521, request, request_named, rsa};
 use crate::x509::{Issuer, Name, Seconds, SignatureAlgorithm, Status};
 
 type Change = fn(&mut World);
+/// Rule, a world it accepts, a world it does not, and what it says of the latter.
+type Case = (&'static str, Change, Change, Outcome);
 
 fn nothing(_: &mut World) {}
 
@@ -38,8 +42,7 @@ fn outlived(world: &mut World, left: &str) {
 
 const BASIC: BasicConstraintsClaim = BasicConstraintsClaim { ca: true, path_len: Some(0) };
 
-/// Rule, a world it accepts, a world it does not, and what it says of the latter.
-const CASES: &[(&str, Change, Change, Outcome)] = &[
+const CASES: &[Case] = &[
     ("cluster.id", nothing, |w| subject(w, "O=Istio,L=east_1,CN=x"), Outcome::Refused),
     ("cluster.id", nothing, |w| subject(w, "O=Istio,L=east,L=west,CN=x"), Outcome::Refused),
     ("cluster.id", nothing, |w| subject(w, "O=Istio,CN=x"), Outcome::Refused),
@@ -390,7 +393,7 @@ const CASES: &[(&str, Change, Change, Outcome)] = &[
 
 #[test]
 fn each_rule_accepts_and_does_not() {
-    for (rule, accept, other, outcome) in CASES {
+    for (rule, accept, other, outcome) in CASES.iter().chain(crl::CASES) {
         let mut world = World::new();
         accept(&mut world);
         let found = world.finding(rule);
@@ -407,7 +410,7 @@ fn each_rule_accepts_and_does_not() {
 #[test]
 fn no_rule_is_without_its_cases() {
     for rule in RULES.iter().filter(|rule| !matches!(rule.check, Check::Serial)) {
-        assert!(CASES.iter().any(|(id, ..)| *id == rule.id), "{}", rule.id);
+        assert!(CASES.iter().chain(crl::CASES).any(|(id, ..)| *id == rule.id), "{}", rule.id);
     }
     let mut ids: Vec<_> = RULES.iter().map(|rule| rule.id).collect();
     ids.sort_unstable();
@@ -417,10 +420,16 @@ fn no_rule_is_without_its_cases() {
 
 #[test]
 fn each_evaluated_rule_finds_under_its_own_id_once() {
-    let ids: Vec<_> = World::new().decide().findings.iter().map(|f| f.rule).collect();
     let wanted: Vec<_> =
         RULES.iter().filter(|rule| !matches!(rule.check, Check::Serial)).map(|rule| rule.id).collect();
-    assert_eq!(ids, wanted);
+    for prepare in [nothing, crl::crl] {
+        let mut world = World::new();
+        prepare(&mut world);
+        let ids: Vec<_> = world.decide().findings.iter().map(|f| f.rule).collect();
+        assert_eq!(ids, wanted);
+    }
+    let of_crls = RULES.iter().filter(|rule| matches!(rule.check, Check::Crl)).map(|rule| rule.id);
+    assert!(of_crls.eq(CRL_RULES.iter().map(|rule| rule.id)), "each of intake's is asked");
 }
 
 #[test]

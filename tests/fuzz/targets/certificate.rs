@@ -55,8 +55,8 @@ pub fn certificate(data: &[u8]) {
 
 /// The certificates that the world's root did sign.
 fn genuine(data: &[u8]) -> bool {
-    let (_, _, certificates) = audit(world::JOURNAL, &Expectation::default());
-    data == root().der || certificates.iter().any(|(_, der)| der == data)
+    let (_, _, kept) = audit(world::JOURNAL, &Expectation::default());
+    data == root().der || kept.certificates.iter().any(|(_, der)| der == data)
 }
 
 fn readable(description: &Description) {
@@ -109,10 +109,10 @@ fn issue(tbs: &[u8]) {
     let signature = Bytes(world::sign_as_root(tbs));
     scribe.add(Event::Signed { intent, signature: signature.clone() }).unwrap();
     let expect = Expectation { root: Some(&root().der), ..Expectation::default() };
-    let (report, _, certificates) = audit(scribe.bytes(), &expect);
+    let (report, _, kept) = audit(scribe.bytes(), &expect);
     report.errors.iter().for_each(|fault| fit(&fault.message));
     report.open.iter().for_each(|line| fit(line));
-    let certificate = certificates.last().filter(|(_, der)| der.windows(tbs.len()).any(|w| w == tbs));
+    let certificate = kept.certificates.last().filter(|(_, der)| der.windows(tbs.len()).any(|w| w == tbs));
     assert_eq!(certificate.is_some(), report.state != State::Broken);
     if let Some((serial, der)) = certificate {
         validate_path(&[der], &root().der, now()).unwrap();

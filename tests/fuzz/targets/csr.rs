@@ -42,6 +42,7 @@ pub(super) fn arrived(arrival: Arrival) -> Option<Request> {
             fit_finding(&finding);
             assert!(finding.refuses());
         }
+        Arrival::Crl(crl) => super::crl::arrived(&crl),
         Arrival::Request(request) => {
             fit(&request.file);
             fit(&request.subject.to_string());
@@ -146,7 +147,6 @@ fn signs(grant: &Grant) {
             policy: grant.policy().into(),
             request: Digest::of(b"request"),
         }],
-        crls: &release::Crls::default(),
     });
     let files: BTreeMap<_, _> = prepared.unwrap().finish(vec![]).into_iter().collect();
     check_names(files.keys().map(String::as_str)).unwrap();
@@ -166,7 +166,7 @@ fn planned(context: &Context<'_>, requests: &[Request], decisions: &[Decision]) 
         plan::make(context, frame, requests, decisions, serials.take(requests.len()).collect(), vec![])
             .unwrap();
     assert_eq!(Plan::from_bytes("plan", &plan.to_bytes().unwrap()), Ok(plan.clone()));
-    readable(&review::render(&plan, context.issuer, plan.created, world::ledger(), &|_| vec![]).unwrap());
+    readable(&review::render(&plan, context.issuer, plan.created, &|_| vec![]).unwrap());
 }
 
 /// Lines that can be read.

@@ -36,7 +36,7 @@ fn judge(data: &[u8], signed: bool) -> Option<Replay> {
     let (report, audited, _) = audit(data, &Expectation::default());
     assert_eq!(replayed.is_ok(), audited.is_some());
     let expect = Expectation { root_sha256: Some(root().fingerprint()), ..Expectation::default() };
-    let (known, audited, certificates) = audit(data, &expect);
+    let (known, audited, kept) = audit(data, &expect);
     for report in [&report, &known] {
         report.errors.iter().for_each(|fault| fit(&fault.message));
         report.open.iter().for_each(|line| fit(line));
@@ -50,7 +50,7 @@ fn judge(data: &[u8], signed: bool) -> Option<Replay> {
     let audited = audited.unwrap();
     adds_up(data, &audited);
     assert!(known.state == State::Open || (audited.torn.is_empty() && audited.ledger.unsealed().is_empty()));
-    for (_, der) in certificates.iter().filter(|_| signed) {
+    for (_, der) in kept.certificates.iter().filter(|_| signed) {
         let path: &[&[u8]] = if *der == root().der { &[] } else { &[der] };
         let at = audited.ledger.last_time().unwrap();
         good(validate_path(path, &root().der, at));

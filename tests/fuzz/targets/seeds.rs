@@ -2,10 +2,10 @@
 
 use anchorite::journal::Head;
 use anchorite::policy::SHIPPED;
-use anchorite::x509::{Digest, pem};
+use anchorite::x509::{CrlSpec, Digest, Name, Reason, Revocation, Seconds, Serial, SignatureAlgorithm, pem};
 
 use super::policy::ask;
-use super::world::{self, root};
+use super::world::{self, SUBJECT_KEY, root};
 use super::{files, index};
 
 /// Target, name and bytes of each.
@@ -39,6 +39,7 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     let named = |name: &str| name.replace('/', "-");
     seeds.extend(SHIPPED.iter().map(|(name, text)| ("policy", named(name), text.as_bytes().to_vec())));
     seeds.extend(requests());
+    seeds.extend(crls());
     seeds.extend(
         ARGUMENTS.iter().zip(1..).map(|(text, n)| ("arguments", format!("{n}"), text.as_bytes().to_vec())),
     );
@@ -72,6 +73,47 @@ fn requests() -> Vec<(&'static str, String, Vec<u8>)> {
         ("pem", "plain".into(), text),
         ("csr", "plain".into(), plain),
         ("csr", "full".into(), full),
+    ]
+}
+
+/// A cluster's own, empty, and the root's, with an entry of each form.
+fn crls() -> Vec<(&'static str, String, Vec<u8>)> {
+    let key = SUBJECT_KEY.public();
+    let entry = |n: u8, reason, invalidity_date| Revocation {
+        serial: Serial::from_bytes(&[n]).unwrap(),
+        date: world::now(),
+        reason,
+        invalidity_date,
+    };
+    let spec = CrlSpec {
+        signature: SignatureAlgorithm::EcdsaSha256,
+        issuer: Name::parse("O=Istio,L=east,CN=root").unwrap(),
+        key_id: key.key_id(),
+        this_update: world::now().earlier(Seconds(300)),
+        next_update: world::now() + Seconds(390 * 86_400),
+        number: 7,
+        entries: Vec::new(),
+    };
+    let by_cluster = spec.to_tbs().unwrap();
+    let signature = SUBJECT_KEY.sign(by_cluster.as_der());
+    let by_cluster = by_cluster.assemble(&signature).unwrap();
+    let entries = vec![
+        entry(1, Reason::Unspecified, None),
+        entry(2, Reason::KeyCompromise, None),
+        entry(3, Reason::Superseded, Some(world::now())),
+        entry(4, Reason::Unspecified, Some(world::now())),
+    ];
+    let (issuer, key_id) = (root().subject.clone(), root().key_id.clone());
+    let by_root = CrlSpec { signature: SignatureAlgorithm::Ed25519, issuer, key_id, entries, ..spec };
+    let by_root = by_root.to_tbs().unwrap();
+    // Not signed by the root: the fuzzer is to find its way past that, too.
+    let by_root = by_root.assemble(&[7; 64]).unwrap();
+    let text = pem::encode("X509 CRL", &by_cluster).into_bytes();
+    vec![
+        ("pem", "crl".into(), text.clone()),
+        ("crl", "text".into(), text),
+        ("crl", "cluster".into(), by_cluster),
+        ("crl", "root".into(), by_root),
     ]
 }
 
