@@ -26,6 +26,7 @@ mod mesh;
 mod piv;
 mod pki;
 mod post_quantum;
+mod presigned;
 mod readme;
 mod release;
 mod restore;
