@@ -9,7 +9,7 @@ use crate::appliance::{Appliance, PIN, Ran, module, ran};
 use crate::piv::desk::Desk;
 
 /// The verbs in an order in which their examples can be run one after the other.
-const ORDER: [&str; 23] = [
+const ORDER: [&str; 24] = [
     "init",
     "root create",
     "policy check",
@@ -21,6 +21,7 @@ const ORDER: [&str; 23] = [
     "assemble",
     "plan",
     "perform",
+    "status",
     "audit verify",
     "audit show",
     "audit export",

@@ -30,5 +30,6 @@ mod presigned;
 mod readme;
 mod release;
 mod restore;
+mod status;
 mod structure;
 mod support;

@@ -4,6 +4,7 @@ mod audit;
 mod hardware;
 mod revocation;
 mod rollover;
+mod status;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ pub use self::audit::{Audit, AuditExport, AuditRestore, AuditShow, AuditVerb, Au
 pub use self::hardware::{Login, Token, TokenAttest, TokenCheck, TokenVerb};
 pub use self::revocation::{Crl, Named, Revoke};
 pub use self::rollover::{RolloverBegin, RolloverVerb, RootRetire, RootRollover};
+pub use self::status::Status;
 use super::parse_digest;
 
 /// An offline root CA: reviewed plans in, verified intermediates out, every signature on record
@@ -54,6 +56,7 @@ pub enum Verb {
     Perform(Perform),
     Revoke(Revoke),
     Crl(Crl),
+    Status(Status),
     Audit(Audit),
     Verify(Verify),
     Policy(Policy),
