@@ -1,5 +1,6 @@
 //! `assemble`: on the cluster's side, a bundle and its key become the Secret.
 
+use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
