@@ -41,9 +41,9 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
         CrlState::Burnt => {
             review.push_str("\nthe number of its CRL was burnt by a crash: `anchorite crl` signs the next\n")
         }
-        CrlState::Overtaken => {
-            review.push_str("\nanother CRL was signed since: the one in this plan is left out\n")
-        }
+        CrlState::Overtaken => review.push_str(
+            "\nits CRL, or a later one, was signed for another release: the one in this plan is left out\n",
+        ),
         CrlState::Absent | CrlState::Fresh | CrlState::Signed => {}
     }
     if remaining.is_nothing() {

@@ -90,7 +90,7 @@ pub enum CrlState {
     Signed,
     /// Its number was burnt by a crash.
     Burnt,
-    /// Another plan's CRL was signed since, and it lists all that this one would.
+    /// It is out with another release, or a later one is signed, and lists all that this one would.
     Overtaken,
 }
 
@@ -110,11 +110,7 @@ impl Remaining {
         let crl = match &plan.crl {
             None => CrlState::Absent,
             Some(tbs) if signed.contains_key(&tbs.0[..]) => CrlState::Signed,
-            Some(tbs) if CrlSpec::from_tbs(&tbs.0)?.number >= ledger.next_crl_number() => CrlState::Fresh,
-            Some(_) if begun => CrlState::Burnt,
-            Some(_) if plan.revocations.is_empty() => CrlState::Overtaken,
-            // What it revokes is on no CRL yet: it is refused when it is prepared.
-            Some(_) => CrlState::Fresh,
+            Some(tbs) => Self::of_crl(plan, begun, CrlSpec::from_tbs(&tbs.0)?.number, ledger),
         };
         let mut remaining = Self { fresh: Vec::new(), signed: Vec::new(), burnt: Vec::new(), crl };
         for item in &plan.items {
@@ -135,9 +131,20 @@ impl Remaining {
         }
         Ok(remaining)
     }
-}
 
-impl Remaining {
+    /// A plan's CRL that is not signed for this plan alone, by its number.
+    fn of_crl(plan: &Plan, begun: bool, number: u64, ledger: &Ledger) -> CrlState {
+        let out = ledger.crl().is_some_and(|last| last.number >= number);
+        match begun {
+            _ if number >= ledger.next_crl_number() => CrlState::Fresh,
+            true if out => CrlState::Overtaken,
+            true => CrlState::Burnt,
+            false if plan.revocations.is_empty() => CrlState::Overtaken,
+            // What it revokes is on no CRL yet: it is refused when it is prepared.
+            false => CrlState::Fresh,
+        }
+    }
+
     /// Whether nothing is left of the plan to be signed or released.
     pub fn is_nothing(&self) -> bool {
         let crl = matches!(self.crl, CrlState::Fresh | CrlState::Signed);
@@ -183,7 +190,7 @@ impl Session<'_> {
         };
         let released = first
             .and_then(|()| self.sign_fresh(digest, begun, (usize::from(crl_planned), fresh), &root_key))
-            .and_then(|()| self.file_crls(plan, digest, &root))
+            .and_then(|()| self.file_crls(plan, &root))
             .and_then(|()| self.verify_signed(digest, &plan.items, &root))
             .and_then(|finished| {
                 let released = finished.iter().map(|f| f.item.clone()).collect();

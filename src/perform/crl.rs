@@ -68,14 +68,11 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Verifies the plan's CRL, if it was signed, and files it, with the clusters' own.
-    pub(super) fn file_crls(&mut self, plan: &Plan, digest: Digest, root: &Issuer) -> Result<()> {
+    /// Verifies each CRL of the root's that was signed and is not released, and files it,
+    /// with the clusters' own.
+    pub(super) fn file_crls(&mut self, plan: &Plan, root: &Issuer) -> Result<()> {
         let ledger = self.home.journal.ledger();
-        let of_plan = ledger
-            .unreleased()
-            .map(|(_, it)| it)
-            .find(|it| it.plan == Some(digest) && it.purpose == Purpose::Crl);
-        if let Some(record) = of_plan {
+        for (_, record) in ledger.unreleased().filter(|(_, it)| it.purpose == Purpose::Crl) {
             let number = self.verify_crl(record, root)?;
             self.home.file_root_crl(number, record)?;
         }
