@@ -9,7 +9,7 @@ use crate::plan::{LaterCrl, Plan};
 use crate::release::{ClusterList, Crls};
 use crate::token::Key;
 use crate::verify;
-use crate::x509::{CrlSpec, Digest, Issued, Issuer, Tbs};
+use crate::x509::{CrlSpec, Digest, Issued, Issuer, Status, Tbs};
 
 /// How many clusters without a CRL are named.
 const NAMED: usize = 20;
@@ -80,7 +80,8 @@ impl Session<'_> {
         let later = plan.later_crls.iter().map(|later| (&later.certificate, &later.crl));
         for (certificate, crl) in of_items.chain(later) {
             // A crash may have burnt the certificate, or a later plan brought another CRL.
-            let known = ledger.by_serial(certificate)?.and_then(|issued| issued.crl);
+            let issued = ledger.by_serial(certificate)?.filter(|c| c.status != Status::Burnt);
+            let known = issued.and_then(|issued| issued.crl);
             if known.is_some_and(|known| known.digest == Digest::of(&crl.der.0)) {
                 self.home.file_cluster_crl(certificate, &crl.der.0)?;
             }
