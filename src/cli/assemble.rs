@@ -20,8 +20,21 @@ pub fn run(globals: &Globals, args: &Assemble) -> Result<u8> {
     refuse_on_stick("assemble.key-on-stick", &args.out, &came_on(&args.bundle))?;
     let bundle = folder::read(&args.bundle)?;
     let key = read_key(&args.key)?;
-    let options =
-        AssembleOptions { noted: &args.root_sha256, allow_rehearsal: args.rehearsal, at: process::now() };
+    let beside = |release: &PathBuf| match release.as_os_str().is_empty() {
+        true => {
+            folder::read(args.bundle.canonicalize().unwrap_or_default().parent().unwrap_or(Path::new("")))
+        }
+        false => folder::read(release),
+    };
+    let crls = args.crl.iter().map(beside).collect::<Result<Vec<_>>>()?;
+    let trust = args.trust.as_ref().map(beside).transpose()?;
+    let options = AssembleOptions {
+        noted: &args.root_sha256,
+        allow_rehearsal: args.rehearsal,
+        at: process::now(),
+        crls: &crls,
+        trust: trust.as_ref(),
+    };
     let files = assemble(&bundle, &key, &options, &Verifier)?;
     let mode = |file: &OutFile| if file.secret { 0o600 } else { 0o644 };
     let new = files.iter().map(|file| NewFile { path: file.name, bytes: &file.bytes, mode: mode(file) });

@@ -22,6 +22,7 @@ mod process;
 mod renew;
 mod request;
 mod revoke;
+mod rollover;
 mod root;
 mod sign;
 mod status;

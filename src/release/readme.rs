@@ -13,11 +13,10 @@ const NIST_SIGNATURES: [u8; 8] = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03
 /// The text, with the fingerprints to compare.
 pub fn text(input: &ReleaseInput) -> String {
     let warning = if input.rehearsal { "REHEARSAL: nothing in here may be relied on.\n\n" } else { "" };
-    let several = !input.companions.is_empty();
+    let several = input.trusted.len() > 1;
     let show = if several { OF_EACH } else { OF_ONE };
     let compare = if several { "all these" } else { "both" };
-    let others: String =
-        input.companions.iter().map(|der| format!("  root     {}\n", Digest::of(der))).collect();
+    let others: String = input.companions().map(|der| format!("  root     {}\n", Digest::of(der))).collect();
     let mut signed = std::iter::once(input.root).chain(input.members.iter().map(|m| m.certificate));
     let post_quantum = signed.any(|der| der.windows(NIST_SIGNATURES.len()).any(|w| w == NIST_SIGNATURES));
     let openssl = if post_quantum { "OpenSSL 3.5 or newer (which knows ML-DSA)" } else { "OpenSSL" };
