@@ -160,6 +160,13 @@ fn foreign_parsers_read_both_files() {
     for name in ["root_not_after_seconds", "next_action_seconds", "open_matters", "crl_renew_by_seconds"] {
         assert!(samples.contains_key(&format!("anchorite_{name}")), "{name} in {read}");
     }
+    // What the README's alerts watch is there.
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let alerts = readme.split("```yaml\n- alert: ").nth(1).unwrap().split("```").next().unwrap();
+    let watched = alerts.split(|c: char| !c.is_ascii_lowercase() && c != '_');
+    for name in watched.filter(|word| word.starts_with("anchorite_")) {
+        assert!(samples.keys().any(|sample| sample.split(' ').next() == Some(name)), "{name} in {read}");
+    }
     // From another moment the files say the same, and ours are replaced whole.
     let before = (std::fs::read(&ical).unwrap(), std::fs::read(&metrics).unwrap());
     status(&a, &[&files[..], &["--at", &later(&a, 31)]].concat()).code(1);
