@@ -6,6 +6,7 @@ mod revocation;
 mod rollover;
 mod status;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anchorite::token::piv::policy::{PinPolicy, TouchPolicy};
@@ -381,7 +382,7 @@ pub struct Assemble {
     /// Put in the fleet's CRL set: of the release that the bundle lies in, or of a newer one; during
     /// a rollover once for each root
     #[arg(long, value_name = "RELEASE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
-    pub crl: Vec<PathBuf>,
+    pub crl: Vec<OsString>,
     /// Take the trust bundle of this release in place of the bundle's own: a stage of a rollover
     #[arg(long, value_name = "RELEASE")]
     pub trust: Option<PathBuf>,
