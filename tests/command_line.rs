@@ -42,7 +42,9 @@ fn verbs() -> BTreeMap<String, bool> {
     while let Some(verb) = ahead.pop() {
         let help = help(&verb);
         let commands = help.split("\nCommands:\n").nth(1).and_then(|rest| rest.split("\n\n").next());
-        for line in commands.unwrap_or_default().lines() {
+        // What is indented further goes on from the line before.
+        let lines = commands.unwrap_or_default().lines().filter(|line| !line.starts_with("   "));
+        for line in lines {
             let name = line.split_whitespace().next().unwrap();
             if name != "help" {
                 ahead.push(format!("{verb} {name}").trim().to_string());
