@@ -20,8 +20,8 @@ use signed::{certificate, companions, rejected, verifies, wrong_signature};
 
 use crate::error::{Error, Result};
 use crate::journal::{
-    ClusterCrl, Companion, Entry, Event, Head, Index, IntentRecord, KeyRole, Ledger, Purpose, Replay,
-    Standing, replay_after, replay_lines, sealed_index,
+    ClusterCrl, Entry, Event, Head, Index, IntentRecord, KeyRole, Ledger, Purpose, Replay, Standing,
+    replay_after, replay_lines, sealed_index,
 };
 use crate::lint::CertificateKind;
 use crate::verify::{self, signed_digest};
@@ -172,7 +172,7 @@ pub fn audit_lines(
                 head: Some(replayed.ledger.head()),
                 signatures: replayed.ledger.signatures(),
                 roots: auditor.roots.iter().map(|der| Digest::of(der)).collect(),
-                companions: replayed.ledger.companions().iter().map(Companion::fingerprint).collect(),
+                companions: auditor.others(&replayed.ledger),
                 attested: auditor.attested,
                 open,
                 errors: auditor.faults,
@@ -236,6 +236,10 @@ impl Auditor<'_> {
             Event::RootAdopted(adoption) => self.adopted(&adoption.certificate.0, entry.time),
             Event::Revoked { certificates, .. } => {
                 self.listed.revoked(certificates);
+                Ok(())
+            }
+            Event::Unrevoked { certificates } => {
+                self.listed.unrevoked(certificates);
                 Ok(())
             }
             Event::ClusterCrl { certificate, crl, .. } => {
@@ -410,6 +414,14 @@ impl Auditor<'_> {
             return wrong("the root on record is not the root certificate given".into());
         }
         Ok(())
+    }
+
+    /// The other roots that are trusted, in the order of trust bundles.
+    fn others(&self, ledger: &Ledger) -> Vec<Digest> {
+        let own = self.roots.last().cloned().into_iter();
+        let companions = ledger.companions().iter().map(|companion| companion.certificate.0.clone());
+        let trusted = ledger.course().trusted(own.chain(companions).collect());
+        trusted.iter().filter(|der| Some(*der) != self.roots.last()).map(|der| Digest::of(der)).collect()
     }
 
     fn end(&mut self, replayed: &Replay) {

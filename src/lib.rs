@@ -13,6 +13,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
 pub mod audit;
+pub mod calendar;
 pub mod cluster;
 pub mod error;
 pub mod finding;

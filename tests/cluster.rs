@@ -123,7 +123,7 @@ fn released(name: &str) -> (Pki, PrivateKey, BTreeMap<String, Vec<u8>>) {
 }
 
 fn options(noted: &[anchorite::x509::Digest]) -> AssembleOptions<'_> {
-    AssembleOptions { noted, allow_rehearsal: false, at: now() }
+    AssembleOptions { noted, allow_rehearsal: false, at: now(), crls: &[], trust: None }
 }
 
 fn try_assemble(pki: &Pki, bundle: &BTreeMap<String, Vec<u8>>, key: &PrivateKey) -> Result<Vec<OutFile>> {

@@ -1,6 +1,7 @@
 //! What is promised about the command line: help, examples, exit codes, JSON.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -9,35 +10,22 @@ use crate::appliance::{Appliance, PIN, Ran, module, ran};
 use crate::piv::desk::Desk;
 
 /// The verbs in an order in which their examples can be run one after the other.
-const ORDER: [&str; 23] = [
-    "init",
-    "root create",
-    "policy check",
-    "policy pin",
-    "request",
-    "inspect",
-    "sign",
-    "verify",
-    "assemble",
-    "plan",
-    "perform",
-    "audit verify",
-    "audit show",
-    "audit export",
-    "audit restore",
-    "token list",
-    "token check",
-    "token attest",
-    "root adopt",
-    "root renew",
-    "root companion",
-    "completions",
-    "manual",
+#[rustfmt::skip]
+const ORDER: [&str; 26] = [
+    "init", "root create", "policy check", "policy pin",
+    "request", "inspect", "sign", "verify", "assemble", "plan", "perform",
+    "status", "revoke", "crl",
+    "audit verify", "audit show", "audit export", "audit restore",
+    "token list", "token check", "token attest",
+    "root adopt", "root renew", "root companion",
+    "completions", "manual",
 ];
 
 /// Those that ask; a test answers with `--yes`, in a home made for it.
-const ASKING: [&str; 7] =
-    ["root create", "root adopt", "root renew", "root companion", "policy pin", "sign", "perform"];
+#[rustfmt::skip]
+const ASKING: [&str; 9] = [
+    "root create", "root adopt", "root renew", "root companion", "policy pin", "sign", "perform", "revoke", "crl",
+];
 
 fn anchorite(args: &[&str]) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_anchorite"));
@@ -187,7 +175,7 @@ impl Scene {
             line.push_str(" --json");
         }
         // By the shell, as people do, and with nothing but what the example says.
-        let folder = std::path::Path::new(env!("CARGO_BIN_EXE_anchorite")).parent().unwrap();
+        let folder = Path::new(env!("CARGO_BIN_EXE_anchorite")).parent().unwrap();
         let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
         let mut command = self.0.command("sh");
         command.current_dir(self.0.dir.path()).env_remove("ANCHORITE_HOME").env("PATH", path);
@@ -207,6 +195,7 @@ impl Scene {
             }
         };
         put("HEX", &|| self.fingerprint());
+        put("5c0ffee0", &|| self.serial());
         put("RELEASE", &|| self.first("out"));
         put("/media/out/anchorite-2026-11-22-0001", &|| self.first("out"));
         put("/media/audit/anchorite-export-000042", &|| self.first("audit"));
@@ -227,6 +216,14 @@ impl Scene {
         openssl.args(["x509", "-noout", "-fingerprint", "-sha256", "-in"]).arg(self.0.path("home/root.pem"));
         let ran = ran(openssl.output().unwrap()).code(0);
         ran.stdout.trim().rsplit('=').next().unwrap().to_string()
+    }
+
+    /// Of a cluster's certificate.
+    fn serial(&self) -> String {
+        let receipt =
+            std::fs::read_to_string(Path::new(&self.first("out")).join("east/receipt.toml")).unwrap();
+        let line = receipt.lines().find_map(|line| line.strip_prefix("serial = "));
+        line.unwrap().trim_matches('"').to_string()
     }
 
     fn first(&self, folder: &str) -> String {

@@ -133,12 +133,14 @@ impl Pki {
             rehearsal: name.contains("REHEARSAL"),
             created: Time::parse("2026-11-22T10:00:00Z").unwrap(),
             root: &root,
-            companions: companions.iter().map(|der| &der[..]).collect(),
+            trusted: std::iter::once(&root[..]).chain(companions.iter().map(|der| &der[..])).collect(),
             journal_certificate: &journal,
             journal: vec![("000001.jsonl".into(), b"{}\n".to_vec())],
             plan: Digest::of(b"plan"),
             members: members.collect(),
             crls: &Crls::default(),
+            cross: None,
+            stage: None,
         };
         let prepared = prepare(&input).unwrap();
         let attributes = cms::attributes(prepared.sums(), input.created).unwrap();

@@ -24,6 +24,12 @@ impl Listed {
         }
     }
 
+    pub(super) fn unrevoked(&mut self, certificates: &[Serial]) {
+        if let Some(listed) = &mut self.0 {
+            certificates.iter().for_each(|serial| drop(listed.remove(serial)));
+        }
+    }
+
     /// Checks a CRL that was signed; `ledger` is as it was before.
     pub(super) fn signed(&mut self, message: &[u8], root: Option<&Issuer>, ledger: &Ledger) -> Result<u64> {
         let spec = CrlSpec::from_tbs(message)?;

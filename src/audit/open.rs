@@ -50,6 +50,14 @@ pub fn open_matters(ledger: &Ledger) -> Vec<String> {
     if ledger.companions_unsealed() {
         open.push("other roots were put on record and not sealed: those of the last seal stay trusted, and nothing else; put them on record again where they are wanted".into());
     }
+    if ledger.course_unsealed() {
+        open.push("the root's course was changed and not sealed: it stands as the last seal had it, and nothing else".into());
+    }
+    if !ledger.revoked_unsealed().is_empty() {
+        let serials: Vec<String> =
+            ledger.revoked_unsealed().iter().map(|serial| serial.to_string()).collect();
+        open.push(format!("revocations were put on record and not sealed, they count for nothing: {}; revoke again what is to be revoked", serials.join(", ")));
+    }
     open
 }
 

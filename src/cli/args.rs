@@ -3,7 +3,10 @@
 mod audit;
 mod hardware;
 mod revocation;
+mod rollover;
+mod status;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anchorite::token::piv::policy::{PinPolicy, TouchPolicy};
@@ -13,6 +16,8 @@ use clap::{Args, Parser, Subcommand};
 pub use self::audit::{Audit, AuditExport, AuditRestore, AuditShow, AuditVerb, AuditVerify};
 pub use self::hardware::{Login, Token, TokenAttest, TokenCheck, TokenVerb};
 pub use self::revocation::{Crl, Named, Revoke};
+pub use self::rollover::{RolloverBegin, RolloverVerb, RootRetire, RootRollover};
+pub use self::status::Status;
 use super::parse_digest;
 
 /// An offline root CA: reviewed plans in, verified intermediates out, every signature on record
@@ -52,6 +57,7 @@ pub enum Verb {
     Perform(Perform),
     Revoke(Revoke),
     Crl(Crl),
+    Status(Status),
     Audit(Audit),
     Verify(Verify),
     Policy(Policy),
@@ -116,6 +122,8 @@ pub enum RootVerb {
     Adopt(RootAdopt),
     Renew(RootRenew),
     Companion(RootCompanion),
+    Rollover(RootRollover),
+    Retire(RootRetire),
 }
 
 /// Generate the root's key in the token and sign its certificate
@@ -371,6 +379,13 @@ pub struct Assemble {
     /// The root certificate's SHA-256, as noted at its ceremony; once for each root in the trust bundle
     #[arg(long, value_name = "HEX", required = true, value_parser = parse_digest)]
     pub root_sha256: Vec<Digest>,
+    /// Put in the fleet's CRL set: of the release that the bundle lies in, or of a newer one; during
+    /// a rollover once for each root
+    #[arg(long, value_name = "RELEASE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub crl: Vec<OsString>,
+    /// Take the trust bundle of this release in place of the bundle's own: a stage of a rollover
+    #[arg(long, value_name = "RELEASE")]
+    pub trust: Option<PathBuf>,
     /// Accept the bundle of a rehearsal
     #[arg(long)]
     pub rehearsal: bool,

@@ -1,5 +1,6 @@
 //! `assemble`: on the cluster's side, a bundle and its key become the Secret.
 
+use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -20,8 +21,19 @@ pub fn run(globals: &Globals, args: &Assemble) -> Result<u8> {
     refuse_on_stick("assemble.key-on-stick", &args.out, &came_on(&args.bundle))?;
     let bundle = folder::read(&args.bundle)?;
     let key = read_key(&args.key)?;
-    let options =
-        AssembleOptions { noted: &args.root_sha256, allow_rehearsal: args.rehearsal, at: process::now() };
+    let release = |named: &OsString| match named.is_empty() {
+        true => folder::read(&came_from(&args.bundle)),
+        false => folder::read(Path::new(named)),
+    };
+    let crls = args.crl.iter().map(release).collect::<Result<Vec<_>>>()?;
+    let trust = args.trust.as_deref().map(folder::read).transpose()?;
+    let options = AssembleOptions {
+        noted: &args.root_sha256,
+        allow_rehearsal: args.rehearsal,
+        at: process::now(),
+        crls: &crls,
+        trust: trust.as_ref(),
+    };
     let files = assemble(&bundle, &key, &options, &Verifier)?;
     let mode = |file: &OutFile| if file.secret { 0o600 } else { 0o644 };
     let new = files.iter().map(|file| NewFile { path: file.name, bytes: &file.bytes, mode: mode(file) });
@@ -40,6 +52,12 @@ pub fn run(globals: &Globals, args: &Assemble) -> Result<u8> {
         ))?;
     }
     Ok(0)
+}
+
+/// The folder that the bundle lies in, the release's where it was not taken out of it.
+fn came_from(bundle: &Path) -> PathBuf {
+    let bundle = bundle.canonicalize().unwrap_or_else(|_| bundle.into());
+    bundle.parent().map_or_else(PathBuf::new, Path::to_path_buf)
 }
 
 /// What the bundle came on: its own folder, the release that it lies in, or the stick

@@ -27,7 +27,7 @@ pub fn run(globals: &Globals, args: &Audit) -> Result<u8> {
 }
 
 fn verify(globals: &Globals, args: &AuditVerify) -> Result<u8> {
-    let given = args.root.as_deref().map(root_certificate).transpose()?;
+    let given = args.root.as_deref().map(|file| root_certificate(file, args.root_sha256)).transpose()?;
     let expect = Expectation {
         root_sha256: args.root_sha256,
         root: given.as_deref(),
@@ -55,14 +55,18 @@ fn verify(globals: &Globals, args: &AuditVerify) -> Result<u8> {
 }
 
 /// The root certificate's DER from a PEM or DER file.
-fn root_certificate(path: &Path) -> Result<Vec<u8>> {
+fn root_certificate(path: &Path, noted: Option<Digest>) -> Result<Vec<u8>> {
     let bytes = durable::read_bounded(path, 1 << 20)?;
     if bytes.first() == Some(&0x30) {
         return Ok(bytes);
     }
-    // A release's own root is the first that it trusts.
+    // A release's own root is the first that it trusts, but in the middle of a rollover.
     let trusted = anchorite::release::pem::trust_bundle(&shown_path(path), &bytes);
-    trusted.map(|(own, _)| own).map_err(|e| {
+    let own = |trusted: Vec<Vec<u8>>| {
+        let known = trusted.iter().find(|der| noted == Some(Digest::of(der))).cloned();
+        known.or_else(|| trusted.into_iter().next()).unwrap_or_default()
+    };
+    trusted.map(own).map_err(|e| {
         Error::usage("audit.root-file", e.message).next("give the root certificate, as PEM or DER")
     })
 }

@@ -22,8 +22,10 @@ mod process;
 mod renew;
 mod request;
 mod revoke;
+mod rollover;
 mod root;
 mod sign;
+mod status;
 mod terminal;
 mod token;
 mod tries;
@@ -84,6 +86,7 @@ fn run(cli: Cli) -> Result<u8> {
         Verb::Perform(a) => perform::run(globals, &a),
         Verb::Revoke(a) => revoke::run(globals, &a),
         Verb::Crl(a) => crl::run(globals, &a),
+        Verb::Status(a) => status::run(globals, &a),
         Verb::Audit(a) => audit::run(globals, &a),
         Verb::Verify(a) => verify::run(globals, &a).map_err(away),
         Verb::Policy(a) => policy::run(globals, &a),

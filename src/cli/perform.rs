@@ -2,9 +2,9 @@
 
 use anchorite::home::Home;
 use anchorite::media::durable;
-use anchorite::perform::{CrlState, Outcome, Remaining, prepare};
+use anchorite::perform::{Came, Outcome, Remaining, prepare};
 use anchorite::plan::{self, Plan, Prepared, review};
-use anchorite::x509::{Digest, Issuer};
+use anchorite::x509::Digest;
 use anchorite::{Error, Result};
 
 use super::args::{Globals, Perform};
@@ -38,15 +38,15 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
         ));
     }
     match remaining.crl {
-        CrlState::Burnt => {
+        Came::Burnt => {
             review.push_str("\nthe number of its CRL was burnt by a crash: `anchorite crl` signs the next\n")
         }
-        CrlState::Overtaken => review.push_str(
+        Came::Overtaken => review.push_str(
             "\nits CRL, or a later one, was signed for another release: the one in this plan is left out\n",
         ),
-        CrlState::Absent | CrlState::Fresh | CrlState::Signed => {}
+        Came::Absent | Came::Fresh | Came::Signed => {}
     }
-    if remaining.is_nothing() {
+    if remaining.is_nothing(&plan) {
         return Err(Error::refused(
             "plan.burnt",
             "nothing of this plan is left to be signed: a crash burnt it, or a later CRL overtook it",
@@ -76,7 +76,9 @@ fn same_plan(args: &Perform, plan: &Plan) -> Result<()> {
 pub fn report(globals: &Globals, home: &Home, plan: &Plan, outcome: &Outcome) -> Result<u8> {
     let head = home.journal.head();
     let root = home.root()?.fingerprint();
-    let companions: Vec<Digest> = home.companions()?.iter().map(Issuer::fingerprint).collect();
+    let trusted = home.trusted()?;
+    let companions: Vec<Digest> =
+        trusted.iter().map(|der| Digest::of(der)).filter(|it| *it != root).collect();
     if globals.json {
         let list = |items: &[plan::Item]| -> Vec<serde_json::Value> {
             items.iter().map(|i| serde_json::json!({"cluster": i.cluster, "serial": i.serial, "policy": i.policy, "file": i.file})).collect()

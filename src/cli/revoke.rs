@@ -48,7 +48,7 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8> {
     consent.plan = Some(planned.plan.digest()?);
     unlock::login(&home, token.as_mut(), &args.pin)?;
     let head = unlock::session(&mut home, token.as_mut(), consent, &args.pin, |session| {
-        session.revoke(&planned.plan)
+        session.record(&planned.plan)
     })?;
     if globals.json {
         return output::json(&serde_json::json!({

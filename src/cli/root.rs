@@ -11,7 +11,7 @@ use anchorite::x509::{Issuer, KeyAlgorithm, Name, Serial, Status};
 use anchorite::{Error, Result};
 
 use super::args::{Globals, Root, RootCreate, RootVerb};
-use super::{adopt, companion, output, pin, process, renew, shown_path, unlock};
+use super::{adopt, companion, output, pin, process, renew, rollover, shown_path, unlock};
 
 pub fn run(globals: &Globals, args: &Root) -> Result<u8> {
     match &args.verb {
@@ -19,6 +19,8 @@ pub fn run(globals: &Globals, args: &Root) -> Result<u8> {
         RootVerb::Adopt(args) => adopt::run(globals, args),
         RootVerb::Renew(args) => renew::run(globals, args),
         RootVerb::Companion(args) => companion::run(globals, args),
+        RootVerb::Rollover(args) => rollover::run(globals, args),
+        RootVerb::Retire(args) => rollover::retire(globals, args),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anchorite::audit::{Expectation, audit_lines};
 use anchorite::journal::{INDEX_FILE, Index, JOURNAL_FILE};
-use anchorite::release::{self, RECEIPT, Receipt, Report, Verifier};
+use anchorite::release::{self, RECEIPT, Receipt, Report, SeenCrls, Verifier};
 use anchorite::text::shown;
 use anchorite::x509::Digest;
 use anchorite::{Error, Result};
@@ -61,6 +61,8 @@ fn as_json(report: &Report) -> serde_json::Value {
     if report.signed {
         put("release", report.release.clone().into());
         put("created", serde_json::json!(report.created));
+        put("stage", serde_json::json!(report.stage));
+        put("crl", report.crls.as_ref().map_or(serde_json::Value::Null, crls_json));
         put("clusters", serde_json::json!(report.clusters));
     } else {
         put("certificates", report.clusters.iter().map(certified).collect());
@@ -86,7 +88,7 @@ fn with_journal(mut report: Report, files: &BTreeMap<String, Vec<u8>>, noted: &[
         let expect = Expectation { root_sha256, after: after.as_ref(), ..Expectation::default() };
         let audited = audit_lines(&journal[..], &expect, &mut |_| ()).0;
         if audited.errors.is_empty() && audited.companions != report.companions {
-            let what = "has other roots on record than those that root-cert.pem holds after the first";
+            let what = "has other roots on record than those that root-cert.pem holds beside its own";
             report.errors.push(
                 Error::integrity("release.companion", format!("{path}: {what}"))
                     .next("do not load it: ask who holds the root"),
@@ -131,7 +133,42 @@ fn facts(report: &Report, bundle: &Path) -> String {
     for companion in &report.companions {
         out.push_str(&format!("  also trusts the root   {companion}\n"));
     }
+    if let Some(stage) = &report.stage {
+        out.push_str(&format!("  a change of roots is under way, at stage {}\n", shown(stage)));
+    }
     report.clusters.iter().for_each(|receipt| out.push_str(&cluster(receipt, report.signed)));
+    if let Some(crls) = &report.crls {
+        out.push_str(&crls_told(crls));
+    }
+    out
+}
+
+fn crls_json(crls: &SeenCrls) -> serde_json::Value {
+    serde_json::json!({
+        "number": crls.root.number, "this_update": crls.root.this_update, "next_update": crls.root.next_update,
+        "entries": crls.root.entries, "set": crls.intermediates, "set_until": crls.next_update,
+        "lacking_named": crls.lacking,
+    })
+}
+
+fn crls_told(crls: &SeenCrls) -> String {
+    let root = &crls.root;
+    let mut out = format!(
+        "  root-crl.pem         CRL {}, {} revoked, until {}\n",
+        root.number, root.entries, root.next_update
+    );
+    out.push_str(&match crls.intermediates {
+        Some(count) => {
+            format!(
+                "  ca-crl.pem           of the root and {count} intermediates, whole until {}\n",
+                crls.next_update
+            )
+        }
+        None => {
+            let lacking: Vec<String> = crls.lacking.iter().map(|name| shown(name)).collect();
+            format!("  no ca-crl.pem: the own CRLs of some clusters are missing: {}\n", lacking.join(", "))
+        }
+    });
     out
 }
 

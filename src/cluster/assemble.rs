@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use secrecy::ExposeSecret as _;
 use zeroize::Zeroizing;
 
+use super::fleet::{self, Release};
 use super::key::PrivateKey;
 use super::secret;
 use crate::error::{Error, Result};
 use crate::release::certificate::facts;
-use crate::release::{self, CA_CERT, CERT_CHAIN, Consumer, Judge, ROOT_CERT, istio};
+use crate::release::{self, CA_CERT, CA_CRL, CERT_CHAIN, Consumer, Judge, ROOT_CERT, istio};
 use crate::text::hex;
 use crate::x509::{Digest, PublicKey, Time};
 
@@ -39,6 +40,10 @@ pub struct AssembleOptions<'a> {
     pub allow_rehearsal: bool,
     /// The moment at which the certificates must be valid.
     pub at: Time,
+    /// Releases whose CRL sets go in, one of each root.
+    pub crls: &'a [Release],
+    /// A release whose trust bundle takes the place of the bundle's own.
+    pub trust: Option<&'a Release>,
 }
 
 /// Checks a cluster's folder as `verify` does, holds its certificate against the
@@ -63,6 +68,14 @@ pub fn assemble(
         .next("take the PEM files of the folder as they are, with the key beside them"));
     }
     check_key(key.public_key(), &facts(CA_CERT, &certificates.certificate)?.public_key)?;
+    let crls = match options.crls {
+        [] => None,
+        releases => Some(fleet::crls(releases, &certificates, options, judge)?),
+    };
+    let trust = options.trust.map(|files| fleet::trust(files, &certificates, options, judge)).transpose()?;
+    let mut files = files;
+    files.extend(crls.as_deref().map(|crls| (CA_CRL, crls)));
+    files.extend(trust.as_deref().map(|trust| (ROOT_CERT, trust)));
     Ok(join(&files, key))
 }
 
@@ -70,7 +83,7 @@ fn join(files: &release::Folder, key: &PrivateKey) -> Vec<OutFile> {
     let key = key.to_pem();
     let key = key.expose_secret().as_bytes();
     let mut entries: Vec<(&'static str, &[u8])> = vec![(CA_KEY, key)];
-    for name in [CA_CERT, CERT_CHAIN, ROOT_CERT] {
+    for name in [CA_CERT, CERT_CHAIN, ROOT_CERT, CA_CRL] {
         entries.extend(files.get(name).map(|bytes| (name, *bytes)));
     }
     entries.sort_unstable_by_key(|(name, _)| *name);

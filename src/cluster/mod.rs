@@ -5,6 +5,7 @@
 
 pub mod assemble;
 mod crl;
+pub mod fleet;
 pub mod key;
 mod pair;
 pub mod request;

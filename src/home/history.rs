@@ -19,7 +19,15 @@ impl History for Ledger {
     }
 
     fn companions(&self) -> Result<Vec<Issuer>> {
-        self.companions().iter().map(|c| Issuer::from_der(&c.certificate.0)).collect()
+        let companions = self.companions().iter().map(|c| Issuer::from_der(&c.certificate.0));
+        // One that goes may be a root that could not be made here; its name is known all the same.
+        let rollover = self.course().rollover.iter().flat_map(|rollover| &rollover.others);
+        let others = rollover.filter_map(|other| Issuer::from_der(&other.certificate.0).ok());
+        companions.chain(others.map(Ok)).collect()
+    }
+
+    fn forbids_signing(&self) -> Option<&'static str> {
+        self.course().forbids_signing()
     }
 
     fn has_serial(&self, serial: &Serial) -> Result<bool> {

@@ -26,7 +26,7 @@ use crate::journal::{
     Entry, Event, GENESIS, Head, IntentRecord, Journal, KeyRole, Ledger, Purpose, Standing,
 };
 use crate::media::durable::{self, Lock};
-use crate::policy::{Config, History, PolicySet};
+use crate::policy::{Config, PolicySet};
 use crate::text::{self, shown_path};
 use crate::verify;
 use crate::x509::{Digest, Issuer, Status, Tbs, Time, pem};
@@ -164,7 +164,19 @@ impl Home {
 
     /// The other roots that are trusted beside it, in the order of trust bundles.
     pub fn companions(&self) -> Result<Vec<Issuer>> {
-        History::companions(self.journal.ledger())
+        let companions = self.journal.ledger().companions();
+        companions.iter().map(|companion| Issuer::from_der(&companion.certificate.0)).collect()
+    }
+
+    /// This root and those of its other devices (DER), in the order of trust bundles.
+    pub fn own_roots(&self) -> Result<Vec<Vec<u8>>> {
+        let companions = self.companions()?.into_iter().map(|companion| companion.der);
+        Ok(std::iter::once(self.root()?.der.clone()).chain(companions).collect())
+    }
+
+    /// The roots that trust bundles hold now (DER), in their order.
+    pub fn trusted(&self) -> Result<Vec<Vec<u8>>> {
+        Ok(self.journal.ledger().course().trusted(self.own_roots()?))
     }
 
     /// Whether the root is on record, but the run that made it did not come to its end.

@@ -84,6 +84,13 @@ impl Home {
         if ledger.companions_unsealed() {
             events.push(Event::Companions { roots: ledger.companions().to_vec() });
         }
+        if ledger.course_unsealed() {
+            events.push(Event::RootCourse { plan: None, course: ledger.course().clone() });
+        }
+        let unsealed = ledger.revoked_unsealed().to_vec();
+        if !unsealed.is_empty() {
+            events.push(Event::Unrevoked { certificates: unsealed });
+        }
         if !self.open_matters().is_empty() {
             self.sweep()?;
             self.journal.rewrite()?;

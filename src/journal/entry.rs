@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{KeyRole, base64};
+use super::{KeyRole, RootCourse, base64};
 use crate::error::{Error, Result};
 use crate::text::shown;
 use crate::x509::{Digest, KeyAlgorithm, Name, Revocation, Serial, SignatureAlgorithm, Time};
@@ -285,6 +285,19 @@ pub enum Event {
         /// Which, and why.
         certificates: Vec<RevokedCertificate>,
     },
+    /// Revocations that nobody sealed are taken back: they count for nothing.
+    Unrevoked {
+        /// The certificates' serial numbers.
+        certificates: Vec<Serial>,
+    },
+    /// Where the root stands in its life from now on.
+    RootCourse {
+        /// SHA-256 of the plan file in which it stood; none where what nobody sealed is taken back.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        plan: Option<Digest>,
+        /// All of it.
+        course: RootCourse,
+    },
     /// A cluster's CRL came in for a certificate that was signed before.
     ClusterCrl {
         /// SHA-256 of the plan file in which it stood.
@@ -384,7 +397,9 @@ impl Event {
             Event::Plan { .. } => "plan",
             Event::Intent { .. } => "intent",
             Event::Revoked { .. } => "revoked",
+            Event::Unrevoked { .. } => "unrevoked",
             Event::ClusterCrl { .. } => "cluster-crl",
+            Event::RootCourse { .. } => "root-course",
             Event::Signed { .. } => "signed",
             Event::Rejected { .. } => "rejected",
             Event::Withdrawn { .. } => "withdrawn",

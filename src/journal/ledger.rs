@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::{Bytes, ClusterCrl, Companion, Entry, Event, Purpose, RootAdoption, RootDecision};
 use super::past::Past;
-use super::{Head, KeyRole, seal_message, sealed_index};
+use super::{Head, KeyRole, RootCourse, seal_message, sealed_index};
 use crate::error::{Error, Result};
 use crate::text;
 use crate::x509::certificate::Facts;
@@ -61,6 +61,8 @@ pub struct Ledger {
     /// Whether the token was seen to keep the head.
     head_kept: bool,
     /// As with the companions: an index without any of these is as it was before there were such.
+    #[serde(default, skip_serializing_if = "records::is_default")]
+    course: RootCourse,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     crl: Option<CrlRecord>,
     /// The highest that was asked for.
@@ -68,6 +70,9 @@ pub struct Ledger {
     crl_number: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unlisted: Vec<Revocation>,
+    /// Of these, those that neither a seal nor a CRL vouches for yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    revoked_unsealed: Vec<Serial>,
     /// How many of the clusters' certificates end in which week: all that are listed
     /// under it, those revoked, and those released whose own CRL is not known.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -134,12 +139,13 @@ impl Ledger {
 
     fn sealed(&mut self) -> Result<()> {
         self.unsealed.clear();
+        self.revoked_unsealed.clear();
         if let Some(now) = self.last_time {
             self.forget_weeks(now);
         }
         self.settle_own()?;
-        let (files, companions) = (self.files.clone(), self.companions.clone());
-        self.seal = Some(Seal { count: self.count, files, companions });
+        let (files, companions, course) = (self.files.clone(), self.companions.clone(), self.course.clone());
+        self.seal = Some(Seal { count: self.count, files, companions, course });
         self.recent.heads.push(Head { count: self.count, hash: self.head() });
         Ok(())
     }
@@ -183,6 +189,8 @@ impl Ledger {
             }
             Event::Intent { .. } => self.intent(entry)?,
             Event::Revoked { plan, certificates } => self.revoke(plan, certificates)?,
+            Event::Unrevoked { certificates } => self.unrevoke(certificates)?,
+            Event::RootCourse { plan, course } => self.root_course(plan.as_ref(), course)?,
             Event::ClusterCrl { plan, certificate, crl } => self.cluster_crl(plan, &certificate.0, crl)?,
             Event::Signed { intent, signature } => self.signed(entry, *intent, signature)?,
             Event::Rejected { intent, .. } => {

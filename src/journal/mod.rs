@@ -6,6 +6,7 @@
 
 mod base64;
 mod consent;
+mod course;
 mod entry;
 mod file;
 mod head;
@@ -23,6 +24,7 @@ mod store;
 mod tests;
 
 pub use consent::Consent;
+pub use course::{Emitted, Rollover, RootCourse, Side, Stage};
 pub use entry::{
     AttestedFacts, Bytes, ClusterCrl, Companion, Entry, Event, GENESIS, KeyAttested, Purpose, RefusedRequest,
     RevokedCertificate, RootAdoption, RootDecision,

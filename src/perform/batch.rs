@@ -59,6 +59,8 @@ pub struct Fresh {
     pub items: Vec<Prepared>,
     /// The root's CRL.
     pub crl: Option<Linted<Tbs>>,
+    /// The cross-certificate.
+    pub cross: Option<Linted<Tbs>>,
 }
 
 /// A signed, verified certificate with the item it answers.
@@ -76,12 +78,14 @@ pub struct Remaining {
     /// Burnt by a crash.
     pub burnt: Vec<Item>,
     /// The root's CRL.
-    pub crl: CrlState,
+    pub crl: Came,
+    /// The cross-certificate.
+    pub cross: Came,
 }
 
-/// How far a plan's CRL came before.
+/// How far a plan's CRL or cross-certificate came before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CrlState {
+pub enum Came {
     /// The plan has none.
     Absent,
     /// Not on record yet: to be signed.
@@ -108,11 +112,17 @@ impl Remaining {
         let begun = ledger.plan(&digest)?.is_some();
         let signed = signed_of(&digest, ledger);
         let crl = match &plan.crl {
-            None => CrlState::Absent,
-            Some(tbs) if signed.contains_key(&tbs.0[..]) => CrlState::Signed,
+            None => Came::Absent,
+            Some(tbs) if signed.contains_key(&tbs.0[..]) => Came::Signed,
             Some(tbs) => Self::of_crl(plan, begun, CrlSpec::from_tbs(&tbs.0)?.number, ledger),
         };
-        let mut remaining = Self { fresh: Vec::new(), signed: Vec::new(), burnt: Vec::new(), crl };
+        let cross = match &plan.cross {
+            None => Came::Absent,
+            Some(cross) if signed.contains_key(&cross.tbs.0[..]) => Came::Signed,
+            Some(cross) if ledger.by_serial(&cross.serial)?.is_none() => Came::Fresh,
+            Some(_) => Came::Burnt,
+        };
+        let mut remaining = Self { fresh: Vec::new(), signed: Vec::new(), burnt: Vec::new(), crl, cross };
         for item in &plan.items {
             let place = match ledger.by_serial(&item.serial)?.map(|c| c.status) {
                 None => &mut remaining.fresh,
@@ -133,22 +143,23 @@ impl Remaining {
     }
 
     /// A plan's CRL that is not signed for this plan alone, by its number.
-    fn of_crl(plan: &Plan, begun: bool, number: u64, ledger: &Ledger) -> CrlState {
+    fn of_crl(plan: &Plan, begun: bool, number: u64, ledger: &Ledger) -> Came {
         let out = ledger.crl().is_some_and(|last| last.number >= number);
         match begun {
-            _ if number >= ledger.next_crl_number() => CrlState::Fresh,
-            true if out => CrlState::Overtaken,
-            true => CrlState::Burnt,
-            false if plan.revocations.is_empty() => CrlState::Overtaken,
+            _ if number >= ledger.next_crl_number() => Came::Fresh,
+            true if out => Came::Overtaken,
+            true => Came::Burnt,
+            false if plan.revocations.is_empty() => Came::Overtaken,
             // What it revokes is on no CRL yet: it is refused when it is prepared.
-            false => CrlState::Fresh,
+            false => Came::Fresh,
         }
     }
 
     /// Whether nothing is left of the plan to be signed or released.
-    pub fn is_nothing(&self) -> bool {
-        let crl = matches!(self.crl, CrlState::Fresh | CrlState::Signed);
-        self.fresh.is_empty() && self.signed.is_empty() && !crl
+    pub fn is_nothing(&self, plan: &Plan) -> bool {
+        let left = |came| matches!(came, Came::Fresh | Came::Signed);
+        let nothing = self.fresh.is_empty() && self.signed.is_empty();
+        nothing && !left(self.crl) && !left(self.cross) && plan.course.is_none()
     }
 }
 
@@ -163,14 +174,15 @@ impl Session<'_> {
     /// everything, writes the release. `fresh` comes from [`Session::prepare`] and answers
     /// [`Remaining`].
     pub fn perform(&mut self, plan: &Plan, fresh: Fresh, output: Output) -> Result<Outcome> {
-        let Fresh { items: fresh, crl } = fresh;
+        let Fresh { items: fresh, crl, cross } = fresh;
         let digest = plan.digest()?;
         if self.confirmed != Some(digest) {
             return Err(Error::integrity("plan.not-confirmed", "plan: it is not the one that was confirmed"));
         }
         let remaining = Remaining::of(plan, self.home.journal.ledger())?;
-        let crl_planned = remaining.crl == CrlState::Fresh;
-        if fresh.iter().map(|p| &p.item).ne(&remaining.fresh) || crl.is_some() != crl_planned {
+        let as_planned = |came, tbs: &Option<Linted<Tbs>>| tbs.is_some() == (came == Came::Fresh);
+        let others = as_planned(remaining.crl, &crl) && as_planned(remaining.cross, &cross);
+        if fresh.iter().map(|p| &p.item).ne(&remaining.fresh) || !others {
             return Err(Error::integrity(
                 "plan.items",
                 "the prepared items are not the plan's remaining ones",
@@ -182,14 +194,16 @@ impl Session<'_> {
         let journal_key = self.key(KeyRole::Journal)?;
         let kept = self.home.keep_plan(&digest, &plan.to_bytes()?)?;
         let begun = self.home.journal.ledger().plan(&digest)?;
-        let mut begun = if begun.is_none() { begin_events(self.home, plan, digest)? } else { Vec::new() };
-        let first = if crl_planned {
-            self.sign_crl(std::mem::take(&mut begun), crl, digest, &root_key)
+        let begun = if begun.is_none() {
+            begin_events(self.home, plan, digest)?
         } else {
-            Ok(())
+            super::crl::recorded_events(self.home.journal.ledger(), plan, digest)
         };
-        let released = first
-            .and_then(|()| self.sign_fresh(digest, begun, (usize::from(crl_planned), fresh), &root_key))
+        let before = usize::from(crl.is_some()) + usize::from(cross.is_some());
+        let first = [(Purpose::Crl, crl), (Purpose::CrossCertificate, cross)];
+        let released = self
+            .sign_first(begun, first, digest, &root_key)
+            .and_then(|begun| self.sign_fresh(digest, begun, (before, fresh), &root_key))
             .and_then(|()| self.file_crls(plan, &root))
             .and_then(|()| self.verify_signed(digest, &plan.items, &root))
             .and_then(|finished| {
@@ -207,7 +221,7 @@ impl Session<'_> {
             folder,
             released,
             burnt: remaining.burnt,
-            crl_burnt: remaining.crl == CrlState::Burnt,
+            crl_burnt: remaining.crl == Came::Burnt,
             set: crl.is_some().then_some(crls.intermediates.len()).filter(|_| crls.lacking.count == 0),
             crl,
             lacking: crls.lacking,
@@ -323,7 +337,7 @@ fn begin_events(home: &Home, plan: &Plan, digest: Digest) -> Result<Vec<Event>> 
         })
         .collect();
     let mut events = vec![Event::Plan { digest, grants: plan.signatures() as u64, refused }];
-    events.extend(super::crl::revoked_event(plan, digest));
+    events.extend(super::crl::recorded_events(home.journal.ledger(), plan, digest));
     for later in &plan.later_crls {
         let certificate = home.issued(&later.certificate)?.ok_or_else(|| super::crl::not_issued(later))?;
         let (certificate, crl) = (Bytes(certificate), later.crl.clone());

@@ -3,8 +3,8 @@
 use super::batch::Finished;
 use super::{Session, not_before_last};
 use crate::error::{Error, Result};
-use crate::journal::{CertificateIntent, Event, Head, IntentRecord, Purpose};
-use crate::lint::Linted;
+use crate::journal::{CertificateIntent, Event, Head, IntentRecord, Ledger, Purpose, RevokedCertificate};
+use crate::lint::{CertificateKind, Linted};
 use crate::plan::{LaterCrl, Plan};
 use crate::release::{ClusterList, Crls};
 use crate::token::Key;
@@ -14,10 +14,15 @@ use crate::x509::{CrlSpec, Digest, Issued, Issuer, Status, Tbs};
 /// How many clusters without a CRL are named.
 const NAMED: usize = 20;
 
-/// The revocations of a plan, for the record.
-pub(super) fn revoked_event(plan: &Plan, digest: Digest) -> Option<Event> {
-    let certificates = plan.revocations.clone();
-    (!certificates.is_empty()).then_some(Event::Revoked { plan: digest, certificates })
+/// What of a plan takes no signature and is not on record: revocations, the root's course.
+/// Where a crash came before their seal, they were taken back since.
+pub(super) fn recorded_events(ledger: &Ledger, plan: &Plan, digest: Digest) -> Vec<Event> {
+    let missing = |it: &&RevokedCertificate| !ledger.is_revoked_so(&it.entry);
+    let certificates: Vec<_> = plan.revocations.iter().filter(missing).cloned().collect();
+    let revoked = (!certificates.is_empty()).then_some(Event::Revoked { plan: digest, certificates });
+    let course = plan.course.clone().filter(|course| course != ledger.course_now());
+    let course = course.map(|course| Event::RootCourse { plan: Some(digest), course });
+    revoked.into_iter().chain(course).collect()
 }
 
 /// A CRL for a certificate that is not there.
@@ -28,44 +33,54 @@ pub(super) fn not_issued(later: &LaterCrl) -> Error {
 }
 
 impl Session<'_> {
-    /// Puts a plan's revocations on record and seals them, and does nothing else: the next
-    /// CRL lists them.
-    pub fn revoke(&mut self, plan: &Plan) -> Result<Head> {
+    /// Puts on record what of a plan takes no signature, revocations or the root's course,
+    /// and seals it.
+    pub fn record(&mut self, plan: &Plan) -> Result<Head> {
         let digest = plan.digest()?;
         if self.confirmed != Some(digest) {
             return Err(Error::integrity("plan.not-confirmed", "plan: it is not the one that was confirmed"));
         }
         super::prepare_revocations(self.home, plan)?;
-        let events = revoked_event(plan, digest).into_iter().collect();
+        let events = recorded_events(self.ledger(), plan, digest);
         self.home.keep_plan(&digest, &plan.to_bytes()?)?;
         self.home.journal.append(self.now(), events)?;
         self.seal()
     }
 
-    /// What a plan does beside signing certificates: revocations and clusters' CRLs go on
-    /// record with its beginning, then the root's CRL is signed.
-    pub(super) fn sign_crl(
+    /// What a plan does beside signing for clusters: what takes no signature goes on record
+    /// with its beginning, then the root's CRL and a cross-certificate are signed. Gives back
+    /// what is still to go on record.
+    pub(super) fn sign_first(
         &mut self,
         begun: Vec<Event>,
-        crl: Option<Linted<Tbs>>,
+        fresh: [(Purpose, Option<Linted<Tbs>>); 2],
         plan: Digest,
         key: &Key,
-    ) -> Result<()> {
-        let intent = crl.map(|tbs| CertificateIntent {
-            purpose: Purpose::Crl,
-            tbs,
-            plan: Some(plan),
-            request: None,
-            cluster: None,
-            policy: None,
-            crl: None,
-        });
-        let now = not_before_last(self.home, (self.world.clock)());
-        for permit in self.home.journal.intend(now, begun, intent.into_iter().collect())? {
-            let signed = self.sign(key, permit)?;
-            self.append(signed)?;
+    ) -> Result<Vec<Event>> {
+        let mut before = begun;
+        for (purpose, tbs) in fresh.into_iter().filter_map(|(purpose, tbs)| Some((purpose, tbs?))) {
+            let (plan, request, cluster, policy, crl) = (Some(plan), None, None, None, None);
+            let intent = CertificateIntent { purpose, tbs, plan, request, cluster, policy, crl };
+            let now = not_before_last(self.home, (self.world.clock)());
+            for permit in self.home.journal.intend(now, std::mem::take(&mut before), vec![intent])? {
+                let signed = self.sign(key, permit)?;
+                self.append(signed)?;
+            }
         }
-        Ok(())
+        Ok(before)
+    }
+
+    /// Verifies the plan's cross-certificate, if it was signed, and files it.
+    pub(super) fn cross_certificate(&mut self, plan: &Plan) -> Result<Option<Vec<u8>>> {
+        let Some(cross) = &plan.cross else { return Ok(None) };
+        let record = self.ledger().unreleased().map(|(_, it)| it);
+        let Some(record) = record.into_iter().find(|it| it.message == cross.tbs.0) else { return Ok(None) };
+        let planned = Tbs::recorded(record.message.clone(), record.algorithm);
+        let der = planned.assemble(record.signature.as_deref().unwrap_or_default())?;
+        let root = self.home.root()?;
+        let verified = verify::verify(&planned, &der, CertificateKind::Intermediate, root, self.now())?;
+        self.home.file_issued(&verified.get().serial, &der)?;
+        Ok(Some(der))
     }
 
     /// Verifies each CRL of the root's that was signed and is not released, and files it,

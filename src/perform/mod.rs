@@ -18,7 +18,7 @@ mod typed;
 
 pub use adopt::{Takeover, judge_certificate};
 pub use attest::{check_attestation, check_demands, judge_attestation};
-pub use batch::{CrlState, Fresh, Outcome, Remaining};
+pub use batch::{Came, Fresh, Outcome, Remaining};
 pub use companion::{Candidate, check_elsewhere};
 pub use renew::{Renewal, journal_lags};
 pub use root::{RootSpec, check_kind, check_label, journal_label, preview};
@@ -106,7 +106,10 @@ impl<'a> Session<'a> {
     /// still being made there may be keys to come.
     fn check_keys(&mut self) -> Result<()> {
         if self.home.root().is_ok() {
-            self.key(KeyRole::Root)?;
+            // A retired root's key is destroyed, sooner or later.
+            if !self.home.journal.ledger().course().retired {
+                self.key(KeyRole::Root)?;
+            }
             self.key(KeyRole::Journal)?;
         }
         Ok(())
@@ -230,9 +233,19 @@ pub fn prepare(home: &Home, plan: &Plan, remaining: &Remaining, today: Time) -> 
         now: plan.created,
     };
     let items = plan::prepare(&context, home.journal.ledger(), plan, &remaining.fresh, today)?;
-    let crl = if remaining.crl == CrlState::Fresh { prepare_revocations(home, plan)? } else { None };
+    let crl = if remaining.crl == Came::Fresh { prepare_revocations(home, plan)? } else { None };
+    let cross = match remaining.cross {
+        Came::Fresh => plan::prepare_cross(home.root()?, home.journal.ledger().course(), plan)?,
+        _ => None,
+    };
+    if let Some(course) = plan.course.as_ref().filter(|course| *course != home.journal.ledger().course()) {
+        let follows = course.may_follow(home.journal.ledger().course());
+        follows.map_err(|what| {
+            Error::refused("plan.differs", format!("plan: today it {what}")).next("make the plan anew")
+        })?;
+    }
     home.journal.compare("the plan", plan.head)?;
-    Ok(Fresh { items, crl })
+    Ok(Fresh { items, crl, cross })
 }
 
 /// Decides a plan's revocations and CRL again: see [`plan::prepare_revocations`].

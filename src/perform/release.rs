@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use super::Session;
 use super::batch::Finished;
 use crate::error::{Error, Result};
-use crate::journal::{Event, JOURNAL_FILE};
+use crate::journal::{Event, JOURNAL_FILE, RootCourse};
 use crate::media::check_names;
 use crate::media::write::Output;
-use crate::plan::{Item, Plan};
+use crate::plan::{self, Item, Plan};
 use crate::policy;
 use crate::release::{self, Consumer, Crls, MANIFEST, Member, ReleaseInput, Verifier, cms};
 use crate::token::Key;
@@ -31,8 +31,10 @@ impl Session<'_> {
         self.seal_lines(journal_key, None)?;
         let now = self.now();
         let journal_certificate = self.home.journal_certificate()?;
-        let companions = self.home.companions()?;
+        let trusted = self.home.trusted()?;
+        plan::check_bundle(self.ledger().course(), &trusted)?;
         let crls = self.fleet_crls(&finished)?;
+        let cross = self.cross_certificate(plan)?;
         let members = finished.iter().map(|f| self.member(&f.item, &f.certificate.get().der));
         let members = members.collect::<Result<Vec<_>>>()?;
         let name = output.name().to_string();
@@ -41,12 +43,14 @@ impl Session<'_> {
             rehearsal: plan.rehearsal(),
             created: now,
             root: &root.der,
-            companions: companions.iter().map(|c| &c.der[..]).collect(),
+            trusted: trusted.iter().map(|der| &der[..]).collect(),
             journal_certificate: &journal_certificate,
             journal: self.home.journal.copy()?,
             plan: digest,
             members,
             crls: &crls,
+            cross: cross.as_deref(),
+            stage: stage(self.ledger().course()),
         })?;
 
         let sums = prepared.sums().to_vec();
@@ -62,7 +66,7 @@ impl Session<'_> {
         verify_detached(&p7s, &sums, &journal_certificate, &root.der)?;
 
         let files = prepared.finish(p7s);
-        self.check_as_anybody(&files, root, plan.rehearsal())?;
+        self.check_as_anybody(&files, plan.rehearsal())?;
         let folder = output.write(&files, MANIFEST)?;
         self.home.leave_quarantine(finished.iter().map(|f| &f.item.serial))?;
         let sums = Digest::of(&sums);
@@ -80,18 +84,23 @@ impl Session<'_> {
             .map(|item| Ok((item, Tbs::recorded(item.tbs.0.clone(), root.signature).assemble(&[0; 64])?)));
         let drafts = drafts.collect::<Result<Vec<_>>>()?;
         let members = drafts.iter().map(|(item, der)| self.member(item, der)).collect::<Result<Vec<_>>>()?;
-        let companions = self.home.companions()?;
+        // With what it puts on record itself.
+        let course = plan.course.as_ref().unwrap_or(self.ledger().course());
+        let trusted = course.trusted(self.home.own_roots()?);
+        plan::check_bundle(course, &trusted)?;
         let prepared = release::prepare(&ReleaseInput {
             name,
             rehearsal: plan.rehearsal(),
             created: self.now(),
             root: &root.der,
-            companions: companions.iter().map(|c| &c.der[..]).collect(),
+            trusted: trusted.iter().map(|der| &der[..]).collect(),
             journal_certificate: &self.home.journal_certificate()?,
             journal: vec![(JOURNAL_FILE.into(), Vec::new())],
             plan: digest,
             members,
             crls: &Crls::default(),
+            cross: None,
+            stage: stage(course),
         })?;
         let files = prepared.finish(Vec::new());
         check_names(files.iter().map(|(path, _)| path.as_str()))
@@ -116,11 +125,10 @@ impl Session<'_> {
     }
 
     /// The very check that `anchorite verify` makes, before anything is written.
-    fn check_as_anybody(&self, files: &[(String, Vec<u8>)], root: &Issuer, rehearsal: bool) -> Result<()> {
+    fn check_as_anybody(&self, files: &[(String, Vec<u8>)], rehearsal: bool) -> Result<()> {
         let files: BTreeMap<String, Vec<u8>> = files.iter().cloned().collect();
         let now = self.now();
-        let noted: Vec<Digest> =
-            [root].into_iter().chain(&self.home.companions()?).map(Issuer::fingerprint).collect();
+        let noted: Vec<Digest> = self.home.trusted()?.iter().map(|der| Digest::of(der)).collect();
         let report = release::check(&files, &noted, rehearsal, now, &Verifier);
         match report.worst() {
             Some(error) => Err(Error::integrity(
@@ -131,4 +139,8 @@ impl Session<'_> {
             None => Ok(()),
         }
     }
+}
+
+fn stage(course: &RootCourse) -> Option<&'static str> {
+    course.rollover.as_ref().map(|rollover| rollover.stage.name())
 }

@@ -87,8 +87,10 @@ pub(super) fn place(ledger: &Ledger, permit: &Permit) -> (usize, usize) {
     let intent = ledger.intent_at(permit.intent());
     match intent.map(|intent| intent.purpose) {
         Some(Purpose::RootCertificate) => (0, 2),
-        // A plan's CRL comes first.
-        Some(Purpose::Crl) => (0, 1 + intent.and_then(|i| ledger.granted(&i.plan?)).unwrap_or(0)),
+        // A plan's CRL comes first, then its cross-certificate.
+        Some(Purpose::Crl | Purpose::CrossCertificate) => {
+            (0, 1 + intent.and_then(|i| ledger.granted(&i.plan?)).unwrap_or(0))
+        }
         _ if roots == usize::from(ledger.root_adoption().is_some()) => (0, 1),
         _ => (1, 2),
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Frame;
 use crate::error::{Error, Result};
-use crate::journal::{Bytes, ClusterCrl, Head, RevokedCertificate};
+use crate::journal::{Bytes, ClusterCrl, Head, RevokedCertificate, RootCourse};
 use crate::text::{is_shown, shown};
 use crate::x509::{Digest, Seconds, Serial, Time};
 
@@ -47,6 +47,22 @@ pub struct Plan {
     /// The root's CRL to be signed: its exact bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crl: Option<Bytes>,
+    /// A certificate for another root's key and name to be signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cross: Option<Cross>,
+    /// Where the root stands in its life once the plan is performed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub course: Option<RootCourse>,
+}
+
+/// A cross-certificate (RFC 5280 §3.2): another root's key and name, signed by this one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cross {
+    /// The serial drawn for it.
+    pub serial: Serial,
+    /// The exact bytes to be signed.
+    pub tbs: Bytes,
 }
 
 /// A cluster's CRL for a certificate that was signed before.
@@ -124,12 +140,14 @@ impl Plan {
             revocations: Vec::new(),
             later_crls: Vec::new(),
             crl: None,
+            cross: None,
+            course: None,
         }
     }
 
     /// How many signatures of the root's key it holds.
     pub fn signatures(&self) -> usize {
-        self.items.len() + usize::from(self.crl.is_some())
+        self.items.len() + usize::from(self.crl.is_some()) + usize::from(self.cross.is_some())
     }
 
     /// The file's bytes.
@@ -168,7 +186,8 @@ impl Plan {
             return altered("plan.unescaped", "holds text that was not escaped");
         }
         let mut serials = BTreeSet::new();
-        if !self.items.iter().all(|item| serials.insert(&item.serial)) {
+        let cross = self.cross.iter().map(|cross| &cross.serial);
+        if !self.items.iter().map(|item| &item.serial).chain(cross).all(|serial| serials.insert(serial)) {
             return altered("plan.serial-twice", "gives one serial number to two certificates");
         }
         Ok(())
@@ -183,6 +202,7 @@ impl Plan {
         });
         let own = [&self.mark, &self.home].into_iter().chain(&self.policy);
         let own = own.chain(self.revocations.iter().flat_map(|r| &r.asked_by));
+        let own = own.chain(self.course.iter().flat_map(|course| &course.destroyed));
         let own = own.chain(self.later_crls.iter().map(|later| &later.file));
         own.chain(items).chain(refused).map(String::as_str)
     }

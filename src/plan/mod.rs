@@ -5,6 +5,7 @@
 //! rendered from those bytes ([`review`]); what they approve is the file's
 //! digest; what the token signs is those bytes. Pure.
 
+mod course;
 mod file;
 mod later;
 mod make;
@@ -13,7 +14,8 @@ mod revocation;
 #[cfg(test)]
 mod tests;
 
-pub use file::{Item, LaterCrl, Plan, Refused, RefusedBy};
+pub use course::{Step, bundle_digest, check_bundle, prepare_cross};
+pub use file::{Cross, Item, LaterCrl, Plan, Refused, RefusedBy};
 pub use later::Later;
 pub use make::{Frame, Prepared, decide, empty, make, prepare};
 pub use revocation::{Beside, Crl, Revoking, falls_short, prepare_revocations};

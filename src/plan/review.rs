@@ -6,9 +6,9 @@ use rayon::prelude::*;
 
 use super::Plan;
 use crate::error::Result;
-use crate::journal::{ClusterCrl, Ledger};
+use crate::journal::{ClusterCrl, Ledger, Rollover, Side};
 use crate::text::shown;
-use crate::verify::describe::{Description, describe_tbs};
+use crate::verify::describe::{Description, describe_certificate, describe_tbs};
 use crate::verify::describe_crl;
 use crate::x509::{Digest, Issuer, Revocation, Time};
 
@@ -46,6 +46,7 @@ pub fn render(
     }
     line(&mut out, &summary(plan));
     revocations(&mut out, plan, ledger)?;
+    course(&mut out, plan, ledger)?;
     let described =
         plan.items.par_iter().map(|item| describe_tbs(&item.tbs.0)).collect::<Result<Vec<_>>>()?;
     for (number, (item, tbs)) in plan.items.iter().zip(described).enumerate() {
@@ -79,6 +80,9 @@ fn summary(plan: &Plan) -> String {
     let mut parts = vec![format!("{}", plan.items.len())];
     if plan.crl.is_some() {
         parts.push("and the root's CRL".into());
+    }
+    if plan.cross.is_some() {
+        parts.push("and a cross-certificate".into());
     }
     let revoked = match plan.revocations.len() {
         0 => String::new(),
@@ -136,6 +140,73 @@ fn revocations(out: &mut String, plan: &Plan, ledger: &Ledger) -> Result<()> {
     field("revoked", &format!("{}, {} of them for the first time", crl.entries.len(), new.len()));
     for entry in new {
         field("new", &format!("{}  {}  {}", entry.serial, entry.date, entry.reason.name()));
+    }
+    Ok(())
+}
+
+/// The root's own life: another root that is vouched for, a stage, the end.
+fn course(out: &mut String, plan: &Plan, ledger: &Ledger) -> Result<()> {
+    if let Some(cross) = &plan.cross {
+        line(out, "");
+        line(
+            out,
+            "CROSS-CERTIFICATE to sign: another root's key and name; it never stands in a trust bundle",
+        );
+        certificate(out, &describe_tbs(&cross.tbs.0)?);
+    }
+    let (Some(after), before) = (&plan.course, ledger.course()) else { return Ok(()) };
+    line(out, "");
+    if let Some(how) = after.destroyed.as_ref().filter(|_| before.destroyed.is_none()) {
+        line(out, "KEY of the root destroyed");
+        line(out, &format!("   {:<22} {how}", "how, and who saw it"));
+    }
+    if after.retired && !before.retired {
+        line(out, "RETIRE the root: after this it signs nothing, no certificate and no CRL");
+    }
+    match (&before.rollover, &after.rollover) {
+        (None, Some(rollover)) => {
+            line(out, "ROLLOVER begins");
+            rollover_fields(out, rollover)?;
+        }
+        (Some(_), None) => line(out, "ROLLOVER ends"),
+        (Some(before), Some(after)) if before != after => {
+            let reached = if after.reached { ", which has reached every cluster" } else { "" };
+            line(
+                out,
+                &format!(
+                    "ROLLOVER from stage {} to stage {}{reached}",
+                    before.stage.name(),
+                    after.stage.name()
+                ),
+            );
+            if after.compromised && !before.compromised {
+                line(out, "   the old root's key is COMPROMISED");
+            }
+            rollover_fields(out, after)?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn rollover_fields(out: &mut String, rollover: &Rollover) -> Result<()> {
+    let mut field = |name: &str, value: &str| line(out, &format!("   {name:<22} {value}"));
+    let (own, other) = match rollover.own {
+        Side::Old => ("the old one, which goes", "the new one"),
+        Side::New => ("the new one, which comes", "the old one"),
+    };
+    field("this home's root is", own);
+    for companion in &rollover.others {
+        let described = describe_certificate(&companion.certificate.0)?;
+        field(other, &format!("{}, until {}", described.subject, described.not_after));
+        field("", &format!("SHA-256 {}", companion.fingerprint()));
+        for rule in &companion.warned {
+            field("", &format!("warning {rule}"));
+        }
+    }
+    field("both trusted until", &rollover.until.to_string());
+    if let Some(bundle) = rollover.emitted(rollover.stage) {
+        field("root-cert.pem", &format!("SHA-256 {bundle}"));
     }
     Ok(())
 }

@@ -106,8 +106,12 @@ fn draft_crl(
     listed: Vec<Revocation>,
     revoking: &[RevokedCertificate],
     config: &CrlConfig,
-    now: Time,
+    (now, last_of_all): (Time, bool),
 ) -> Result<Linted<Tbs>> {
+    if ledger.course().retired {
+        return Err(Error::refused("retire.signed", "the root is retired: its last CRL is signed")
+            .next("nothing more is signed with its key"));
+    }
     if !issuer.crl_sign {
         return Err(Error::refused(
             "crl.sign",
@@ -119,7 +123,9 @@ fn draft_crl(
     let mut entries = listed;
     entries.retain(|entry| !outlived.contains(&entry.serial));
     entries.extend(ledger.unlisted().iter().cloned());
-    entries.extend(revoking.iter().map(|it| it.entry.clone()));
+    // A plan that is taken up again may have put its own on record already.
+    let fresh = revoking.iter().map(|it| &it.entry).filter(|entry| !ledger.unlisted().contains(entry));
+    entries.extend(fresh.cloned());
     // Of two CRLs of one time, some verifiers take the older.
     let after = ledger.crl().map_or(issuer.not_before, |last| last.this_update + Seconds(1));
     let this_update = now.earlier(BACKDATE).max(after);
@@ -128,7 +134,8 @@ fn draft_crl(
         issuer: issuer.subject.clone(),
         key_id: issuer.key_id.clone(),
         this_update,
-        next_update: now + config.validity,
+        // There is none after a retired root's last one: it holds as long as the root.
+        next_update: if last_of_all { issuer.not_after } else { now + config.validity },
         number: ledger.next_crl_number(),
         entries,
     };
@@ -158,6 +165,11 @@ pub enum Crl {
 }
 
 impl Plan {
+    /// Whether it is the root's last.
+    pub fn retires(&self) -> bool {
+        self.course.as_ref().is_some_and(|course| course.retired)
+    }
+
     /// Puts revocations, clusters' CRLs and the root's next CRL into a plan.
     pub fn with_revocations(
         mut self,
@@ -183,7 +195,8 @@ impl Plan {
             Crl::Later => false,
         };
         if wanted {
-            let tbs = draft_crl(issuer, ledger, beside.listed, &self.revocations, config, now)?;
+            let when = (now, self.retires());
+            let tbs = draft_crl(issuer, ledger, beside.listed, &self.revocations, config, when)?;
             self.crl = Some(Bytes(tbs.get().as_der().to_vec()));
         }
         self.check("plan")?;
@@ -201,13 +214,17 @@ pub fn prepare_revocations(
     config: &CrlConfig,
 ) -> Result<Option<Linted<Tbs>>> {
     for it in &plan.revocations {
+        if ledger.unlisted().contains(&it.entry) {
+            continue;
+        }
         let Revocation { serial, date, reason, invalidity_date } = it.entry.clone();
         let wanted =
             Revoking { serial, reason, date: Some(date), invalidity_date, asked_by: it.asked_by.clone() };
         judge_revocation(ledger, &wanted, plan.created)?;
     }
     let Some(planned) = &plan.crl else { return Ok(None) };
-    let again = draft_crl(issuer, ledger, listed, &plan.revocations, config, plan.created)?;
+    let when = (plan.created, plan.retires());
+    let again = draft_crl(issuer, ledger, listed, &plan.revocations, config, when)?;
     if again.get().as_der() != planned.0 {
         return Err(Error::refused(
             "plan.differs",

@@ -137,6 +137,8 @@ pub(super) struct Known {
     pub by_subject: Vec<Issued>,
     pub by_cluster: Vec<Issued>,
     pub companions: Vec<Issuer>,
+    /// Why the root may sign nothing, if it may not.
+    pub forbidden: Option<&'static str>,
 }
 
 impl Known {
@@ -146,6 +148,7 @@ impl Known {
             by_subject: history.by_subject(&request.subject.canonical())?,
             by_cluster: history.by_cluster(cluster.unwrap_or_default())?,
             companions: history.companions()?,
+            forbidden: history.forbids_signing(),
         })
     }
 }

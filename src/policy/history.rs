@@ -14,6 +14,8 @@ pub trait History {
     fn by_cluster(&self, cluster: &str) -> Result<Vec<Issued>>;
     /// Other roots that are trusted beside this CA's.
     fn companions(&self) -> Result<Vec<Issuer>>;
+    /// Why the root may sign no certificate now, if it may not.
+    fn forbids_signing(&self) -> Option<&'static str>;
     /// Whether this serial was ever used, burnt ones included.
     fn has_serial(&self, serial: &Serial) -> Result<bool>;
 }

@@ -26,6 +26,7 @@ pub(super) struct World {
     pub issuer: Issuer,
     pub past: Vec<Issued>,
     pub companions: Vec<Issuer>,
+    pub forbidden: Option<&'static str>,
     pub now: Time,
     pub requests: Vec<Request>,
 }
@@ -41,6 +42,7 @@ impl World {
             issuer: issuer(now),
             past: vec![],
             companions: vec![],
+            forbidden: None,
             now,
             requests: vec![request("O=Istio,L=east,CN=root", 1)],
         }
@@ -106,7 +108,7 @@ impl World {
 
     pub fn decide_all(&self) -> Vec<Decision> {
         let policies = self.try_policies().unwrap();
-        let past = Past(&self.past, &self.companions);
+        let past = Past(&self.past, &self.companions, self.forbidden);
         let (issuer, now) = (&self.issuer, self.now);
         let context =
             Context { policies: &policies, forced: self.forced.as_deref(), issuer, history: &past, now };
@@ -126,7 +128,7 @@ impl World {
 }
 
 /// The past as a plain list.
-pub(super) struct Past<'a>(pub &'a [Issued], pub &'a [Issuer]);
+pub(super) struct Past<'a>(pub &'a [Issued], pub &'a [Issuer], pub Option<&'static str>);
 
 impl Past<'_> {
     fn all(&self, keep: impl Fn(&Issued) -> bool) -> Vec<Issued> {
@@ -146,6 +148,9 @@ impl History for Past<'_> {
     }
     fn companions(&self) -> Result<Vec<Issuer>> {
         Ok(self.1.to_vec())
+    }
+    fn forbids_signing(&self) -> Option<&'static str> {
+        self.2
     }
     fn has_serial(&self, serial: &Serial) -> Result<bool> {
         Ok(self.0.iter().any(|i| i.serial == *serial))

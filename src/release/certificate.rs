@@ -20,6 +20,11 @@ pub struct Facts {
     pub not_after: Time,
 }
 
+/// Whether issuer and subject are the same (RFC 5280 §3.2).
+pub fn is_self_issued(der: &[u8]) -> bool {
+    X509Certificate::from_der(der).is_ok_and(|(_, it)| it.issuer().as_raw() == it.subject().as_raw())
+}
+
 /// Reads a certificate's DER; `file` is named in errors.
 pub fn facts(file: &str, der: &[u8]) -> Result<Facts> {
     let bad = |what: &str| Error::integrity("release.certificate", format!("{file}: {what}"));

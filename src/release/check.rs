@@ -8,8 +8,8 @@ use rayon::prelude::*;
 use super::documents::{self, Entry, Manifest, Receipt, VERSION};
 use super::folder::{self, Against, keep};
 use super::{
-    CrlFacts, Folder, JOURNAL, JOURNAL_CERT, MANIFEST, REHEARSAL, ROOT_CERT, SIGNATURE, SUMS, SeenCrls, TOP,
-    TOP_CRLS, names, pem, sums,
+    CROSS_CERT, CrlFacts, Folder, JOURNAL, JOURNAL_CERT, MANIFEST, REHEARSAL, ROOT_CERT, SIGNATURE, SUMS,
+    SeenCrls, TOP, TOP_OPTIONAL, names, pem, sums,
 };
 use crate::error::{Error, Kind, Result};
 use crate::text::shown;
@@ -48,6 +48,8 @@ pub struct Report {
     /// Whether the release's signature is over the receipts. A cluster's folder alone has
     /// none: of its receipt only what its certificates say as well is known.
     pub signed: bool,
+    /// The stage of a change of roots, where one is under way.
+    pub stage: Option<String>,
     /// The release's CRLs, where it has any.
     pub crls: Option<SeenCrls>,
     /// Everything wrong; empty where all is in order.
@@ -95,6 +97,7 @@ pub fn check(
     if let Some(manifest) = &manifest {
         report.release = shown(&manifest.release);
         report.created = Some(manifest.created);
+        report.stage = manifest.stage.clone();
         report.rehearsal |= manifest.rehearsal || manifest.release.contains(REHEARSAL);
         check_manifest(&files, manifest, noted, &mut report.errors);
         check_crls(&files, manifest, &against, &mut report);
@@ -147,12 +150,14 @@ fn check_seal(files: &Folder, against: &Against, manifest: Option<&Manifest>, re
     };
     let journal = read(JOURNAL_CERT);
     let trusted = files.get(ROOT_CERT).map(|bytes| pem::trust_bundle(ROOT_CERT, bytes));
-    let Some((root, companions)) = trusted.and_then(|read| keep(read, &mut report.errors)) else { return };
-    report.rehearsal |= [&root].into_iter().chain(&companions).any(|der| folder::is_rehearsal(der));
+    let Some(trusted) = trusted.and_then(|read| keep(read, &mut report.errors)) else { return };
+    report.rehearsal |= trusted.iter().any(|der| folder::is_rehearsal(der));
+    report.errors.extend(folder::check_roots(ROOT_CERT, &trusted));
+    let (root, companions) = own_root(trusted, manifest);
     report.companions = companions.iter().map(|der| Digest::of(der)).collect();
     report.errors.extend(folder::check_companions(ROOT_CERT, &companions, against.noted));
     if manifest.is_some_and(|m| m.companions_sha256 != report.companions) {
-        report.errors.push(disagrees("companions_sha256 is not what root-cert.pem holds after the root"));
+        report.errors.push(disagrees("companions_sha256 is not what root-cert.pem holds beside the root"));
     }
     let found = Digest::of(&root);
     if !against.noted.contains(&found) {
@@ -175,10 +180,25 @@ fn check_seal(files: &Folder, against: &Against, manifest: Option<&Manifest>, re
     }
 }
 
+/// The root that the release was made under, and the others that are trusted.
+fn own_root(mut trusted: Vec<Vec<u8>>, manifest: Option<&Manifest>) -> (Vec<u8>, Vec<Vec<u8>>) {
+    let own = |der: &Vec<u8>| manifest.is_some_and(|m| m.root_sha256 == Digest::of(der));
+    let place = trusted.iter().position(own).unwrap_or(0);
+    let root = if trusted.is_empty() { Vec::new() } else { trusted.remove(place) };
+    (root, trusted)
+}
+
 /// Nothing is asked of a root that is not a noted one.
 fn check_crls(files: &Folder, manifest: &Manifest, against: &Against, report: &mut Report) {
     let trusted = files.get(ROOT_CERT).and_then(|bytes| pem::trust_bundle(ROOT_CERT, bytes).ok());
-    let Some((root, _)) = trusted.filter(|_| report.root.is_some()) else { return };
+    let Some(trusted) = trusted.filter(|_| report.root.is_some()) else { return };
+    let (root, _) = own_root(trusted, Some(manifest));
+    if let Some(bytes) = files.get(CROSS_CERT) {
+        let cross = pem::single(CROSS_CERT, bytes);
+        let verdict = cross
+            .and_then(|cross| against.judge.path(&[&cross], &root, against.at).map_err(|e| e.at(CROSS_CERT)));
+        keep(verdict, &mut report.errors);
+    }
     report.crls = super::crls::check(files, manifest.crl.as_ref(), &root, against.judge, &mut report.errors);
 }
 
@@ -211,7 +231,7 @@ fn check_manifest(files: &Folder, manifest: &Manifest, noted: &[Digest], errors:
     }
     let known = |path: &str| {
         TOP.contains(&path)
-            || TOP_CRLS.contains(&path)
+            || TOP_OPTIONAL.contains(&path)
             || listed.contains_key(path)
             || path.split_once('/').is_some_and(|(folder, _)| folder == JOURNAL)
     };

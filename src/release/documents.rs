@@ -44,6 +44,9 @@ pub struct Manifest {
     pub companions_sha256: Vec<Digest>,
     /// Fingerprint of the journal key's certificate.
     pub journal_certificate_sha256: Digest,
+    /// The stage of a change of roots that is under way: what root-cert.pem holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
     /// What the release holds of CRLs, once the root has signed one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crl: Option<CrlEntry>,

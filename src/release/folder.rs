@@ -1,6 +1,6 @@
 //! Checking one cluster's folder, in a release or carried alone.
 
-use super::certificate::{Facts, facts};
+use super::certificate::{Facts, facts, is_self_issued};
 use super::documents::{self, Manifest, Receipt, VERSION};
 use super::{CA_CERT, CERT_CHAIN, Folder, Judge, RECEIPT, REHEARSAL, ROOT_CERT, istio, sums};
 use crate::error::Error;
@@ -52,6 +52,8 @@ pub fn check(place: &str, files: &Folder, against: &Against) -> Seen {
                 .into_iter()
                 .chain(&bundle.companions)
                 .any(|c| is_rehearsal(c));
+            let trusted: Vec<_> = [&bundle.root].into_iter().chain(&bundle.companions).cloned().collect();
+            errors.extend(check_roots(&format!("{place}{ROOT_CERT}"), &trusted));
             root = Some(Digest::of(&bundle.root)).filter(|root| against.noted.contains(root));
             companions = bundle.companions.iter().map(|der| Digest::of(der)).collect();
             check_bundle(place, &bundle, receipt.as_ref(), against, &mut errors);
@@ -119,6 +121,16 @@ pub fn wrong_root(file: &str, found: Digest, wanted: &[Digest]) -> Error {
     let wanted = listed(wanted).join(" or ");
     Error::integrity("release.root", format!("{file}: its SHA-256 is {found}, wanted {wanted}"))
         .next("stop: this is not the root noted at the ceremony, or the fingerprint was mistyped")
+}
+
+/// A trust bundle holds roots alone: a cross-certificate or an intermediate in it would
+/// be trusted for more than its issuer meant.
+pub fn check_roots(file: &str, trusted: &[Vec<u8>]) -> Vec<Error> {
+    let strange = trusted.iter().filter(|der| !is_self_issued(der)).map(|der| {
+        let what = format!("{file}: holds {}, which is no root: its issuer is another", Digest::of(der));
+        Error::integrity("release.chain", what)
+    });
+    strange.collect()
 }
 
 /// Whoever is trusted beside the root must have been noted as well: neither a

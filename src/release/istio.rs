@@ -19,8 +19,8 @@ pub struct Bundle {
 }
 
 /// Checks ca-cert.pem (the intermediate alone), cert-chain.pem (the intermediate
-/// first, the root last, none twice) and root-cert.pem (the root first, then the
-/// other roots that are trusted, none twice): only certificates, in the one form that is ever written. `place` stands before
+/// first, the root last, none twice) and root-cert.pem (the roots that are trusted,
+/// none twice): only certificates, in the one form that is ever written. `place` stands before
 /// file names in errors, e.g. `east/`.
 pub fn check(place: &str, files: &Folder) -> Result<Bundle, Vec<Error>> {
     let bytes = |name: &str| {
@@ -31,26 +31,32 @@ pub fn check(place: &str, files: &Folder) -> Result<Bundle, Vec<Error>> {
     let chain = bytes(CERT_CHAIN).and_then(|(file, bytes)| pem::certificates(&file, bytes));
     let trusted = bytes(ROOT_CERT).and_then(|(file, bytes)| pem::trust_bundle(&file, bytes));
     match (single(CA_CERT), chain, trusted) {
-        (Ok(certificate), Ok(chain), Ok((root, companions))) => {
-            check_order(place, Bundle { certificate, path: chain, root, companions })
-        }
+        (Ok(certificate), Ok(chain), Ok(trusted)) => check_order(place, certificate, chain, trusted),
         (a, b, c) => Err([a.err(), b.err(), c.err()].into_iter().flatten().collect()),
     }
 }
 
 /// Takes the root off the end of the chain, if chain and files agree.
-fn check_order(place: &str, mut bundle: Bundle) -> Result<Bundle, Vec<Error>> {
+fn check_order(
+    place: &str,
+    certificate: Vec<u8>,
+    mut path: Vec<Vec<u8>>,
+    mut trusted: Vec<Vec<u8>>,
+) -> Result<Bundle, Vec<Error>> {
     let bad = |file: &str, what: String| Error::integrity("release.chain", format!("{place}{file}: {what}"));
     let mut errors = Vec::new();
-    if bundle.certificate == bundle.root || bundle.companions.contains(&bundle.certificate) {
+    if trusted.contains(&certificate) {
         errors.push(bad(ROOT_CERT, "holds the certificate of ca-cert.pem, wanted roots".into()));
     }
-    if bundle.path.first() != Some(&bundle.certificate) {
+    if path.first() != Some(&certificate) {
         errors.push(bad(CERT_CHAIN, "does not begin with the certificate of ca-cert.pem".into()));
     }
-    if bundle.path.pop().as_ref() != Some(&bundle.root) {
-        errors.push(bad(CERT_CHAIN, "does not end with the certificate of root-cert.pem".into()));
+    let root = path.pop().unwrap_or_default();
+    if !trusted.contains(&root) {
+        errors.push(bad(CERT_CHAIN, "does not end with a root of root-cert.pem".into()));
     }
+    trusted.retain(|der| *der != root);
+    let bundle = Bundle { certificate, path, root, companions: trusted };
     let mut seen = std::collections::BTreeSet::from([bundle.root.as_slice()]);
     for twice in bundle.path.iter().filter(|der| !seen.insert(der.as_slice())) {
         errors.push(bad(CERT_CHAIN, format!("holds the certificate {} twice", Digest::of(twice))));
@@ -100,7 +106,8 @@ mod tests {
             assert!(ids.iter().all(|id| *id == "release.chain"), "{defect}: {ids:?}");
         }
         assert_eq!(try_files(&ca, &chain, &format!("{root}{ca}")).unwrap_err(), ["release.chain"]);
-        assert_eq!(try_files(&ca, &chain, &format!("{other}{root}")).unwrap_err(), ["release.chain"]);
+        // The new root of a rollover stands behind the old one.
+        assert!(try_files(&ca, &chain, &format!("{other}{root}")).is_ok());
         assert_eq!(try_files(&ca, &chain, &format!("{root}{other}{root}")).unwrap_err(), ["release.pem"]);
         assert_eq!(try_files(&chain, &chain, &root).unwrap_err(), ["release.pem"]);
     }

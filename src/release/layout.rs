@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use super::certificate::facts;
 use super::documents::{self, Consumer, Entry, Manifest, Receipt, VERSION};
 use super::{
-    CA_CERT, CERT_CHAIN, CrlEntry, Crls, JOURNAL, JOURNAL_CERT, MANIFEST, README, RECEIPT, ROOT_CERT,
-    SIGNATURE, SUMS, names, readme, sums,
+    CA_CERT, CERT_CHAIN, CROSS_CERT, CrlEntry, Crls, JOURNAL, JOURNAL_CERT, MANIFEST, README, RECEIPT,
+    ROOT_CERT, SIGNATURE, SUMS, names, readme, sums,
 };
 use crate::error::{Error, Result};
 use crate::x509::{Digest, Time, pem};
@@ -24,8 +24,8 @@ pub struct ReleaseInput<'a> {
     pub created: Time,
     /// The root certificate's DER.
     pub root: &'a [u8],
-    /// The DER of the other roots that are trusted, in the order of the trust bundle.
-    pub companions: Vec<&'a [u8]>,
+    /// The DER of all roots that are trusted, its own among them, in the order of the trust bundle.
+    pub trusted: Vec<&'a [u8]>,
     /// The DER of the journal key's certificate.
     pub journal_certificate: &'a [u8],
     /// The journal's files, by path beneath `journal/`.
@@ -36,6 +36,10 @@ pub struct ReleaseInput<'a> {
     pub members: Vec<Member<'a>>,
     /// The CRLs.
     pub crls: &'a Crls,
+    /// A cross-certificate (DER), where one was signed.
+    pub cross: Option<&'a [u8]>,
+    /// The stage of a rollover that is under way.
+    pub stage: Option<&'static str>,
 }
 
 /// One cluster's certificate.
@@ -63,6 +67,13 @@ pub struct Prepared {
 /// Lays the release out; the same input always gives the same bytes.
 pub fn prepare(input: &ReleaseInput) -> Result<Prepared> {
     names::release(input.name, input.rehearsal)?;
+    if !input.trusted.contains(&input.root) {
+        return Err(Error::refused(
+            "rollover.not-yet",
+            "the trust bundle of this stage does not hold this home's root",
+        )
+        .next("`anchorite root rollover stage both --to DIR` releases the one that does"));
+    }
     let mut files = BTreeMap::new();
     files.insert(ROOT_CERT.into(), input.trust_bundle().into_bytes());
     files.insert(JOURNAL_CERT.into(), pem::certificate(input.journal_certificate).into_bytes());
@@ -70,6 +81,9 @@ pub fn prepare(input: &ReleaseInput) -> Result<Prepared> {
     for (path, bytes) in &input.journal {
         names::path(path)?;
         insert_new(&mut files, format!("{JOURNAL}/{path}"), bytes.clone())?;
+    }
+    if let Some(cross) = input.cross {
+        files.insert(CROSS_CERT.into(), pem::certificate(cross).into_bytes());
     }
     let (crls, crl_entry) = input.crls.files();
     files.extend(crls.into_iter().map(|(name, text)| (name.into(), text.into_bytes())));
@@ -90,14 +104,19 @@ pub fn prepare(input: &ReleaseInput) -> Result<Prepared> {
     Ok(Prepared { files, sums })
 }
 
-impl ReleaseInput<'_> {
-    /// root-cert.pem: the CA's own root first, then the others.
+impl<'a> ReleaseInput<'a> {
+    /// root-cert.pem
     fn trust_bundle(&self) -> String {
-        [&self.root].into_iter().chain(&self.companions).map(|der| pem::certificate(der)).collect()
+        self.trusted.iter().map(|der| pem::certificate(der)).collect()
+    }
+
+    /// The other roots that are trusted.
+    pub(super) fn companions(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.trusted.iter().copied().filter(|der| *der != self.root)
     }
 
     fn companions_sha256(&self) -> Vec<Digest> {
-        self.companions.iter().map(|der| Digest::of(der)).collect()
+        self.companions().map(Digest::of).collect()
     }
 }
 
@@ -136,6 +155,7 @@ fn manifest(input: &ReleaseInput, crl: Option<CrlEntry>, cluster: Vec<Entry>) ->
         root_sha256: Digest::of(input.root),
         companions_sha256: input.companions_sha256(),
         journal_certificate_sha256: Digest::of(input.journal_certificate),
+        stage: input.stage.map(Into::into),
         crl,
         cluster,
     }

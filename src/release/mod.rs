@@ -39,6 +39,8 @@ pub const JOURNAL_CERT: &str = "journal-cert.pem";
 pub const ROOT_CRL: &str = "root-crl.pem";
 /// The fleet's set: the root's CRL, then one of every intermediate that is alive.
 pub const CA_CRL: &str = "ca-crl.pem";
+/// Another root's key and name, signed by this one: for chains alone, never a trust bundle.
+pub const CROSS_CERT: &str = "cross-cert.pem";
 /// How to check and load a release without anchorite.
 pub const README: &str = "README.txt";
 /// The folder of the journal's copy.
@@ -52,7 +54,7 @@ pub const RECEIPT: &str = "receipt.toml";
 
 /// Every file that stands at a release's top, and those that may.
 const TOP: [&str; 6] = [MANIFEST, SUMS, SIGNATURE, ROOT_CERT, JOURNAL_CERT, README];
-const TOP_CRLS: [&str; 2] = [ROOT_CRL, CA_CRL];
+const TOP_OPTIONAL: [&str; 3] = [ROOT_CRL, CA_CRL, CROSS_CERT];
 
 /// The files of one folder, by path beneath it.
 pub type Folder<'a> = BTreeMap<&'a str, &'a [u8]>;

@@ -27,16 +27,14 @@ pub fn certificates(file: &str, bytes: &[u8]) -> Result<Vec<Vec<u8>>> {
     text.split_inclusive(END).map(|block| certificate(block).ok_or_else(|| bad(NOT_CANONICAL))).collect()
 }
 
-/// A trust bundle: the CA's own root first, then the others, none twice.
-pub fn trust_bundle(file: &str, bytes: &[u8]) -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
+/// A trust bundle: roots, none twice, in an order that Istio compares.
+pub fn trust_bundle(file: &str, bytes: &[u8]) -> Result<Vec<Vec<u8>>> {
     let bad = |what: &str| Error::integrity("release.pem", format!("{file}: {what}"));
     let all = certificates(file, bytes)?;
     if all.iter().enumerate().any(|(number, der)| all.iter().take(number).any(|before| before == der)) {
         return Err(bad("holds a certificate twice"));
     }
-    let mut all = all.into_iter();
-    let root = all.next().ok_or_else(|| bad("empty"))?;
-    Ok((root, all.collect()))
+    Ok(all)
 }
 
 /// The only certificate of a PEM file.

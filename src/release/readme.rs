@@ -13,11 +13,10 @@ const NIST_SIGNATURES: [u8; 8] = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03
 /// The text, with the fingerprints to compare.
 pub fn text(input: &ReleaseInput) -> String {
     let warning = if input.rehearsal { "REHEARSAL: nothing in here may be relied on.\n\n" } else { "" };
-    let several = !input.companions.is_empty();
+    let several = input.trusted.len() > 1;
     let show = if several { OF_EACH } else { OF_ONE };
     let compare = if several { "all these" } else { "both" };
-    let others: String =
-        input.companions.iter().map(|der| format!("  root     {}\n", Digest::of(der))).collect();
+    let others: String = input.companions().map(|der| format!("  root     {}\n", Digest::of(der))).collect();
     let mut signed = std::iter::once(input.root).chain(input.members.iter().map(|m| m.certificate));
     let post_quantum = signed.any(|der| der.windows(NIST_SIGNATURES.len()).any(|w| w == NIST_SIGNATURES));
     let openssl = if post_quantum { "OpenSSL 3.5 or newer (which knows ML-DSA)" } else { "OpenSSL" };
@@ -29,6 +28,8 @@ pub fn text(input: &ReleaseInput) -> String {
     } else {
         ("", "")
     };
+    let (crl_files, crl_steps) = crls(input);
+    let stage = input.stage.map(stage).unwrap_or_default();
     let (name, root, journal) = (input.name, Digest::of(input.root), Digest::of(input.journal_certificate));
     format!(
         "{warning}{name}\n\
@@ -36,6 +37,7 @@ pub fn text(input: &ReleaseInput) -> String {
 What it holds\n\
   <cluster>/       one cluster's intermediate, its chain, the root, and a receipt\n\
 {beside}\
+{crl_files}\
   journal/         the journal up to this session\n\
   MANIFEST.toml    what was released, for which cluster\n\
   SHA256SUMS       digests of all files, signed in SHA256SUMS.p7s\n\
@@ -48,6 +50,8 @@ Check it, with coreutils and {openssl} alone, in this folder\n\
   openssl cms -verify -inform DER -in SHA256SUMS.p7s -content SHA256SUMS -binary -purpose any -nointern -certfile journal-cert.pem -CAfile root-cert.pem\n\
   openssl verify -x509_strict -CAfile root-cert.pem <cluster>/ca-cert.pem\n\
 \n\
+{stage}\
+{crl_steps}\
 Compare {compare} fingerprints with those noted at the root ceremony. Never believe\n\
 them because they stand here:\n\
 \n\
@@ -67,5 +71,49 @@ Load it, in the cluster that holds the key\n\
 or, with the key in ca-key.pem beside the cluster's files:\n\
 \n\
   kubectl create secret generic cacerts -n istio-system --from-file=ca-cert.pem --from-file=ca-key.pem --from-file=cert-chain.pem --from-file=root-cert.pem\n"
+    )
+}
+
+/// What there is of CRLs, and in which order it is loaded.
+fn crls(input: &ReleaseInput) -> (String, String) {
+    if input.crls.root.is_none() {
+        return Default::default();
+    }
+    let cross = match input.cross {
+        Some(_) => {
+            "  cross-cert.pem   another root's key and name, signed by this one: for chains, never among the roots\n"
+        }
+        None => "",
+    };
+    if input.crls.lacking.count > 0 {
+        let files = format!("{cross}  root-crl.pem     the root's CRL; alone it cuts every cluster off\n");
+        let steps = format!(
+            "No CRL set for the fleet: the own CRLs of {} intermediates are missing. Do not load root-crl.pem alone:\n\
+Envoy wants a CRL of every CA in a peer's chain and refuses who has none.\n\n",
+            input.crls.lacking.count
+        );
+        return (files, steps);
+    }
+    let files = format!(
+        "{cross}  root-crl.pem     the root's CRL; alone it cuts every cluster off\n\
+  ca-crl.pem       the fleet's set: the root's CRL and one of every intermediate\n"
+    );
+    let steps = "If your clusters check CRLs, keep to this order\n\
+\n\
+  1. Load ca-crl.pem in every cluster, the new ones' CRLs are in it: `anchorite assemble … --crl=<this folder>`.\n\
+  2. Only then load a new intermediate. A cluster that lacks its CRL refuses everybody under it.\n\
+  3. After a revocation drain pooled connections: they live on until they are closed.\n\
+\n";
+    (files, steps.into())
+}
+
+/// What a rollover's stage asks of whoever loads it.
+fn stage(stage: &str) -> String {
+    format!(
+        "A change of roots is under way, at stage {stage}. Load this root-cert.pem in every cluster, byte for byte, and\n\
+tell the operator of the CA once all have it; only then the next stage is released:\n\
+\n\
+  anchorite assemble --bundle <the cluster's folder, as loaded now> --trust <this folder> --key <key file> --out <folder> --root-sha256 <each root, as noted>\n\
+\n"
     )
 }

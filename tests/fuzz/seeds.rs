@@ -155,7 +155,7 @@ fn make_world() {
         rehearsal: false,
         created: session.now,
         root: &root().der,
-        companions: Vec::new(),
+        trusted: vec![&root().der[..]],
         journal_certificate: world::journal_certificate(),
         journal: vec![("journal.jsonl".into(), session.bytes.clone())],
         plan: digest,
@@ -170,6 +170,8 @@ fn make_world() {
             })
             .collect(),
         crls: &release::Crls::default(),
+        cross: None,
+        stage: None,
     })
     .unwrap();
     let attributes = cms::attributes(prepared.sums(), session.now).unwrap();

@@ -10,7 +10,7 @@ use super::{Pin, time};
 /// Revoke certificates, on record; the next CRL lists them
 #[derive(Debug, Args)]
 #[command(
-    after_help = "example:\n  anchorite revoke 5c0ffee0… --home /srv/ca --reason keyCompromise\n\nreasons (RFC 5280): unspecified, keyCompromise, cACompromise, affiliationChanged, superseded,\ncessationOfOperation, privilegeWithdrawn"
+    after_help = "example:\n  anchorite revoke 5c0ffee0 --home /srv/ca --reason keyCompromise\n\nreasons (RFC 5280): unspecified, keyCompromise, cACompromise, affiliationChanged, superseded,\ncessationOfOperation, privilegeWithdrawn"
 )]
 pub struct Revoke {
     /// Serial numbers, as `status`, the receipts and the journal show them

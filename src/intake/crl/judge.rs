@@ -169,7 +169,8 @@ fn number(crl: &ReceivedCrl, _: &CrlOf<'_>) -> Verdict {
 
 fn this_update(crl: &ReceivedCrl, of: &CrlOf<'_>) -> Verdict {
     let latest = of.now + AHEAD;
-    verdict(crl.this_update <= latest, crl.this_update.to_string(), format!("{latest} at the latest"))
+    let wanted = format!("{latest} at the latest, if this clock is right");
+    verdict(crl.this_update <= latest, crl.this_update.to_string(), wanted)
 }
 
 fn next_update(crl: &ReceivedCrl, of: &CrlOf<'_>) -> Verdict {

@@ -1,9 +1,9 @@
 //! Other roots that are trusted beside this CA's own, and never mistaken for it.
 
 use super::{Companion, Ledger, Purpose};
-use crate::journal::KeyRole;
+use crate::journal::{KeyRole, RootCourse};
 use crate::x509::certificate::Facts;
-use crate::x509::{Issuer, Name, PublicKey};
+use crate::x509::{Digest, Issuer, Name, PublicKey};
 
 type Verdict = Result<(), String>;
 
@@ -17,6 +17,49 @@ impl Ledger {
     /// Whether others were put on record after the last seal.
     pub fn companions_unsealed(&self) -> bool {
         self.companions() != self.companions
+    }
+
+    /// Where the root stands: as the last seal had it, like its companions.
+    pub fn course(&self) -> &RootCourse {
+        self.seal.as_ref().map_or(&self.course, |seal| &seal.course)
+    }
+
+    /// The same as the last line had it.
+    pub fn course_now(&self) -> &RootCourse {
+        &self.course
+    }
+
+    /// Whether the root's course was changed after the last seal.
+    pub fn course_unsealed(&self) -> bool {
+        *self.course() != self.course
+    }
+
+    /// Step by step with a plan; without one it goes back to what was sealed.
+    pub(super) fn root_course(&mut self, plan: Option<&Digest>, course: &RootCourse) -> Verdict {
+        let Some(plan) = plan else {
+            if course != self.course() {
+                return Err("changes the root's course without a plan".into());
+            }
+            self.course = course.clone();
+            return Ok(());
+        };
+        self.belongs_to(plan)?;
+        course.may_follow(&self.course)?;
+        self.course = course.clone();
+        Ok(())
+    }
+
+    /// What a plan does that takes no signature: it is being performed, or this is all it does.
+    pub(super) fn belongs_to(&mut self, plan: &Digest) -> Verdict {
+        if self.plans.contains_key(plan) {
+            return Ok(());
+        }
+        if self.plan(plan).map_err(|e| e.message)?.is_some() {
+            return Err(format!("plan {plan} was performed before"));
+        }
+        // Nothing is released for it.
+        self.recent.finished.insert(*plan);
+        Ok(())
     }
 
     /// Those of the last line, and those that are trusted.

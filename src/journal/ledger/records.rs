@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::{Companion, KeyRole, Purpose, base64};
+use crate::journal::{Companion, KeyRole, Purpose, RootCourse, base64};
 use crate::x509::{Digest, KeyAlgorithm, PublicKey, Serial, SignatureAlgorithm, Time};
 
 /// A key of the home, as recorded.
@@ -87,4 +87,11 @@ pub struct Seal {
     /// The other roots on record by then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) companions: Vec<Companion>,
+    /// Where the root stood by then.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) course: RootCourse,
+}
+
+pub(super) fn is_default(course: &RootCourse) -> bool {
+    *course == RootCourse::default()
 }

@@ -39,6 +39,11 @@ impl Ledger {
         &self.unlisted
     }
 
+    /// Whether a certificate is on record as revoked just so.
+    pub fn is_revoked_so(&self, entry: &Revocation) -> bool {
+        self.by_serial(&entry.serial).is_ok_and(|c| c.is_some_and(|c| c.revoked.as_ref() == Some(entry)))
+    }
+
     /// Of the last CRL's entries those that the next one no longer has: their
     /// certificates had ended before it was signed, so they have stood on one CRL since
     /// (RFC 5280 §3.3).
@@ -105,13 +110,7 @@ impl Ledger {
         plan: &Digest,
         certificates: &[RevokedCertificate],
     ) -> std::result::Result<(), String> {
-        if !self.plans.contains_key(plan) {
-            if self.plan(plan).map_err(|e| e.message)?.is_some() {
-                return Err(format!("plan {plan} was performed before"));
-            }
-            // Nothing is released for it.
-            self.recent.finished.insert(*plan);
-        }
+        self.belongs_to(plan)?;
         for RevokedCertificate { entry, .. } in certificates {
             let issued = self.by_serial(&entry.serial).map_err(|e| e.message)?;
             let issued = issued.ok_or_else(|| format!("revokes {}, which is not on record", entry.serial))?;
@@ -123,9 +122,34 @@ impl Ledger {
             }
             *self.revoked.entry(week(issued.not_after)).or_default() += 1;
             self.unlisted.push(entry.clone());
+            self.revoked_unsealed.push(entry.serial.clone());
             self.recent
                 .certificates
                 .insert(entry.serial.clone(), Issued { revoked: Some(entry.clone()), ..issued });
+        }
+        Ok(())
+    }
+
+    /// Revocations that neither a seal nor a CRL vouches for: anyone who can write the
+    /// file can add such a line.
+    pub fn revoked_unsealed(&self) -> &[Serial] {
+        &self.revoked_unsealed
+    }
+
+    pub(super) fn unrevoke(&mut self, certificates: &[Serial]) -> std::result::Result<(), String> {
+        for serial in certificates {
+            let issued = self.by_serial(serial).map_err(|e| e.message)?;
+            let issued = issued.filter(|_| self.revoked_unsealed.contains(serial));
+            let issued =
+                issued.ok_or_else(|| format!("takes back the revocation of {serial}, which stands"))?;
+            self.revoked_unsealed.retain(|it| it != serial);
+            self.unlisted.retain(|entry| entry.serial != *serial);
+            let week = week(issued.not_after);
+            if let Some(count) = self.revoked.get_mut(&week) {
+                *count = count.saturating_sub(1);
+            }
+            self.revoked.retain(|_, count| *count > 0);
+            self.recent.certificates.insert(serial.clone(), Issued { revoked: None, ..issued });
         }
         Ok(())
     }
@@ -166,6 +190,7 @@ impl Ledger {
             self.revoked.retain(|week, _| *week >= gone);
         }
         self.unlisted.clear();
+        self.revoked_unsealed.clear();
         self.crl = Some(CrlRecord {
             number: spec.number,
             digest: Digest::of(&der),

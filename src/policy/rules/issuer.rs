@@ -31,6 +31,18 @@ fn signature(case: &Case<'_>, profile: &Profile) -> Finding {
     SIGNATURE.finding(outcome, found.describe(), wanted).from_policy(profile.source(accepted))
 }
 
+pub(super) const COURSE: RuleInfo = RuleInfo::new(
+    "issuer.course",
+    "the root is trusted by the clusters, and not retired",
+    "RFC 4210 §4.4, NIST SP 800-57 part 1 §8.2.5",
+    Check::Always(course),
+);
+
+fn course(case: &Case<'_>) -> Finding {
+    let forbidden = case.known.forbidden;
+    COURSE.demand(forbidden.is_none(), forbidden.unwrap_or("a root in use"), "one that may sign")
+}
+
 pub(super) const PATH_LENGTH: RuleInfo = RuleInfo::new(
     "path-length.issuer",
     "the path length granted fits under the root's",

@@ -77,6 +77,7 @@ pub const RULES: &[RuleInfo] = &[
     renewal::SAME_KEY,
     renewal::SAME_SUBJECT,
     renewal::SPACING,
+    issuer::COURSE,
     issuer::SIGNATURE,
     issuer::PATH_LENGTH,
     validity::MAXIMUM,

@@ -31,7 +31,7 @@ mod tests {
         let mut world = World::new();
         world.issued(1, "CN=x", Status::Burnt);
         let (used, fresh) = (world.past[0].serial.clone(), world.issuer.serial.clone());
-        assert_eq!(serial_unique(&Past(&world.past, &[]), &used).unwrap().outcome, Outcome::Refused);
-        assert_eq!(serial_unique(&Past(&world.past, &[]), &fresh).unwrap().outcome, Outcome::Pass);
+        assert_eq!(serial_unique(&Past(&world.past, &[], None), &used).unwrap().outcome, Outcome::Refused);
+        assert_eq!(serial_unique(&Past(&world.past, &[], None), &fresh).unwrap().outcome, Outcome::Pass);
     }
 }

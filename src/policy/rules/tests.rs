@@ -219,6 +219,7 @@ const CASES: &[Case] = &[
         },
         Outcome::Refused,
     ),
+    ("issuer.course", nothing, |w| w.forbidden = Some("the root is retired"), Outcome::Refused),
     ("issuer.signature", nothing, |w| w.issuer.signature = SignatureAlgorithm::RsaSha512, Outcome::Refused),
     ("issuer.signature", nothing, |w| w.issuer.signature = SignatureAlgorithm::Ed25519, Outcome::Warning),
     (

@@ -105,7 +105,7 @@ fn a_stick_that_is_pulled_before_it_is_read_leaves_no_trace() {
     let before = home(&a);
     // The token is opened before the stick is read.
     let ran = sign_while(&a, "in", "ext4", "C_OpenSession 1", PULL);
-    refused(ran, (1, "media.unreadable", &["c000.csr", "Input/output error", "nothing was signed"]));
+    refused(ran, (1, "media.unreadable", &["c000.crl", "Input/output error", "nothing was signed"]));
     assert_eq!((home(&a), nothing_released(&a).as_str()), (before, "ok"));
 }
 

@@ -9,7 +9,7 @@ use anchorite::lint::CertificateKind;
 use anchorite::media::check_names;
 use anchorite::plan::{self, Frame, Plan, review};
 use anchorite::policy::{Context, Decision, Grant, KeyKind, PolicySet, Profile};
-use anchorite::release::{self, Consumer, Crls, Member, ReleaseInput};
+use anchorite::release::{self, Consumer, Member, ReleaseInput};
 use anchorite::verify::{describe_tbs, verify};
 use anchorite::x509::{Digest, Serial, SignatureAlgorithm};
 use der::asn1::BitString;
@@ -136,7 +136,7 @@ fn signs(grant: &Grant) {
         rehearsal: false,
         created: now,
         root: &root.der,
-        companions: Vec::new(),
+        trusted: vec![&root.der[..]],
         journal_certificate: world::journal_certificate(),
         journal: vec![],
         plan: Digest::of(b"plan"),
@@ -147,7 +147,9 @@ fn signs(grant: &Grant) {
             policy: grant.policy().into(),
             request: Digest::of(b"request"),
         }],
-        crls: &Crls::default(),
+        crls: &release::Crls::default(),
+        cross: None,
+        stage: None,
     });
     let files: BTreeMap<_, _> = prepared.unwrap().finish(vec![]).into_iter().collect();
     check_names(files.keys().map(String::as_str)).unwrap();

@@ -29,6 +29,7 @@ pub fn key(data: &[u8]) {
         })
         .collect();
     let noted = [world::root().fingerprint()];
-    let options = AssembleOptions { noted: &noted, allow_rehearsal: false, at: world::now() };
+    let options =
+        AssembleOptions { noted: &noted, allow_rehearsal: false, at: world::now(), crls: &[], trust: None };
     good(assemble(&east, &key, &options, &Verifier));
 }

@@ -1,0 +1,284 @@
+//! `root rollover` and `root retire`.
+
+use std::path::Path;
+
+use anchorite::home::Home;
+use anchorite::journal::{Bytes, Companion, KeyRole, Rollover, Side, Stage};
+use anchorite::media::durable;
+use anchorite::perform::{Candidate, check_kind};
+use anchorite::plan::{self, Beside, Crl, Plan, Step, review};
+use anchorite::policy::Context;
+use anchorite::release::certificate::is_self_issued;
+use anchorite::release::pem::trust_bundle;
+use anchorite::token::Token;
+use anchorite::verify::describe_certificate;
+use anchorite::x509::{Digest, Issuer};
+use anchorite::{Error, Result};
+
+use super::args::{Globals, Pin, RolloverBegin, RolloverVerb, RootRetire, RootRollover};
+use super::plan::{Planned, frame};
+use super::{adopt, crl, output, pin, process, root, shown_path, sign, unlock};
+
+pub fn run(globals: &Globals, args: &RootRollover) -> Result<u8> {
+    match &args.verb {
+        RolloverVerb::Begin(args) => begin(globals, args),
+        RolloverVerb::Stage(args) => release(globals, &args.pin, Some(Step::Stage(args.stage)), &args.to),
+        RolloverVerb::Cross(args) => release(globals, &args.pin, None, &args.to),
+        RolloverVerb::Reached(args) => {
+            record(globals, &args.pin, Step::Reached, "Does every cluster have it?")
+        }
+        RolloverVerb::Compromised(args) => {
+            record(globals, &args.pin, Step::Compromised, "Is the old root's key in other hands?")
+        }
+        RolloverVerb::End(args) => record(globals, &args.pin, Step::End, "End the rollover?"),
+        RolloverVerb::Show(_) => show(globals),
+    }
+}
+
+fn begin(globals: &Globals, args: &RolloverBegin) -> Result<u8> {
+    let home = unlock::home(globals)?;
+    let own = home.root()?;
+    let until = process::now() + args.overlap;
+    let (side, file) = match (&args.old, &args.new) {
+        (Some(old), _) => (Side::New, old),
+        (None, Some(new)) => (Side::Old, new),
+        (None, None) => {
+            return Err(Error::usage("rollover.other", "neither --old nor --new").next("name the other root"));
+        }
+    };
+    let others = others(&home, side, file)?;
+    for other in &others {
+        let described = describe_certificate(&other.certificate.0)?;
+        if described.key_digest == own.public_key.digest() || described.subject == own.subject.to_string() {
+            return Err(Error::refused(
+                "rollover.same",
+                format!("{}: holds {}, the name or the key of this home's own root", shown_path(file), described.subject),
+            )
+            .next("give the other root; each has a name and a key of its own, or verifiers take one for the other"));
+        }
+    }
+    let step = Step::Begin { own: side, others, until, compromised: args.compromised };
+    drop(home);
+    record(globals, &args.pin, step, "Begin this rollover?")
+}
+
+/// The other root and those trusted beside it. The one that goes is trusted already,
+/// whatever it is; the one that comes has to be fit.
+fn others(home: &Home, own: Side, file: &Path) -> Result<Vec<Companion>> {
+    let bytes = durable::read_bounded(file, 1 << 20)?;
+    let trusted = match bytes.first() {
+        Some(0x30) => vec![bytes],
+        _ => trust_bundle(&shown_path(file), &bytes)
+            .or_else(|_| adopt::read_certificate(file, "rollover.file").map(|der| vec![der]))?,
+    };
+    let each = trusted.into_iter().map(|der| {
+        if !is_self_issued(&der) {
+            return Err(Error::refused(
+                "rollover.not-a-root",
+                format!("{}: holds a certificate that is no root: its issuer is another", shown_path(file)),
+            )
+            .next("give the roots alone: root-cert.pem, not cert-chain.pem"));
+        }
+        if own == Side::New {
+            let warned = Candidate::judge(&der, process::now())
+                .map_or_else(|e| vec![e.id.into()], |c| c.companion.warned);
+            describe_certificate(&der)?;
+            return Ok(Companion { certificate: Bytes(der), warned });
+        }
+        let candidate = Candidate::judge(&der, process::now())?;
+        check_kind(&home.config.root, candidate.root.public_key.algorithm())?;
+        adopt::check_rehearsal(&candidate.root, home.journal.ledger().rehearsal(), "rollover.rehearsal")?;
+        Ok(candidate.companion)
+    });
+    each.collect()
+}
+
+/// A step that releases nothing.
+fn record(globals: &Globals, args: &Pin, step: Step, question: &str) -> Result<u8> {
+    let mut home = unlock::home(globals)?;
+    unlock::check_clock(&home, args)?;
+    let planned = planned(&home, Some(step), None)?;
+    pin::check_typed(&args.login, &home.config)?;
+    let mut token = unlock::token(&home, args)?;
+    finish(globals, args, &mut home, token.as_mut(), &planned, question)
+}
+
+fn finish(
+    globals: &Globals,
+    args: &Pin,
+    home: &mut Home,
+    token: &mut dyn Token,
+    planned: &Planned,
+    question: &str,
+) -> Result<u8> {
+    let mut consent = unlock::consent(globals, args, home, "root rollover", &planned.review, question)?;
+    consent.plan = Some(planned.plan.digest()?);
+    unlock::login(home, token, args)?;
+    let head = unlock::session(home, token, consent, args, |session| session.record(&planned.plan))?;
+    let course = home.journal.ledger().course();
+    if globals.json {
+        output::json(&serde_json::json!({"course": course, "plan": planned.plan.digest()?, "head": head}))?;
+    } else {
+        let mut out = format!("{}\n", output::styled(output::GOOD, "on record"));
+        out.push_str(&told(home)?);
+        out.push_str(&format!("journal head, for the sheet: {} lines, {}\n", head.count, head.hash));
+        output::text(&out)?;
+    }
+    Ok(0)
+}
+
+/// A step that changes trust bundles, or the cross-certificate.
+fn release(globals: &Globals, args: &Pin, step: Option<Step>, to: &Path) -> Result<u8> {
+    let mut home = unlock::home(globals)?;
+    home.root()?;
+    unlock::check_clock(&home, args)?;
+    pin::check_typed(&args.login, &home.config)?;
+    let mut token = unlock::token(&home, args)?;
+    let out = sign::release_place(&home, to)?;
+    let planned = planned(&home, step, Some(token.as_mut()))?;
+    let code =
+        sign::perform_planned(globals, args, "root rollover", &mut home, token.as_mut(), planned, out)?;
+    if !globals.json {
+        output::text(&told(&home)?)?;
+    }
+    Ok(code)
+}
+
+/// The plan of a step, or, with a token to lend its randomness, of a cross-certificate.
+fn planned(home: &Home, step: Option<Step>, token: Option<&mut dyn Token>) -> Result<Planned> {
+    let history = home.journal.ledger().settled()?;
+    let ledger = history.as_ref();
+    let issuer = home.root()?;
+    let context =
+        Context { policies: &home.policies, forced: None, issuer, history: ledger, now: process::now() };
+    let mut plan: Plan = plan::empty(&context, frame(home, false));
+    match (step, token) {
+        (Some(step), _) => {
+            let retires = matches!(step, Step::Retire);
+            plan = plan.with_course(step.take(ledger.course(), &home.own_roots()?)?)?;
+            if retires {
+                let beside = Beside { listed: home.listed()?, ..Beside::default() };
+                plan = plan.with_revocations(issuer, ledger, beside, Crl::Now, &home.config.crl)?;
+            }
+        }
+        (None, Some(token)) => plan = plan.with_cross(issuer, ledger.course(), root::new_serial(token)?)?,
+        (None, None) => {}
+    }
+    let mut review = review::render(&plan, issuer, plan.created, ledger, &|_| Vec::new())?;
+    if plan.retires() {
+        let alive = ledger.alive(plan.created)?;
+        let unrevoked = alive.iter().filter(|c| c.revoked.is_none()).count();
+        if unrevoked > 0 {
+            review.push_str(&format!(
+                "\n!! {unrevoked} intermediates of this root are alive and not revoked; after this none of them can be\n"
+            ));
+        }
+    }
+    if plan.crl.is_some() {
+        review.push_str(&crl::warned(home, &plan)?);
+    }
+    Ok(Planned { plan, review })
+}
+
+pub fn retire(globals: &Globals, args: &RootRetire) -> Result<u8> {
+    if let Some(to) = &args.to {
+        return release(globals, &args.pin, Some(Step::Retire), to);
+    }
+    let how = args.destroyed.clone().unwrap_or_default();
+    let mut home = unlock::home(globals)?;
+    unlock::check_clock(&home, &args.pin)?;
+    let planned = planned(&home, Some(Step::Destroyed(how)), None)?;
+    let mut token = unlock::token(&home, &args.pin)?;
+    let key = home.journal.ledger().key(KeyRole::Root).cloned();
+    let question = "Is every copy of the key destroyed?";
+    // Seen after login: a private key hides from anybody else.
+    let mut consent = unlock::consent(globals, &args.pin, &home, "root retire", &planned.review, question)?;
+    consent.plan = Some(planned.plan.digest()?);
+    unlock::login(&home, token.as_mut(), &args.pin)?;
+    if let Some(key) = key
+        && token.find_key(&key.id)?.is_some()
+    {
+        return Err(Error::refused("retire.key-there", format!("{}: holds the root's key '{}' still", token.info().uri, key.label))
+            .next("delete it with the token's own tool, such as `pkcs11-tool --delete-object --type privkey --label LABEL`, then record it"));
+    }
+    let head = unlock::session(&mut home, token.as_mut(), consent, &args.pin, |session| {
+        session.record(&planned.plan)
+    })?;
+    if globals.json {
+        output::json(&serde_json::json!({"course": home.journal.ledger().course(), "head": head}))?;
+    } else {
+        output::text(&format!(
+            "{}\njournal head, for the sheet: {} lines, {}\n",
+            output::styled(output::GOOD, "on record: the root's key is destroyed"),
+            head.count,
+            head.hash
+        ))?;
+    }
+    Ok(0)
+}
+
+fn show(globals: &Globals) -> Result<u8> {
+    let home = unlock::home(globals)?;
+    home.root()?;
+    if globals.json {
+        output::json(&serde_json::json!({"course": home.journal.ledger().course()}))?;
+    } else {
+        output::text(&told(&home)?)?;
+    }
+    Ok(0)
+}
+
+/// Where the root stands, and what may follow.
+fn told(home: &Home) -> Result<String> {
+    let course = home.journal.ledger().course();
+    let mut out = String::new();
+    if course.retired {
+        out.push_str("the root is retired\n");
+        out.push_str(match &course.destroyed {
+            Some(_) => "its key is destroyed\n",
+            None => "next: destroy its key and every copy, then `anchorite root retire --destroyed TEXT`\n",
+        });
+    }
+    let Some(rollover) = &course.rollover else {
+        if !course.retired {
+            out.push_str("no rollover is under way\n");
+        }
+        return Ok(out);
+    };
+    let reached = if rollover.reached { "in every cluster" } else { "not known to be in every cluster" };
+    out.push_str(&format!("rollover at stage {}: {reached}\n", rollover.stage.name()));
+    for der in home.trusted()? {
+        let fingerprint = Digest::of(&der);
+        let name = Issuer::from_der(&der).map_or_else(|_| "a root".into(), |root| root.subject.to_string());
+        out.push_str(&format!("  trusts {name}\n         SHA-256 {fingerprint}\n"));
+    }
+    out.push_str(&format!("  both until {} at the latest\n", rollover.until));
+    if !course.retired {
+        out.push_str(&next(rollover));
+    }
+    Ok(out)
+}
+
+fn next(rollover: &Rollover) -> String {
+    let reached = "once every cluster has it, `anchorite root rollover reached`";
+    let next = match (rollover.own, rollover.stage, rollover.reached) {
+        (_, Stage::Old, true) => "next: `anchorite root rollover stage both --to DIR`; given up: `… end`",
+        (_, Stage::Old, false) => {
+            "given up: `anchorite root rollover end`; or again `… reached`, then `… stage both --to DIR`"
+        }
+        (_, Stage::Both | Stage::New, false) => {
+            let back = if rollover.stage == Stage::Both { "old" } else { "both" };
+            return format!("next: {reached}; a way back: `… stage {back} --to DIR`\n");
+        }
+        (Side::New, Stage::Both, true) => {
+            "next: sign every cluster anew under the new root; once none uses the old one, `anchorite root rollover stage new --to DIR`"
+        }
+        (Side::Old, Stage::Both, true) => {
+            "next: the new root's home signs every cluster anew, and releases stage new; then `anchorite root retire --to DIR` here"
+        }
+        (_, Stage::New, true) => {
+            "next: `anchorite root rollover end`; the old root's home ends with `anchorite root retire`"
+        }
+    };
+    format!("{next}\n")
+}

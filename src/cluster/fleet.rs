@@ -1,0 +1,109 @@
+//! What a cluster takes from a release beside its own folder: the fleet's CRL set, and
+//! the trust bundle of a rollover's stage. A release is believed as a whole or not at all.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::AssembleOptions;
+use crate::error::{Error, Result};
+use crate::release::istio::Bundle;
+use crate::release::{self, CA_CRL, Judge, MANIFEST, ROOT_CERT, pem};
+use crate::x509::pem as x509_pem;
+
+/// A release's files by path.
+pub type Release = BTreeMap<String, Vec<u8>>;
+
+/// The CRL sets of releases, of one root each, as one file: no issuer twice, and one of
+/// each certificate in this cluster's own chain.
+pub fn crls(
+    releases: &[Release],
+    bundle: &Bundle,
+    options: &AssembleOptions<'_>,
+    judge: &dyn Judge,
+) -> Result<Vec<u8>> {
+    let (mut joined, mut issuers) = (Vec::new(), BTreeSet::new());
+    for files in releases {
+        for der in set(files, options, judge)? {
+            if joined.contains(&der) {
+                continue;
+            }
+            if !issuers.insert(judge.crl_facts(&der)?.issuer.as_der().to_vec()) {
+                return Err(Error::refused(
+                    "assemble.crl-twice",
+                    "the releases hold two CRLs of one issuer: some verifiers would take the older",
+                )
+                .next("give the newest release of each root, and no other"));
+            }
+            joined.push(der);
+        }
+    }
+    for (issuer, name) in [(&bundle.certificate, "this cluster's intermediate"), (&bundle.root, "its root")] {
+        if !joined.iter().any(|der| judge.crl(der, issuer).is_ok()) {
+            return Err(Error::refused(
+                "assemble.crl-lacking",
+                format!("{CA_CRL}: holds no CRL of {name}: every peer would refuse it"),
+            )
+            .next("give a release of the same root that was made after this certificate"));
+        }
+    }
+    Ok(joined.iter().map(|der| x509_pem::crl(der)).collect::<String>().into_bytes())
+}
+
+fn set(files: &Release, options: &AssembleOptions<'_>, judge: &dyn Judge) -> Result<Vec<Vec<u8>>> {
+    let report = checked(files, options, judge)?;
+    let Some(crls) = report.crls else {
+        return Err(Error::refused("assemble.no-crl", format!("{}: holds no CRL", report.release))
+            .next("its root has signed none yet: `anchorite crl` does, in its home"));
+    };
+    if crls.intermediates.is_none() {
+        let lacking = crls.lacking.iter().map(|name| crate::text::shown(name)).collect::<Vec<_>>().join(", ");
+        return Err(Error::refused(
+            "assemble.no-crl-set",
+            format!("{}: holds no {CA_CRL}: the own CRLs of some clusters are missing ({lacking}), they would be cut off", report.release),
+        )
+        .next("have them make it with `anchorite request --crl-for`; `anchorite crl --from STICK --to DIR` takes it in"));
+    }
+    if crls.next_update <= options.at {
+        return Err(Error::refused(
+            "assemble.crl-expired",
+            format!(
+                "{}: a CRL in {CA_CRL} ran out at {}: every peer would be refused",
+                report.release, crls.next_update
+            ),
+        )
+        .next("take the set of a newer release: `anchorite crl` makes one"));
+    }
+    let bytes = files.get(CA_CRL).map(Vec::as_slice).unwrap_or_default();
+    x509_pem::crls(bytes).ok_or_else(|| Error::integrity("release.crl", format!("{CA_CRL}: cannot be read")))
+}
+
+/// The trust bundle of a release; the cluster's own root has to be in it.
+pub fn trust(
+    files: &Release,
+    bundle: &Bundle,
+    options: &AssembleOptions<'_>,
+    judge: &dyn Judge,
+) -> Result<Vec<u8>> {
+    let report = checked(files, options, judge)?;
+    let bytes = files.get(ROOT_CERT).cloned().unwrap_or_default();
+    if pem::trust_bundle(ROOT_CERT, &bytes)?.contains(&bundle.root) {
+        return Ok(bytes);
+    }
+    Err(Error::refused(
+        "assemble.trust-island",
+        format!("{}: its trust bundle does not hold the root of this cluster's own chain: no peer of the same stage would believe it", report.release),
+    )
+    .next("load a certificate of the new root first, from the release that has this cluster's folder"))
+}
+
+fn checked(files: &Release, options: &AssembleOptions<'_>, judge: &dyn Judge) -> Result<release::Report> {
+    if !files.contains_key(MANIFEST) {
+        return Err(Error::usage("assemble.release", format!("no {MANIFEST}: this is no release")).next(
+            "give the release's folder, whole: what is taken from it is checked against its signature",
+        ));
+    }
+    let report = release::check(files, options.noted, options.allow_rehearsal, options.at, judge);
+    match report.worst() {
+        Some(worst) => Err(worst.clone()),
+        None => Ok(report),
+    }
+}
