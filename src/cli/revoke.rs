@@ -77,11 +77,15 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8> {
 fn listed(file: &Path) -> Result<Vec<Serial>> {
     let bytes = durable::read_bounded(file, 64 << 20)?;
     let text = String::from_utf8_lossy(&bytes);
-    let lines = (1..).zip(text.lines()).map(|(number, line)| (number, line.split('#').next().unwrap_or("").trim()));
+    let lines =
+        (1..).zip(text.lines()).map(|(number, line)| (number, line.split('#').next().unwrap_or("").trim()));
     let each = lines.filter(|(_, line)| !line.is_empty()).map(|(number, line)| {
         args::serial(line).map_err(|wanted| {
-            Error::usage("revoke.list", format!("{}:{number}: found '{}', {wanted}", shown_path(file), shown(line)))
-                .next("write one serial number a line")
+            Error::usage(
+                "revoke.list",
+                format!("{}:{number}: found '{}', {wanted}", shown_path(file), shown(line)),
+            )
+            .next("write one serial number a line")
         })
     });
     each.collect()

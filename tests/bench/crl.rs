@@ -44,7 +44,8 @@ fn revoked(homes: &Path, count: usize) -> Rig {
     // The token's configuration names its folder.
     let conf = format!("directories.tokendir = {}\n", rig.path("hsm/tokens").display());
     std::fs::write(rig.path("hsm/softhsm2.conf"), conf).unwrap();
-    let own = ["root.pem", "journal-cert.pem"].map(|name| std::fs::read(rig.path("home").join(name)).unwrap());
+    let own =
+        ["root.pem", "journal-cert.pem"].map(|name| std::fs::read(rig.path("home").join(name)).unwrap());
     let mut serials = Vec::new();
     for entry in std::fs::read_dir(rig.path("home/issued")).unwrap() {
         let path = entry.unwrap().path();
@@ -69,7 +70,8 @@ fn openssl(rig: &Rig, serials: &[String]) {
     let mut index = String::new();
     for serial in serials {
         let serial = serial.to_uppercase();
-        writeln!(index, "R\t301122100000Z\t261122100000Z,superseded\t{serial}\tunknown\t/CN={serial}").unwrap();
+        writeln!(index, "R\t301122100000Z\t261122100000Z,superseded\t{serial}\tunknown\t/CN={serial}")
+            .unwrap();
     }
     std::fs::write(dir.join("index.txt"), index).unwrap();
     std::fs::write(dir.join("index.txt.attr"), "unique_subject = no\n").unwrap();
