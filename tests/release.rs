@@ -281,7 +281,7 @@ fn crls_that_are_not_the_releases_are_noticed() {
         (of(&root, &[&east]), "release.crl", "west/ca-cert.pem"),
         (of(&root, &[&east, &east]), "release.crl", "west/ca-cert.pem"),
         (of(&root, &[]), "release.crl", "east/ca-cert.pem"),
-        (of(&east, &[&east, &west]), "verify.crl", ROOT_CRL),
+        (of(&east, &[&east, &west]), "test.openssl", ROOT_CRL),
     ] {
         let found = judged(&laid_out(&crls));
         assert!(found.len() == 1 && found[0].0 == id && found[0].1.contains(words), "{found:?}, wanted {id}");
