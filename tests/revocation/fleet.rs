@@ -72,7 +72,7 @@ fn what_is_revoked_stays_in_the_set_and_what_has_ended_does_not() {
     a.revoke(&a.serial("east"));
     a.crl().code(0);
     assert_eq!(blocks(&a, "ca-crl.pem"), 3);
-    a.verb_in("+61d", &["crl", "--to", &a.place("out")]).code(0);
+    a.verb_in("61 days", &["crl", "--to", &a.place("out")]).code(0);
     assert_eq!(blocks(&a, "ca-crl.pem"), 1, "the root's alone: nobody is left");
 }
 
@@ -81,7 +81,7 @@ fn what_is_revoked_stays_in_the_set_and_what_has_ended_does_not() {
 fn who_has_ended_is_not_missed() {
     let a = lacking();
     a.sign(&["--policy", "istio"]).code(0);
-    let told = a.verb_in("+61d", &["crl", "--to", &a.place("out"), "--json"]).code(0).json();
+    let told = a.verb_in("61 days", &["crl", "--to", &a.place("out"), "--json"]).code(0).json();
     assert_eq!((&told["crl"]["set"], &told["crl"]["lacking"]), (&0.into(), &0.into()));
 }
 

@@ -97,7 +97,6 @@ fn crls_go_on_after_a_restore() {
     let east = a.serial("east");
     a.revoke(&east);
     a.crl().code(0);
-    a.run(&["audit", "export", "--to", &a.place("archive")]).fails(2, "output.missing");
     std::fs::create_dir(a.path("archive")).unwrap();
     a.run(&["audit", "export", "--to", &a.place("archive")]).code(0);
     let export = std::fs::read_dir(a.path("archive")).unwrap().next().unwrap().unwrap().path();

@@ -1,6 +1,6 @@
 //! What is revoked, which CRL says so, and which certificates are still alive.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{CrlRecord, IntentRecord, Ledger};
 use crate::error::Result;
