@@ -31,6 +31,7 @@ mod presigned;
 mod readme;
 mod release;
 mod restore;
+mod revocation;
 mod runbooks;
 mod status;
 mod structure;
