@@ -58,7 +58,8 @@ fn the_next_one_lists(a: &Appliance, wanted: &[String], context: &str) {
 /// The numbers of all CRLs that were ever asked for, in order.
 fn numbers(a: &Appliance) -> Vec<u64> {
     let journal = a.journal();
-    let entries = journal.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    // The last line may be torn.
+    let entries = journal.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let crls = entries.filter(|entry| entry["event"] == "intent" && entry["purpose"] == "crl");
     let number = |entry: Value| {
         let tbs = Base64::decode_vec(entry["message"].as_str().unwrap()).unwrap();
@@ -146,7 +147,10 @@ fn a_plan_that_signs_and_revokes_does_both() {
         }
         the_next_one_lists(a, &[first(a)], context);
         let set = std::fs::read_to_string(a.release().join("ca-crl.pem")).unwrap();
-        assert_eq!(set.matches("BEGIN X509 CRL").count(), 4, "{context}");
+        // A certificate may be burnt, and need another plan.
+        let signed = record(a).serials.len();
+        assert!((2..=3).contains(&signed), "{context}: {signed} signed");
+        assert_eq!(set.matches("BEGIN X509 CRL").count(), signed + 1, "{context}");
     });
 }
 
