@@ -13,7 +13,7 @@ pub struct Fleet(pub Appliance);
 
 /// As people run it, but that `--yes` and a file answer, and that clusters only look at
 /// what they are given: whole PEM files, and a key that belongs to its certificate.
-const PREAMBLE: &str = r#"set -eu -o pipefail
+const PREAMBLE: &str = r#"set -eu
     anchorite() {
         case "$1" in
             sign | revoke | crl) command anchorite "$@" --yes --pin-file "$PIN" ;;
@@ -139,6 +139,13 @@ fn an_intermediate_is_renewed_as_the_runbook_says() {
     let called = std::fs::read_to_string(fleet.0.path("called")).unwrap();
     for program in ["kubectl ", "vault ", "linkerd ", "cmctl "] {
         assert!(called.lines().any(|line| line.starts_with(program)), "{program} in {called}");
+    }
+    let wrong = consumers.iter().filter(|block| block.contains("ca-key.pem"));
+    for block in wrong.map(|block| block.replace("/srv/east/cacerts/ca-key.pem", "/srv/west/key")) {
+        assert!(
+            block.contains("install ") || fleet.run(&block, &[]).code != 0,
+            "a wrong key is loaded: {block}"
+        );
     }
     let old = fleet.serial("east", |it| it["replaced_by"].is_string());
     fleet.run(&revoke[0], &[("OLD", &old)]).code(0);

@@ -110,6 +110,18 @@ fn a_revocation_is_shown_until_a_crl_lists_it_and_after() {
     );
 }
 
+#[test]
+fn a_retired_root_wants_nothing_more() {
+    let a = fleet();
+    let (out, pin) = (a.path("out"), a.path("pin"));
+    let answered = ["--to", out.to_str().unwrap(), "--yes", "--pin-file", pin.to_str().unwrap()];
+    a.run(&[&["root", "retire"], &answered[..]].concat()).code(0);
+    let text = status(&a, &[]).code(0).stdout;
+    assert!(text.contains(", retired\n") && !text.contains("next ceremony"), "{text}");
+    let report = status(&a, &["--at", &later(&a, 61), "--json"]).code(0).json();
+    assert_eq!((report["retired"].as_bool(), report["next"].is_null()), (Some(true), true), "{report}");
+}
+
 /// Reads both files with others' parsers and prints what they found.
 const JUDGES: &str = r#"
 import json, sys, icalendar
