@@ -30,6 +30,7 @@ mod presigned;
 mod readme;
 mod release;
 mod restore;
+mod rollover;
 mod status;
 mod structure;
 mod support;

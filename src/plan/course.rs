@@ -92,7 +92,9 @@ impl Step {
             (Step::End, rollover) => *rollover = None,
         }
         if after == *before {
-            return Err(wrong("is there already: nothing changes"));
+            return Err(wrong("is there already: nothing changes").next(
+                "`anchorite root rollover show` says what may follow; `anchorite crl --to DIR` releases the stage's trust bundle once more",
+            ));
         }
         after.may_follow(before).map_err(wrong)?;
         Ok(after)
@@ -118,6 +120,18 @@ pub fn check_bundle(course: &RootCourse, trusted: &[Vec<u8>]) -> Result<()> {
         Some(left) if left != now => Err(changed(rollover.stage, left, now)),
         _ => Ok(()),
     }
+}
+
+/// While a rollover is under way, the bundles of its stages, here and in the other root's
+/// home, are made of the roots that it began with.
+pub fn check_roots_stay(course: &RootCourse, what: &str) -> Result<()> {
+    let Some(rollover) = &course.rollover else { return Ok(()) };
+    let stage = rollover.stage.name();
+    Err(Error::refused(
+        "rollover.bundle-changed",
+        format!("{what} would change root-cert.pem in the middle of a rollover, at stage {stage}: its stages' bytes are fixed"),
+    )
+    .next("do it before the rollover begins or once it has ended; `anchorite root rollover show` says where it stands"))
 }
 
 fn changed(stage: Stage, left: Digest, now: Digest) -> Error {
