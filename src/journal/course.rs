@@ -137,6 +137,7 @@ impl RootCourse {
         }
         match (&before.rollover, &self.rollover) {
             (before, after) if before == after => Ok(()),
+            _ if before.retired || self.retired => Err("changes the rollover of a retired root"),
             (None, Some(begun)) => begun.begins(),
             (Some(before), Some(after)) => after.follows(before),
             (Some(ended), None) => match (ended.stage, ended.reached) {
@@ -285,7 +286,9 @@ mod tests {
         let destroyed = RootCourse { destroyed: Some("shredded".into()), ..retired.clone() };
         assert_eq!(retired.may_follow(&none), Ok(()));
         assert_eq!(destroyed.may_follow(&retired), Ok(()));
-        for (before, after) in [(&none, &destroyed), (&retired, &none), (&destroyed, &retired)] {
+        let begun = RootCourse { retired: true, ..rollover(Side::Old, Stage::Old, true, &[]) };
+        let wrong = [(&none, &destroyed), (&retired, &none), (&destroyed, &retired), (&retired, &begun)];
+        for (before, after) in wrong {
             assert!(after.may_follow(before).is_err());
         }
     }

@@ -85,10 +85,11 @@ fn not_yet(change: &Change) {
     ran.fails(1, "issuer.course");
     assert_eq!(release, None);
     let (stick, plan) = (change.0.path("in"), change.0.path("early.json"));
-    let stick = stick.to_str().unwrap();
+    let out = change.0.path("out");
+    let (stick, out) = (stick.to_str().unwrap(), out.to_str().unwrap());
     for args in [
         &["inspect", "--policy", "istio", stick][..],
-        &["sign", "--dry-run", "--policy", "istio", "--from", stick, "--to", stick],
+        &["sign", "--dry-run", "--policy", "istio", "--from", stick, "--to", out],
         &["plan", "--policy", "istio", "--from", stick, "--out", plan.to_str().unwrap()],
     ] {
         let home = change.0.path("new");
