@@ -174,6 +174,7 @@ impl Change {
 /// What a check told, in JSON.
 pub trait Reported {
     fn fails_in_report(self, id: &str);
+    fn fails_with(self, code: i32, id: &str) -> String;
 }
 
 impl Reported for Ran {
@@ -181,6 +182,11 @@ impl Reported for Ran {
     fn fails_in_report(self, id: &str) {
         let ran = self.code(4);
         assert!(ran.stdout.contains(&format!("\"{id}\"")), "wanted {id}: {}", ran.stdout);
+    }
+
+    #[track_caller]
+    fn fails_with(self, code: i32, id: &str) -> String {
+        self.fails(code, id).stderr
     }
 }
 
