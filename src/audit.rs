@@ -243,6 +243,8 @@ impl Auditor<'_> {
                 Ok(())
             }
             Event::ClusterCrl { certificate, crl, .. } => {
+                // The one that came with the request is shown before the one that follows it.
+                self.verify_waiting();
                 listed::cluster_crl(&certificate.0, crl).and_then(|()| {
                     let issuer = Issuer::from_der(&certificate.0)?;
                     (self.found)(Found::ClusterCrl(&issuer.serial, &crl.der.0));

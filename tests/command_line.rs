@@ -3,42 +3,26 @@
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
+mod scene;
+
 use serde_json::Value;
 
+use self::scene::Scene;
 use crate::appliance::{Appliance, PIN, Ran, module, ran};
-use crate::piv::desk::Desk;
 
 /// The verbs in an order in which their examples can be run one after the other.
-const ORDER: [&str; 24] = [
-    "init",
-    "root create",
-    "policy check",
-    "policy pin",
-    "request",
-    "inspect",
-    "sign",
-    "verify",
-    "assemble",
-    "plan",
-    "perform",
-    "status",
-    "audit verify",
-    "audit show",
-    "audit export",
-    "audit restore",
-    "token list",
-    "token check",
-    "token attest",
-    "root adopt",
-    "root renew",
-    "root companion",
-    "completions",
-    "manual",
+#[rustfmt::skip]
+const ORDER: [&str; 34] = [
+    "init", "root create", "policy check", "policy pin",
+    "request", "inspect", "sign", "verify", "assemble", "plan", "perform",
+    "status", "revoke", "crl",
+    "audit verify", "audit show", "audit export", "audit restore",
+    "token list", "token check", "token attest",
+    "root rollover begin", "root rollover show", "root rollover stage", "root rollover reached",
+    "root rollover cross", "root rollover compromised", "root rollover end", "root retire",
+    "root adopt", "root renew", "root companion",
+    "completions", "manual",
 ];
-
-/// Those that ask; a test answers with `--yes`, in a home made for it.
-const ASKING: [&str; 7] =
-    ["root create", "root adopt", "root renew", "root companion", "policy pin", "sign", "perform"];
 
 fn anchorite(args: &[&str]) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_anchorite"));
@@ -58,7 +42,9 @@ fn verbs() -> BTreeMap<String, bool> {
     while let Some(verb) = ahead.pop() {
         let help = help(&verb);
         let commands = help.split("\nCommands:\n").nth(1).and_then(|rest| rest.split("\n\n").next());
-        for line in commands.unwrap_or_default().lines() {
+        // What is indented further goes on from the line before.
+        let lines = commands.unwrap_or_default().lines().filter(|line| !line.starts_with("   "));
+        for line in lines {
             let name = line.split_whitespace().next().unwrap();
             if name != "help" {
                 ahead.push(format!("{verb} {name}").trim().to_string());
@@ -109,130 +95,6 @@ fn every_verb_explains_itself_with_an_example_that_is_tried() {
                 scene.run(verb, line, json);
             }
         }
-    }
-}
-
-/// In a home of its own, on a host of its own.
-fn at_a_yubikey(example: &str, json: bool) {
-    let desk = Desk::with_root("5.7.4", "p256");
-    desk.trust_card();
-    let line = example.replace("/srv/ca", desk.appliance.path("home").to_str().unwrap());
-    let line = line.replacen("anchorite", env!("CARGO_BIN_EXE_anchorite"), 1);
-    let ran = desk.host.run("sh", &["-c", &format!("{line}{}", if json { " --json" } else { "" })]);
-    assert_eq!(ran.code, 0, "{line}\n{}{}", ran.stdout, ran.stderr);
-    if json {
-        ran.json();
-    }
-}
-
-/// The places that the examples name, for real.
-struct Scene(Appliance);
-
-impl Scene {
-    fn new() -> Self {
-        let this = Self(Appliance::bare());
-        std::fs::create_dir(this.0.path("audit")).unwrap();
-        this
-    }
-
-    /// What has happened between one example and the next.
-    fn prepare(&self, verb: &str) {
-        match verb {
-            "policy pin" => {
-                let register = self.0.path("home/clusters.toml");
-                let mut text = std::fs::read_to_string(&register).unwrap();
-                text.push_str(
-                    "\n[clusters.east]\npolicy = \"istio\"\n\n[clusters.west]\npolicy = \"istio\"\n",
-                );
-                std::fs::write(register, text).unwrap();
-            }
-            "plan" => {
-                std::fs::remove_file(self.0.path("in/east.csr")).unwrap();
-                self.0.request("west");
-            }
-            "root adopt" => {
-                std::fs::rename(self.0.path("home"), self.0.path("first-home")).unwrap();
-                let (home, module) = (self.0.path("home"), module());
-                let token = ["--token", "pkcs11:token=ceremony", "--module", &module, "--unattended"];
-                self.0.run(&[&["init", home.to_str().unwrap()], &token[..]].concat()).code(0);
-                self.0.make_old_root();
-                std::fs::rename(self.0.path("old.pem"), self.0.path("in/old-root.pem")).unwrap();
-            }
-            "root companion" => {
-                self.0.tool("openssl", &["genpkey", "-algorithm", "ED25519", "-out", "second-root.key"]);
-                self.0.old_root("second-root", "CN = Second Root", crate::adopt::COMMON, &[]);
-                std::fs::rename(self.0.path("second-root.pem"), self.0.path("in/second-root.pem")).unwrap();
-            }
-            "audit restore" => std::fs::remove_file(self.0.path("home/journal/journal.jsonl")).unwrap(),
-            _ => {}
-        }
-    }
-
-    fn run(&self, verb: &str, example: &str, json: bool) {
-        if verb == "token attest" {
-            return at_a_yubikey(example, json);
-        }
-        let mut line = self.placed(example);
-        if verb == "init" {
-            line.push_str(" --unattended");
-        }
-        if ASKING.contains(&verb) {
-            line.push_str(" --yes");
-        }
-        if ASKING.contains(&verb) || verb == "token check" {
-            line.push_str(&format!(" --pin-file {}", self.0.path("pin").display()));
-        }
-        // A completion script is the result; it has no other form.
-        let json = json && verb != "completions";
-        if json {
-            line.push_str(" --json");
-        }
-        // By the shell, as people do, and with nothing but what the example says.
-        let folder = std::path::Path::new(env!("CARGO_BIN_EXE_anchorite")).parent().unwrap();
-        let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
-        let mut command = self.0.command("sh");
-        command.current_dir(self.0.dir.path()).env_remove("ANCHORITE_HOME").env("PATH", path);
-        let ran = ran(command.args(["-c", &line]).output().unwrap());
-        assert_eq!(ran.code, 0, "{line}\n{}{}", ran.stdout, ran.stderr);
-        if json {
-            ran.json();
-        }
-    }
-
-    fn placed(&self, example: &str) -> String {
-        let path = |name: &str| self.0.path(name).display().to_string();
-        let mut line = example.to_string();
-        let mut put = |word: &str, value: &dyn Fn() -> String| {
-            if line.contains(word) {
-                line = line.replace(word, &value());
-            }
-        };
-        put("HEX", &|| self.fingerprint());
-        put("RELEASE", &|| self.first("out"));
-        put("/media/out/anchorite-2026-11-22-0001", &|| self.first("out"));
-        put("/media/audit/anchorite-export-000042", &|| self.first("audit"));
-        put("/usr/lib/softhsm/libsofthsm2.so", &module);
-        put("/media/out", &|| path("out"));
-        put("/media/audit", &|| path("audit"));
-        put("/media/in", &|| path("in"));
-        put("/media/stick", &|| path("in"));
-        put("/srv/plan.json", &|| path("plan.json"));
-        put("/srv/ca", &|| path("home"));
-        assert!(!line.contains("/srv/") && !line.contains("/media/"), "an unknown place: {line}");
-        line
-    }
-
-    /// The root's fingerprint as OpenSSL writes it: upper case, with colons.
-    fn fingerprint(&self) -> String {
-        let mut openssl = self.0.command("openssl");
-        openssl.args(["x509", "-noout", "-fingerprint", "-sha256", "-in"]).arg(self.0.path("home/root.pem"));
-        let ran = ran(openssl.output().unwrap()).code(0);
-        ran.stdout.trim().rsplit('=').next().unwrap().to_string()
-    }
-
-    fn first(&self, folder: &str) -> String {
-        let entries = std::fs::read_dir(self.0.path(folder)).unwrap();
-        entries.map(|e| e.unwrap().path().display().to_string()).min().unwrap()
     }
 }
 

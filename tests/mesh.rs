@@ -4,6 +4,7 @@
 //! `agree.rs` puts the same to other consumers.
 
 mod authority;
+mod ceremony;
 mod envoy;
 mod pooled;
 mod revocation;

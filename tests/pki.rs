@@ -111,14 +111,39 @@ impl Pki {
         clusters: &[&str],
         companions: &[Vec<u8>],
     ) -> BTreeMap<String, Vec<u8>> {
-        self.lay_out(name, clusters, companions).into_iter().collect()
+        self.lay_out(name, clusters, companions, &Crls::default()).into_iter().collect()
+    }
+
+    /// The same, with CRLs.
+    pub fn release_with(&self, name: &str, clusters: &[&str], crls: &Crls) -> BTreeMap<String, Vec<u8>> {
+        self.lay_out(name, clusters, &[], crls).into_iter().collect()
+    }
+
+    /// An empty CRL of somebody's, DER.
+    pub fn crl(&self, issuer: &str, number: u32) -> Vec<u8> {
+        let config = "[ca]\ndefault_ca = this\n[this]\ndatabase = index.txt\ncrlnumber = number\n\
+                      default_md = sha256\ncrl_extensions = crl\n[crl]\n\
+                      authorityKeyIdentifier = keyid:always\n";
+        for (file, text) in
+            [("crl.cnf", config.into()), ("index.txt", String::new()), ("number", format!("{number:04X}\n"))]
+        {
+            fs::write(self.path().join(file), text).unwrap();
+        }
+        self.openssl(&format!("ca -gencrl -config crl.cnf -cert {issuer}.pem -keyfile {issuer}.key -crldays 400 -out crl.pem"), &[]);
+        self.openssl("crl -in crl.pem -outform DER", &[])
     }
 
     pub fn release_in_order(&self, name: &str, clusters: &[&str]) -> Vec<(String, Vec<u8>)> {
-        self.lay_out(name, clusters, &[])
+        self.lay_out(name, clusters, &[], &Crls::default())
     }
 
-    fn lay_out(&self, name: &str, clusters: &[&str], companions: &[Vec<u8>]) -> Vec<(String, Vec<u8>)> {
+    fn lay_out(
+        &self,
+        name: &str,
+        clusters: &[&str],
+        companions: &[Vec<u8>],
+        crls: &Crls,
+    ) -> Vec<(String, Vec<u8>)> {
         let (root, journal) = (self.der("root"), self.der("journal"));
         let certificates: Vec<_> = clusters.iter().map(|cluster| self.der(cluster)).collect();
         let members = clusters.iter().zip(&certificates).map(|(cluster, certificate)| Member {
@@ -138,7 +163,7 @@ impl Pki {
             journal: vec![("000001.jsonl".into(), b"{}\n".to_vec())],
             plan: Digest::of(b"plan"),
             members: members.collect(),
-            crls: &Crls::default(),
+            crls,
             cross: None,
             stage: None,
         };

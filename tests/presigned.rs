@@ -176,3 +176,27 @@ fn a_crl_in_der_or_in_one_file_with_the_request_is_found() {
     a.write("in/whatever", crl.der);
     assert_eq!(amiss(&a), [""; 0]);
 }
+
+/// What `inspect` says of the only thing on the stick.
+fn told(a: &Appliance) -> (String, String) {
+    let report = a.run(&["inspect", "--json", &arg(a, "in")]).code(0).json();
+    assert_eq!((&report["requests"], report["media"].as_array().unwrap().len()), (&Value::Array(vec![]), 1));
+    let said = |key: &str| report["media"][0][key].as_str().unwrap().to_string();
+    (said("rule"), said("message"))
+}
+
+#[test]
+fn a_crl_for_a_certificate_signed_before_is_told_of() {
+    let a = Appliance::with_root("p256");
+    a.request("east");
+    std::fs::remove_file(a.path("in/east.crl")).unwrap();
+    a.sign(&["--policy", "istio"]).code(0);
+    std::fs::rename(a.path("in/east.csr"), a.path("east.csr")).unwrap();
+    request(&a, "east", "istio", &["--crl-for", &arg(&a, "east.csr")]).code(0);
+    let (rule, message) = told(&a);
+    assert!(rule == "media.crl-later" && message.contains("is the CRL of serial"), "{rule}: {message}");
+    std::fs::remove_file(a.path("in/east.crl")).unwrap();
+    request(&a, "east", "istio", &["--crl-for", &arg(&a, "east.csr"), "--crl-ttl", "59d"]).code(0);
+    let (rule, message) = told(&a);
+    assert!(rule == "media.crl-refused" && message.contains("[crl.next-update]"), "{rule}: {message}");
+}

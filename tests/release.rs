@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use anchorite::error::Kind;
-use anchorite::release::{self, Report};
+use anchorite::release::{self, CA_CRL, Crls, ROOT_CRL, Report};
 use anchorite::x509::{Digest, Seconds, pem};
 
 use crate::pki::{CMS_VERIFY, Lenient, OpenSsl, Pki, cluster_folder, now, succeeds, write_all};
@@ -254,6 +254,50 @@ fn a_thief_of_the_journals_key_adds_no_root() {
                 (report.root, report.companions),
                 (Some(pki.root_sha256()), vec![thief.root_sha256()])
             );
+        }
+    }
+}
+
+/// Signed as they should be, and wrong; and right, and touched afterwards.
+#[test]
+fn crls_that_are_not_the_releases_are_noticed() {
+    let (pki, other) = (pki(), Pki::new("Example Root G1"));
+    let [root, east, west] = ["root", "east", "west"].map(|name| pki.crl(name, 7));
+    let laid_out = |crls: &Crls| pki.release_with(NAME, &["east", "west"], crls);
+    let of = |root: &[u8], intermediates: &[&[u8]]| Crls {
+        root: Some(root.to_vec()),
+        intermediates: intermediates.iter().map(|der| der.to_vec()).collect(),
+        ..Crls::default()
+    };
+    let judged = |files: &BTreeMap<String, Vec<u8>>| -> Vec<(&'static str, String)> {
+        let report = release::check(files, &[pki.root_sha256()], false, now(), &OpenSsl);
+        assert!(report.errors.iter().all(|e| e.kind == Kind::Integrity), "exit 4");
+        report.errors.into_iter().map(|e| (e.id, e.message)).collect()
+    };
+    let whole = laid_out(&of(&root, &[&east, &west]));
+    assert_eq!(judged(&whole), []);
+    for (crls, id, words) in [
+        (of(&other.crl("root", 7), &[&east, &west]), "verify.signature", ROOT_CRL),
+        (of(&root, &[&east]), "release.crl", "west/ca-cert.pem"),
+        (of(&root, &[&east, &east]), "release.crl", "west/ca-cert.pem"),
+        (of(&root, &[]), "release.crl", "east/ca-cert.pem"),
+        (of(&east, &[&east, &west]), "test.openssl", ROOT_CRL),
+    ] {
+        let found = judged(&laid_out(&crls));
+        assert!(found.len() == 1 && found[0].0 == id && found[0].1.contains(words), "{found:?}, wanted {id}");
+    }
+    let older = laid_out(&of(&pki.crl("root", 6), &[&east, &west]));
+    for name in [ROOT_CRL, CA_CRL] {
+        let edited = String::from_utf8(whole[name].clone()).unwrap().replacen("M", "N", 1).into_bytes();
+        let twice = [&whole[name][..], &whole[name]].concat();
+        for instead in [Some(older[name].clone()), Some(edited), Some(twice), Some(Vec::new()), None] {
+            let mut files = whole.clone();
+            match instead {
+                Some(bytes) => drop(files.insert(name.into(), bytes)),
+                None => drop(files.remove(name)),
+            }
+            let found = judged(&files);
+            assert!(found.iter().any(|(_, message)| message.contains(name)), "{name}: {found:?}");
         }
     }
 }

@@ -110,6 +110,18 @@ fn a_revocation_is_shown_until_a_crl_lists_it_and_after() {
     );
 }
 
+#[test]
+fn a_retired_root_wants_nothing_more() {
+    let a = fleet();
+    let (out, pin) = (a.path("out"), a.path("pin"));
+    let answered = ["--to", out.to_str().unwrap(), "--yes", "--pin-file", pin.to_str().unwrap()];
+    a.run(&[&["root", "retire"], &answered[..]].concat()).code(0);
+    let text = status(&a, &[]).code(0).stdout;
+    assert!(text.contains(", retired\n") && !text.contains("next ceremony"), "{text}");
+    let report = status(&a, &["--at", &later(&a, 61), "--json"]).code(0).json();
+    assert_eq!((report["retired"].as_bool(), report["next"].is_null()), (Some(true), true), "{report}");
+}
+
 /// Reads both files with others' parsers and prints what they found.
 const JUDGES: &str = r#"
 import json, sys, icalendar
@@ -159,6 +171,13 @@ fn foreign_parsers_read_both_files() {
     }
     for name in ["root_not_after_seconds", "next_action_seconds", "open_matters", "crl_renew_by_seconds"] {
         assert!(samples.contains_key(&format!("anchorite_{name}")), "{name} in {read}");
+    }
+    // What the README's alerts watch is there.
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let alerts = readme.split("```yaml\n- alert: ").nth(1).unwrap().split("```").next().unwrap();
+    let watched = alerts.split(|c: char| !c.is_ascii_lowercase() && c != '_');
+    for name in watched.filter(|word| word.starts_with("anchorite_")) {
+        assert!(samples.keys().any(|sample| sample.split(' ').next() == Some(name)), "{name} in {read}");
     }
     // From another moment the files say the same, and ours are replaced whole.
     let before = (std::fs::read(&ical).unwrap(), std::fs::read(&metrics).unwrap());

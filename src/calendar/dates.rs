@@ -145,6 +145,19 @@ impl Calendar {
                 ),
             });
         }
+        if let Some(change) = &self.rollover {
+            dates.push(Date {
+                at: change.until,
+                key: "rollover".into(),
+                act: true,
+                what: "bring the change of roots to its end".into(),
+                why: format!(
+                    "both roots are trusted until then at the latest; it is at stage {}",
+                    change.stage.name()
+                ),
+            });
+        }
+        dates.retain(|date| !(self.retired && date.act));
         dates.sort_by(|a, b| (a.at, !a.act, &a.key).cmp(&(b.at, !b.act, &b.key)));
         dates
     }
@@ -156,7 +169,8 @@ impl Calendar {
 
     /// What is not in order at this moment, a sentence each.
     pub fn matters(&self) -> Vec<String> {
-        let over = self.dates().into_iter().filter(|date| date.at < self.at);
+        // That what a retired root signed ends is what it was retired for.
+        let over = self.dates().into_iter().filter(|date| date.at < self.at && !self.retired);
         let mut matters: Vec<String> = over
             .map(|date| match date.act {
                 true => format!("overdue since {}: {}: {}", date.at, date.what, date.why),

@@ -17,7 +17,7 @@ pub use self::ical::{ICAL_START, ical};
 pub use self::prometheus::{PROMETHEUS_START, prometheus};
 
 use crate::error::Result;
-use crate::journal::{CrlRecord, Ledger, Purpose};
+use crate::journal::{CrlRecord, Ledger, Purpose, Rollover, Stage};
 use crate::policy::CrlConfig;
 use crate::x509::{Issued, Issuer, OwnCrl, Reason, Seconds, Serial, Status, Time};
 
@@ -40,6 +40,10 @@ pub struct Calendar {
     pub without: Vec<Without>,
     /// The root.
     pub root: Own,
+    /// Whether it signs nothing any more: then it has no date by which anybody has to act.
+    pub retired: bool,
+    /// A change of roots that is under way.
+    pub rollover: Option<Change>,
     /// The journal key's certificate, where it ends at another time.
     pub journal: Option<Own>,
     /// The root's last CRL.
@@ -129,6 +133,17 @@ pub struct Own {
     pub renew_by: Time,
 }
 
+/// A change of roots.
+#[derive(Debug, Clone, Serialize)]
+pub struct Change {
+    /// What trust bundles hold.
+    pub stage: Stage,
+    /// Whether every cluster has it.
+    pub reached: bool,
+    /// Until when both are to be trusted, at the latest.
+    pub until: Time,
+}
+
 /// The root's CRL.
 #[derive(Debug, Clone, Serialize)]
 pub struct RootCrl {
@@ -191,14 +206,21 @@ impl Calendar {
         let journal = journal.filter(|issued| issued.not_after != root.not_after);
         let crl = ledger.crl().map(|crl| root_crl(crl, at, config));
         let unlisted: Vec<Serial> = ledger.unlisted().iter().map(|it| it.serial.clone()).collect();
-        let intermediates = intermediates(&alive, &unlisted, &view);
+        let mut intermediates = intermediates(&alive, &unlisted, &view);
+        let course = ledger.course();
+        if course.retired {
+            // Another root's home has them renewed.
+            intermediates.iter_mut().for_each(|it| it.renew_by = None);
+        }
         Ok(Self {
             at,
             home: ledger.home().into(),
             rehearsal: ledger.rehearsal(),
             entries: ledger.count(),
             recorded: ledger.last_time().unwrap_or(at),
-            without: without(ledger, &intermediates, &view)?,
+            without: if course.retired { Vec::new() } else { without(ledger, &intermediates, &view)? },
+            retired: course.retired,
+            rollover: course.rollover.as_ref().map(change),
             set: fleet_set(crl.as_ref(), &intermediates),
             intermediates,
             root: own(root.subject.to_string(), root.serial.clone(), root.not_before, root.not_after),
@@ -208,6 +230,10 @@ impl Calendar {
             open: view.open,
         })
     }
+}
+
+fn change(rollover: &Rollover) -> Change {
+    Change { stage: rollover.stage, reached: rollover.reached, until: rollover.until }
 }
 
 fn root_crl(crl: &CrlRecord, at: Time, config: &CrlConfig) -> RootCrl {

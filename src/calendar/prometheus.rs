@@ -14,7 +14,12 @@ pub fn prometheus(calendar: &Calendar) -> String {
     out.one("journal_lines", "Lines of the journal.", calendar.entries);
     out.one("rehearsal", "1 where the home is for rehearsals.", u64::from(calendar.rehearsal));
     out.one("root_not_after_seconds", "The root certificate's last second.", root.not_after);
-    out.one("root_renew_by_seconds", "By when the root has to be renewed or replaced.", root.renew_by);
+    if !calendar.retired {
+        out.one("root_renew_by_seconds", "By when the root has to be renewed or replaced.", root.renew_by);
+    }
+    if let Some(change) = &calendar.rollover {
+        out.one("rollover_until_seconds", "By when a change of roots has to be at its end.", change.until);
+    }
     if let Some(journal) = &calendar.journal {
         let help = "The last second of the journal key's certificate, where it is not the root's.";
         out.one("journal_certificate_not_after_seconds", help, journal.not_after);
@@ -88,7 +93,9 @@ impl Metrics {
         let help = "Their numbers.";
         self.many("crl_number", help, all.into_iter().map(|(labels, number, _)| (labels, number)));
         if let Some(crl) = &calendar.crl {
-            self.one("crl_renew_by_seconds", "By when the root has to sign its next CRL.", crl.renew_by);
+            if !calendar.retired {
+                self.one("crl_renew_by_seconds", "By when the root has to sign its next CRL.", crl.renew_by);
+            }
             self.one("crl_entries", "How many certificates the root's last CRL lists.", crl.entries);
         }
         let lacking = calendar.set.lacking.len() as u64;

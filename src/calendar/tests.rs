@@ -69,6 +69,8 @@ fn of(alive: &[Issued], unlisted: &[Serial], at: Time) -> Calendar {
             renew_by: renew_root_by(day(0), day(7300), span(60), &config),
         },
         journal: None,
+        retired: false,
+        rollover: None,
         unlisted: unlisted.to_vec(),
         set: fleet_set(crl.as_ref(), &intermediates),
         intermediates,
@@ -208,6 +210,29 @@ fn the_record_says_who_is_registered_and_has_nothing_in_force() {
     let over = of(&script, calendar.intermediates[0].not_after + Seconds(1));
     assert_eq!((over.intermediates.len(), over.without.len()), (0, 1));
     assert!(over.matters().iter().any(|matter| matter.starts_with("east: ")), "{:?}", over.matters());
+}
+
+#[test]
+fn a_root_on_its_way_out_has_one_date_and_a_retired_one_none() {
+    let mut calendar = of(&[issued("east", 1)], &[], day(1));
+    calendar.rollover = Some(Change { stage: Stage::Both, reached: false, until: day(20) });
+    let next = calendar.next().unwrap();
+    assert_eq!((next.at, next.key.as_str()), (day(20), "rollover"));
+    assert!(
+        next.why.contains("stage both")
+            && prometheus(&calendar).contains("\nanchorite_rollover_until_seconds ")
+    );
+    calendar.retired = true;
+    assert_eq!(calendar.next(), None);
+    assert!(calendar.dates().iter().any(|date| date.key == "root-crl-ends"), "its last CRL still ends");
+    let metrics = prometheus(&calendar);
+    assert!(
+        !metrics.contains("root_renew_by_seconds") && !metrics.contains("next_action_seconds"),
+        "{metrics}"
+    );
+    // As everything beneath it ends nobody has to do anything.
+    calendar.at = day(9000);
+    assert!(calendar.matters().is_empty(), "{:?}", calendar.matters());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use anchorite::Result;
 use anchorite::finding::{Finding, Outcome};
 use anchorite::media::read::MediaFinding;
-use anchorite::plan::{decide, review};
+use anchorite::plan::{Later, decide, review};
 use anchorite::policy::{Context, Decision};
 use anchorite::x509::Digest;
 use serde::Serialize;
@@ -32,17 +32,20 @@ pub fn run(globals: &Globals, args: &Inspect) -> Result<u8> {
     let home = unlock::home(globals)?;
     home.policies.check_named(args.policy.as_deref())?;
     let incoming = intake::look(&args.paths, &home.config)?;
+    let ledger = home.journal.ledger();
     let context = Context {
         policies: &home.policies,
         forced: args.policy.as_deref(),
         issuer: home.root()?,
-        history: home.journal.ledger(),
+        history: ledger,
         now: process::now(),
     };
     let decisions = decide(&context, &incoming.requests)?;
+    let later = Later::sort(ledger, &|serial| home.issued(serial), incoming.crls, context.now)?;
     let nothing = decisions.is_empty() && incoming.unusable.is_empty();
+    let nothing = nothing && later.taken.is_empty() && later.refused.is_empty();
     if nothing && !incoming.media.iter().any(|m| m.refused) {
-        return Err(intake::nothing_found(&args.paths, &incoming.crls));
+        return Err(intake::nothing_found(&args.paths, &later.strange));
     }
     let mut requests: Vec<Judged> = decisions.iter().map(judged).collect();
     requests.extend(incoming.unusable.into_iter().map(|u| {
@@ -60,7 +63,7 @@ pub fn run(globals: &Globals, args: &Inspect) -> Result<u8> {
         }
     }));
     let mut media = incoming.media;
-    media.extend(intake::unclaimed(&incoming.crls));
+    media.extend(intake::taken(&later).chain(intake::left(&later)));
     let report = Report { requests, media };
     let refused =
         report.requests.iter().any(|r| r.verdict == "refuse") || report.media.iter().any(|m| m.refused);

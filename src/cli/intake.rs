@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anchorite::intake::{self, Arrival, ReceivedCrl, Request, find_private_key};
 use anchorite::media::read::{Limits, MediaFinding, Stick, read_paths};
-use anchorite::plan::{Refused, RefusedBy};
+use anchorite::plan::{Later, Refused, RefusedBy};
 use anchorite::policy::Config;
 use anchorite::{Error, Result};
 use rayon::prelude::*;
@@ -107,7 +107,34 @@ pub fn unclaimed(crls: &[ReceivedCrl]) -> impl Iterator<Item = MediaFinding> {
     crls.iter().map(|crl| MediaFinding {
         file: crl.file.clone(),
         rule: "media.crl-alone",
-        message: format!("is a CRL of {}, which belongs to no request here; left alone", crl.issuer),
+        message: format!(
+            "is a CRL of {}, which belongs to no request and no certificate here; left alone",
+            crl.issuer
+        ),
+        refused: false,
+    })
+}
+
+/// What is said of the CRLs that came without a request and are not taken.
+pub fn left(later: &Later) -> impl Iterator<Item = MediaFinding> {
+    let refused = later.refused.iter().map(|(file, by)| MediaFinding {
+        file: file.clone(),
+        rule: "media.crl-refused",
+        message: format!("{} [{}]; left alone", by.message, by.rule),
+        refused: false,
+    });
+    unclaimed(&later.strange).chain(refused)
+}
+
+/// What is said of those that are.
+pub fn taken(later: &Later) -> impl Iterator<Item = MediaFinding> {
+    later.taken.iter().map(|taken| MediaFinding {
+        file: taken.file.clone(),
+        rule: "media.crl-later",
+        message: format!(
+            "is the CRL of serial {}, which is signed already; goes on record with the next plan, or with `anchorite crl --from`",
+            taken.certificate
+        ),
         refused: false,
     })
 }

@@ -41,9 +41,9 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
         Came::Burnt => {
             review.push_str("\nthe number of its CRL was burnt by a crash: `anchorite crl` signs the next\n")
         }
-        Came::Overtaken => {
-            review.push_str("\nanother CRL was signed since: the one in this plan is left out\n")
-        }
+        Came::Overtaken => review.push_str(
+            "\nits CRL, or a later one, was signed for another release: the one in this plan is left out\n",
+        ),
         Came::Absent | Came::Fresh | Came::Signed => {}
     }
     if remaining.is_nothing(&plan) {

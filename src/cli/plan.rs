@@ -59,17 +59,12 @@ pub fn make(
     let frame = frame(home, wishes.dry_run);
     let plan = plan::make(&context, frame, &incoming.requests, &decisions, serials, incoming.unusable)?;
     let later = Later::sort(history, &|serial| home.issued(serial), incoming.crls, plan.created)?;
+    let left: Vec<MediaFinding> = intake::left(&later).collect();
     let beside = Beside { revoking: wishes.revoking.clone(), later: later.taken, listed: home.listed()? };
     let plan = plan.with_revocations(root, history, beside, Crl::Due, &home.config.crl)?;
     let mut review = review::render(&plan, root, plan.created, history, &|digest| notes(&decisions, digest))?;
     review.push_str(&crl::warned(home, &plan)?);
-    let left = later.refused.into_iter().map(|(file, by)| MediaFinding {
-        file,
-        rule: "media.crl-refused",
-        message: format!("{} [{}]; left alone", by.message, by.rule),
-        refused: false,
-    });
-    for finding in incoming.media.iter().cloned().chain(intake::unclaimed(&later.strange)).chain(left) {
+    for finding in incoming.media.iter().cloned().chain(left) {
         review.push_str(&format!(
             "\n{} {}: {} [{}]\n",
             if finding.refused { "!!" } else { "--" },

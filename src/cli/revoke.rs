@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use anchorite::home::Home;
+use anchorite::media::durable;
 use anchorite::plan::{Beside, Crl as When, Revoking};
+use anchorite::text::shown;
 use anchorite::verify::describe_certificate;
 use anchorite::x509::Serial;
 use anchorite::{Error, Result};
 
-use super::args::{Globals, Revoke as Args};
+use super::args::{self, Globals, Revoke as Args};
 use super::{adopt, crl, output, pin, shown_path, sign, unlock};
 
 pub fn run(globals: &Globals, args: &Args) -> Result<u8> {
@@ -18,6 +20,9 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8> {
     let mut serials = args.serials.clone();
     for file in &args.certificate {
         serials.push(serial_of(&home, file)?);
+    }
+    if let Some(list) = &args.list {
+        serials.extend(listed(list)?);
     }
     let revoking = |serial| Revoking {
         serial,
@@ -66,6 +71,24 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8> {
     out.push_str("no CRL lists it yet: `anchorite crl --to DIR` signs one\n");
     output::text(&out)?;
     Ok(0)
+}
+
+/// One serial number a line; blank lines and what follows a # do not count.
+fn listed(file: &Path) -> Result<Vec<Serial>> {
+    let bytes = durable::read_bounded(file, 64 << 20)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let lines =
+        (1..).zip(text.lines()).map(|(number, line)| (number, line.split('#').next().unwrap_or("").trim()));
+    let each = lines.filter(|(_, line)| !line.is_empty()).map(|(number, line)| {
+        args::serial(line).map_err(|wanted| {
+            Error::usage(
+                "revoke.list",
+                format!("{}:{number}: found '{}', {wanted}", shown_path(file), shown(line)),
+            )
+            .next("write one serial number a line")
+        })
+    });
+    each.collect()
 }
 
 /// The serial number of a certificate that this root signed, by its bytes and not by

@@ -3,10 +3,13 @@
 use std::path::Path;
 
 use anchorite::home::Home;
+use anchorite::media::durable;
 use anchorite::media::write::{Output, check_output, footprint, same_place};
 use anchorite::perform::Remaining;
 use anchorite::plan::Plan;
+use anchorite::release::{MANIFEST, Manifest, documents};
 use anchorite::token::Token;
+use anchorite::x509::Digest;
 use anchorite::{Error, Result};
 
 use super::args::{Globals, Named, Pin, Sign};
@@ -110,6 +113,14 @@ pub fn question(plan: &Plan) -> String {
     question + "?"
 }
 
+/// Whether another home released under this name today, as in a rollover: two homes count
+/// for themselves.
+fn is_of_another_root(folder: &Path, root: Digest) -> bool {
+    let manifest = durable::read_bounded(&folder.join(MANIFEST), 8 << 20);
+    let manifest = manifest.and_then(|bytes| documents::read::<Manifest>(MANIFEST, &bytes));
+    manifest.is_ok_and(|manifest| manifest.root_sha256 != root)
+}
+
 /// Checks the outgoing stick before anything else happens.
 pub fn release_place(home: &Home, to: &Path) -> Result<Output> {
     if same_place(home.dir(), to)? {
@@ -121,7 +132,12 @@ pub fn release_place(home: &Home, to: &Path) -> Result<Output> {
     }
     let ledger = home.journal.ledger();
     let mark = if ledger.rehearsal() { "REHEARSAL-" } else { "" };
-    let name = format!("anchorite-{mark}{}-{:04}", process::now().date(), ledger.releases() + 1);
+    let mut name = format!("anchorite-{mark}{}-{:04}", process::now().date(), ledger.releases() + 1);
+    let root = home.root()?.fingerprint();
+    if is_of_another_root(&to.join(&name), root) {
+        let own: String = root.to_string().chars().take(8).collect();
+        name = format!("{name}-{own}");
+    }
     check_output(to, &name, footprint(16, home.journal.size()))
 }
 

@@ -199,27 +199,41 @@ fn below(calendar: &Calendar) -> String {
     let at = calendar.at;
     let mut out = String::from("\n");
     let root = &calendar.root;
+    // A retired root has nothing to come.
+    let next = |what: &str, by: Time| match calendar.retired {
+        true => String::new(),
+        false => format!("; {what} by {}", by.date()),
+    };
+    let retired = if calendar.retired { ", retired" } else { "" };
+    let by = next("renew or replace it", root.renew_by);
     out.push_str(&format!(
-        "root          {}, ends {}; renew or replace it by {}\n",
+        "root          {}, ends {}{retired}{by}\n",
         root.subject,
-        dated(at, root.not_after),
-        root.renew_by.date()
+        dated(at, root.not_after)
     ));
+    if let Some(change) = &calendar.rollover {
+        out.push_str(&format!(
+            "rollover      at stage {}{}; at its end by {}\n",
+            change.stage.name(),
+            if change.reached { ", which every cluster has" } else { "" },
+            dated(at, change.until)
+        ));
+    }
     if let Some(journal) = &calendar.journal {
         out.push_str(&format!(
-            "journal's key {}, ends {}; renew it by {}\n",
+            "journal's key {}, ends {}{}\n",
             journal.subject,
             dated(at, journal.not_after),
-            journal.renew_by.date()
+            next("renew it", journal.renew_by)
         ));
     }
     match &calendar.crl {
         Some(crl) => out.push_str(&format!(
-            "root's CRL    {} of {}, until {}; the next one by {}; {} revoked, {} on no CRL yet\n",
+            "root's CRL    {} of {}, until {}{}; {} revoked, {} on no CRL yet\n",
             crl.number,
             crl.this_update.date(),
             dated(at, crl.next_update),
-            crl.renew_by.date(),
+            next("the next one", crl.renew_by),
             crl.entries,
             calendar.unlisted.len()
         )),

@@ -432,6 +432,8 @@ impl Ledger {
                 return Err(format!("releases plan {plan} while its intent {seq} is open"));
             }
         }
+        // Every release carries the root's last CRL: whichever plan signed one, it is out.
+        self.intents.retain(|_, intent| intent.purpose != Purpose::Crl || intent.signature.is_none());
         Ok(())
     }
 

@@ -94,7 +94,7 @@ pub enum Came {
     Signed,
     /// Its number was burnt by a crash.
     Burnt,
-    /// Another plan's CRL was signed since, and it lists all that this one would.
+    /// It is out with another release, or a later one is signed, and lists all that this one would.
     Overtaken,
 }
 
@@ -114,11 +114,7 @@ impl Remaining {
         let crl = match &plan.crl {
             None => Came::Absent,
             Some(tbs) if signed.contains_key(&tbs.0[..]) => Came::Signed,
-            Some(tbs) if CrlSpec::from_tbs(&tbs.0)?.number >= ledger.next_crl_number() => Came::Fresh,
-            Some(_) if begun => Came::Burnt,
-            Some(_) if plan.revocations.is_empty() => Came::Overtaken,
-            // What it revokes is on no CRL yet: it is refused when it is prepared.
-            Some(_) => Came::Fresh,
+            Some(tbs) => Self::of_crl(plan, begun, CrlSpec::from_tbs(&tbs.0)?.number, ledger),
         };
         let cross = match &plan.cross {
             None => Came::Absent,
@@ -145,9 +141,20 @@ impl Remaining {
         }
         Ok(remaining)
     }
-}
 
-impl Remaining {
+    /// A plan's CRL that is not signed for this plan alone, by its number.
+    fn of_crl(plan: &Plan, begun: bool, number: u64, ledger: &Ledger) -> Came {
+        let out = ledger.crl().is_some_and(|last| last.number >= number);
+        match begun {
+            _ if number >= ledger.next_crl_number() => Came::Fresh,
+            true if out => Came::Overtaken,
+            true => Came::Burnt,
+            false if plan.revocations.is_empty() => Came::Overtaken,
+            // What it revokes is on no CRL yet: it is refused when it is prepared.
+            false => Came::Fresh,
+        }
+    }
+
     /// Whether nothing is left of the plan to be signed or released.
     pub fn is_nothing(&self, plan: &Plan) -> bool {
         let left = |came| matches!(came, Came::Fresh | Came::Signed);
@@ -197,7 +204,7 @@ impl Session<'_> {
         let released = self
             .sign_first(begun, first, digest, &root_key)
             .and_then(|begun| self.sign_fresh(digest, begun, (before, fresh), &root_key))
-            .and_then(|()| self.file_crls(plan, digest, &root))
+            .and_then(|()| self.file_crls(plan, &root))
             .and_then(|()| self.verify_signed(digest, &plan.items, &root))
             .and_then(|finished| {
                 let released = finished.iter().map(|f| f.item.clone()).collect();

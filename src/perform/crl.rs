@@ -9,7 +9,7 @@ use crate::plan::{LaterCrl, Plan};
 use crate::release::{ClusterList, Crls};
 use crate::token::Key;
 use crate::verify;
-use crate::x509::{CrlSpec, Digest, Issued, Issuer, Tbs};
+use crate::x509::{CrlSpec, Digest, Issued, Issuer, Status, Tbs};
 
 /// How many clusters without a CRL are named.
 const NAMED: usize = 20;
@@ -83,14 +83,11 @@ impl Session<'_> {
         Ok(Some(der))
     }
 
-    /// Verifies the plan's CRL, if it was signed, and files it, with the clusters' own.
-    pub(super) fn file_crls(&mut self, plan: &Plan, digest: Digest, root: &Issuer) -> Result<()> {
+    /// Verifies each CRL of the root's that was signed and is not released, and files it,
+    /// with the clusters' own.
+    pub(super) fn file_crls(&mut self, plan: &Plan, root: &Issuer) -> Result<()> {
         let ledger = self.home.journal.ledger();
-        let of_plan = ledger
-            .unreleased()
-            .map(|(_, it)| it)
-            .find(|it| it.plan == Some(digest) && it.purpose == Purpose::Crl);
-        if let Some(record) = of_plan {
+        for (_, record) in ledger.unreleased().filter(|(_, it)| it.purpose == Purpose::Crl) {
             let number = self.verify_crl(record, root)?;
             self.home.file_root_crl(number, record)?;
         }
@@ -98,7 +95,8 @@ impl Session<'_> {
         let later = plan.later_crls.iter().map(|later| (&later.certificate, &later.crl));
         for (certificate, crl) in of_items.chain(later) {
             // A crash may have burnt the certificate, or a later plan brought another CRL.
-            let known = ledger.by_serial(certificate)?.and_then(|issued| issued.crl);
+            let issued = ledger.by_serial(certificate)?.filter(|c| c.status != Status::Burnt);
+            let known = issued.and_then(|issued| issued.crl);
             if known.is_some_and(|known| known.digest == Digest::of(&crl.der.0)) {
                 self.home.file_cluster_crl(certificate, &crl.der.0)?;
             }

@@ -250,8 +250,8 @@ pub fn prepare(home: &Home, plan: &Plan, remaining: &Remaining, today: Time) -> 
 
 /// Decides a plan's revocations and CRL again: see [`plan::prepare_revocations`].
 fn prepare_revocations(home: &Home, plan: &Plan) -> Result<Option<Linted<Tbs>>> {
-    let ledger = home.journal.ledger();
-    plan::prepare_revocations(home.root()?, ledger, plan, home.listed()?, &home.config.crl)
+    let ledger = home.journal.ledger().settled()?;
+    plan::prepare_revocations(home.root()?, ledger.as_ref(), plan, home.listed()?, &home.config.crl)
 }
 
 fn check_key(key: &Key, recorded: Option<&PublicKey>) -> Result<()> {

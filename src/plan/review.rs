@@ -1,5 +1,6 @@
 //! What people read before they say yes, rendered from the plan's bytes.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use rayon::prelude::*;
@@ -10,7 +11,7 @@ use crate::journal::{ClusterCrl, Ledger, Rollover, Side};
 use crate::text::shown;
 use crate::verify::describe::{Description, describe_tbs, describe_trusted};
 use crate::verify::describe_crl;
-use crate::x509::{Digest, Issuer, Revocation, Time};
+use crate::x509::{Digest, Issuer, Revocation, Serial, Time};
 
 /// The whole review as plain text; nothing outside printable characters in it.
 /// `now` is the host's clock: people confirm it together with the plan. `ledger` tells
@@ -130,7 +131,9 @@ fn revocations(out: &mut String, plan: &Plan, ledger: &Ledger) -> Result<()> {
     }
     let Some(tbs) = &plan.crl else { return Ok(()) };
     let crl = describe_crl(&tbs.0)?;
-    let new: Vec<&Revocation> = crl.entries.iter().filter(|entry| is_new(plan, ledger, entry)).collect();
+    let waiting = ledger.unlisted().iter().chain(plan.revocations.iter().map(|it| &it.entry));
+    let waiting: HashSet<&Serial> = waiting.map(|entry| &entry.serial).collect();
+    let new: Vec<&Revocation> = crl.entries.iter().filter(|entry| waiting.contains(&entry.serial)).collect();
     line(out, "");
     line(out, "CRL to sign");
     let mut field = |name: &str, value: &str| line(out, &format!("   {name:<22} {value}"));
@@ -209,11 +212,6 @@ fn rollover_fields(out: &mut String, rollover: &Rollover) -> Result<()> {
         field("root-cert.pem", &format!("SHA-256 {bundle}"));
     }
     Ok(())
-}
-
-/// Whether no CRL has listed it before.
-fn is_new(plan: &Plan, ledger: &Ledger, entry: &Revocation) -> bool {
-    ledger.unlisted().contains(entry) || plan.revocations.iter().any(|it| it.entry == *entry)
 }
 
 fn own_crl(out: &mut String, crl: &ClusterCrl) {

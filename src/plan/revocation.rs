@@ -124,7 +124,8 @@ fn draft_crl(
     entries.retain(|entry| !outlived.contains(&entry.serial));
     entries.extend(ledger.unlisted().iter().cloned());
     // A plan that is taken up again may have put its own on record already.
-    let fresh = revoking.iter().map(|it| &it.entry).filter(|entry| !ledger.unlisted().contains(entry));
+    let there: HashSet<&Serial> = ledger.unlisted().iter().map(|entry| &entry.serial).collect();
+    let fresh = revoking.iter().map(|it| &it.entry).filter(|entry| !there.contains(&entry.serial));
     entries.extend(fresh.cloned());
     // Of two CRLs of one time, some verifiers take the older.
     let after = ledger.crl().map_or(issuer.not_before, |last| last.this_update + Seconds(1));
@@ -180,8 +181,9 @@ impl Plan {
         config: &CrlConfig,
     ) -> Result<Self> {
         let now = self.created;
+        let mut named = HashSet::new();
         for wanted in &beside.revoking {
-            if self.revocations.iter().any(|it| it.entry.serial == wanted.serial) {
+            if !named.insert(&wanted.serial) {
                 return Err(Error::usage("revoke.named-twice", format!("{}: is named twice", wanted.serial))
                     .next("name each certificate once"));
             }
@@ -214,7 +216,7 @@ pub fn prepare_revocations(
     config: &CrlConfig,
 ) -> Result<Option<Linted<Tbs>>> {
     for it in &plan.revocations {
-        if ledger.unlisted().contains(&it.entry) {
+        if ledger.is_revoked_so(&it.entry) {
             continue;
         }
         let Revocation { serial, date, reason, invalidity_date } = it.entry.clone();

@@ -105,6 +105,9 @@ pub struct Receipt {
     /// Fingerprints of the other roots in the trust bundle, in its order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub companions_sha256: Vec<Digest>,
+    /// SHA-256 of root-cert.pem, where it holds others: Istio compares its bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust_bundle_sha256: Option<Digest>,
 }
 
 /// Writes a document; the same value always gives the same bytes.

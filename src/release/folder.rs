@@ -57,9 +57,19 @@ pub fn check(place: &str, files: &Folder, against: &Against) -> Seen {
             root = Some(Digest::of(&bundle.root)).filter(|root| against.noted.contains(root));
             companions = bundle.companions.iter().map(|der| Digest::of(der)).collect();
             check_bundle(place, &bundle, receipt.as_ref(), against, &mut errors);
+            errors.extend(check_order(place, files, receipt.as_ref()));
         }
     }
     Seen { receipt, root, companions, rehearsal, errors }
+}
+
+/// Other roots in another order are other bytes.
+fn check_order(place: &str, files: &Folder, receipt: Option<&Receipt>) -> Option<Error> {
+    let said = receipt?.trust_bundle_sha256?;
+    let found = Digest::of(files.get(ROOT_CERT)?);
+    let message =
+        format!("{place}{RECEIPT}: trust_bundle_sha256 is '{said}', {ROOT_CERT} beside it has '{found}'");
+    (said != found).then(|| Error::integrity("release.receipt", message))
 }
 
 /// Holds the receipt against the manifest of the release that it lies in.

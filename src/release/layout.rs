@@ -200,5 +200,6 @@ fn receipt(input: &ReleaseInput, member: &Member) -> Result<Receipt> {
         certificate_sha256: Digest::of(member.certificate),
         root_sha256: Digest::of(input.root),
         companions_sha256: input.companions_sha256(),
+        trust_bundle_sha256: (input.trusted.len() > 1).then(|| Digest::of(input.trust_bundle().as_bytes())),
     })
 }

@@ -84,7 +84,7 @@ pub fn audit(work: &Path, counts: &[usize], rounds: usize, table: &mut Table) {
 
 /// A home with this many certificates on record. A long history is kept for the
 /// next run, and gone on with where one broke off; measuring adds a few to it.
-fn home(work: &Path, count: usize) -> Rig {
+pub fn home(work: &Path, count: usize) -> Rig {
     let dir = work.join(format!("history-{count}"));
     if count == 0 {
         return Rig::new(&dir, &ROOTS[0]);

@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
 
 mod batch;
+mod crl;
 mod history;
 mod host;
 mod one;
@@ -51,6 +52,8 @@ enum Part {
     History,
     /// The audit of a journal, against sha256sum
     Audit,
+    /// The root's CRL with few and many entries, against openssl ca -gencrl
+    Crl,
 }
 
 fn main() {
@@ -67,6 +70,7 @@ fn main() {
     let homes = work.join(host::form_of_homes());
     let mut table = table::Table::default();
     let counts: &[usize] = if args.quick { &[0, 100, 1_000] } else { &[0, 1_000, 100_000] };
+    let crl_counts: &[usize] = if args.quick { &[0, 1, 100] } else { &[0, 1, 1_000, 100_000] };
     let rounds = |full: usize| if args.quick { 2 } else { full };
     let parts = if args.parts.is_empty() { Part::value_variants() } else { &args.parts };
     for part in parts {
@@ -74,6 +78,7 @@ fn main() {
             Part::One => one::one(&work, rounds(15), &mut table),
             Part::Batch => batch::batch(&work, if args.quick { 100 } else { 1_000 }, rounds(3), &mut table),
             Part::History => history::history(&homes, counts, rounds(9), &mut table),
+            Part::Crl => crl::crl(&homes, crl_counts, rounds(3), &mut table),
             Part::Audit => history::audit(&homes, &counts[1..], rounds(3), &mut table),
         }
     }

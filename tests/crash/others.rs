@@ -58,7 +58,13 @@ fn request_is_run_again_with_the_same_key() {
     tried(&of, request, |a, context| {
         let again = run(a, &request(a));
         if again.code != 0 {
-            again.fails(2, "request.exists");
+            let told = again.fails(2, "request.exists").stderr;
+            if !a.path("out/east.csr").exists() {
+                // The CRL is written first: it is taken off the stick, as the error says.
+                assert!(told.contains("out/east.crl"), "{context}: {told}");
+                std::fs::remove_file(a.path("out/east.crl")).unwrap();
+                run(a, &request(a)).code(0);
+            }
         }
         let public = |args: &str, file: &str| {
             let args: Vec<_> = args.split(' ').chain(["-in", file]).collect();
@@ -66,6 +72,7 @@ fn request_is_run_again_with_the_same_key() {
         };
         let key = public("pkey -pubout", "home/east.key");
         assert_eq!(public("req -noout -pubkey", "out/east.csr"), key, "{context}");
+        public("crl -noout", "out/east.crl");
     });
 }
 

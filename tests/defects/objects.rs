@@ -35,7 +35,7 @@ fn kinds(all: &mut Vectors) {
         all.file(Fate::Refused, &format!("{what} in DER"), "csr.kind", word, bytes);
     }
     for (what, bytes) in [("a revocation list", crl), ("a revocation list of version 1", crl_1)] {
-        let word = "is a CRL of CN=x, which belongs to no request here";
+        let word = "is a CRL of CN=x, which belongs to no request and no certificate here";
         all.file(Fate::Passed, &format!("{what} in DER"), "media.crl-alone", word, bytes);
     }
     all.file(Fate::Refused, "a sequence of nothing known", "csr.der", "DER", seq(&[&[2, 1, 9, 2, 1, 9]]));

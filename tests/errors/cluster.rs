@@ -53,6 +53,10 @@ fn a_request_that_cannot_be_made_leaves_neither_key_nor_file() {
     let away = ["request", "--cluster", "east", "--profile", "istio", "--key", &key, "--to", &nowhere];
     refused(a.run(&away), (2, "output.missing", &["/nowhere: is not a directory"]));
     assert_eq!((names(&a, "keys"), names(&a, "in")), (vec![], vec!["deep".to_string()]));
+    a.write("in/east.crl", "another's");
+    refused(request(&a, "east", "keys/new.key", &[]), (2, "request.exists", &["/in/east.crl: exists"]));
+    assert_eq!((names(&a, "keys").len(), names(&a, "in").len()), (0, 2));
+    std::fs::remove_file(a.path("in/east.crl")).unwrap();
 
     request(&a, "east", "keys/east.key", &[]).code(0);
     let key = std::fs::read(a.path("keys/east.key")).unwrap();

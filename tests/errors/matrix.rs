@@ -12,6 +12,7 @@ mod plan;
 mod policy;
 mod release;
 mod request;
+mod revocation;
 mod rollover;
 mod stick;
 mod token;
@@ -244,12 +245,13 @@ impl Row {
 }
 
 /// The groups, as the README has them.
-fn groups() -> [(&'static str, Vec<Row>); 10] {
+fn groups() -> [(&'static str, Vec<Row>); 11] {
     [
         ("The stick", stick::rows()),
         ("A request", joined(request::rows(), crl::rows())),
         ("Policies and configuration", policy::rows()),
         ("A plan", plan::rows()),
+        ("Revocation", revocation::rows()),
         ("The token", token::rows()),
         ("The home and the host", home::rows()),
         ("The journal", journal::rows()),
@@ -287,6 +289,11 @@ fn crls_beside_requests() {
 #[test]
 fn policies_and_configuration() {
     check_all(policy::rows());
+}
+
+#[test]
+fn revocations() {
+    check_all(revocation::rows());
 }
 
 #[test]

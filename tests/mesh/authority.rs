@@ -100,6 +100,14 @@ impl Authority {
         Self { dir, chain: certificate.clone(), certificate }
     }
 
+    /// One that somebody else has certified: certificate, key and chain, PEM.
+    pub fn existing(certificate: &str, key: &str, chain: &str) -> Self {
+        let dir = folder();
+        fs::write(dir.path().join("ca.pem"), certificate).unwrap();
+        fs::write(dir.path().join("ca.key"), key).unwrap();
+        Self { dir, chain: chain.into(), certificate: certificate.into() }
+    }
+
     /// An intermediate beneath this one.
     pub fn intermediate(&self, name: &str) -> Self {
         self.intermediate_of("intermediate", name)

@@ -139,7 +139,7 @@ const STEPS: [(&str, Args); 6] = [
 fn a_step_that_a_crash_cut_off_is_taken_up() {
     let of = watched();
     for (name, args) in STEPS {
-        let calls = some_steps(&of, &["home", "out"], 14, args);
+        let calls = some_steps(&of, &["home", "out"], 24, args);
         assert!(!calls.is_empty(), "{name}: no steps");
         kill_at_each(&of, &calls, args, |context, a| {
             let context = format!("{name}, {context}");

@@ -10,15 +10,18 @@ use super::{Pin, time};
 /// Revoke certificates, on record; the next CRL lists them
 #[derive(Debug, Args)]
 #[command(
-    after_help = "example:\n  anchorite revoke 5c0ffee0… --home /srv/ca --reason keyCompromise\n\nreasons (RFC 5280): unspecified, keyCompromise, cACompromise, affiliationChanged, superseded,\ncessationOfOperation, privilegeWithdrawn"
+    after_help = "example:\n  anchorite revoke 5c0ffee0 --home /srv/ca --reason keyCompromise\n\nreasons (RFC 5280): unspecified, keyCompromise, cACompromise, affiliationChanged, superseded,\ncessationOfOperation, privilegeWithdrawn"
 )]
 pub struct Revoke {
     /// Serial numbers, as `status`, the receipts and the journal show them
-    #[arg(value_name = "SERIAL", value_parser = serial, required_unless_present = "certificate")]
+    #[arg(value_name = "SERIAL", value_parser = serial, required_unless_present_any = ["certificate", "list"])]
     pub serials: Vec<Serial>,
     /// Certificates (PEM or DER) in place of serial numbers
     #[arg(long, value_name = "FILE")]
     pub certificate: Vec<PathBuf>,
+    /// Serial numbers in a file, one a line, in place of many on the command line
+    #[arg(long, value_name = "FILE")]
+    pub list: Option<PathBuf>,
     /// Why
     #[arg(long, value_name = "REASON", value_parser = Reason::parse)]
     pub reason: Reason,
@@ -72,7 +75,7 @@ pub fn named(text: &str) -> Result<Named, String> {
     Ok(Named { serial: serial(serial_text)?, reason: Reason::parse(reason)? })
 }
 
-fn serial(text: &str) -> Result<Serial, String> {
+pub fn serial(text: &str) -> Result<Serial, String> {
     Serial::parse(text)
         .ok_or_else(|| "want a serial number: up to 40 hexadecimal digits, colons allowed".into())
 }

@@ -65,7 +65,7 @@ pub struct RolloverStage {
     pub pin: Pin,
 }
 
-/// Record that the stage's trust bundle is in every cluster: the next stage may follow
+/// Record that the stage's trust bundle is in every cluster
 #[derive(Debug, Args)]
 #[command(after_help = "example:\n  anchorite root rollover reached --home /srv/new-ca")]
 pub struct RolloverReached {
@@ -75,7 +75,7 @@ pub struct RolloverReached {
 
 /// Sign a cross-certificate: the other root's key and name, for chains alone
 #[derive(Debug, Args)]
-#[command(after_help = "example:\n  anchorite root rollover cross --home /srv/ca --to /media/out")]
+#[command(after_help = "example:\n  anchorite root rollover cross --home /srv/new-ca --to /media/out")]
 pub struct RolloverCross {
     /// The stick for the release
     #[arg(long, value_name = "DIR")]
@@ -92,7 +92,7 @@ pub struct RolloverCompromised {
     pub pin: Pin,
 }
 
-/// Record that the rollover is over, or was given up before it left its first stage
+/// Record that the rollover is over, or given up at its first stage
 #[derive(Debug, Args)]
 #[command(after_help = "example:\n  anchorite root rollover end --home /srv/new-ca")]
 pub struct RolloverEnd {
@@ -105,10 +105,10 @@ pub struct RolloverEnd {
 #[command(after_help = "example:\n  anchorite root rollover show --home /srv/new-ca")]
 pub struct RolloverShow {}
 
-/// End a root's life: a last CRL for the rest of its time, then its key's destruction on record
+/// End a root's life: a last, long CRL, then its key's destruction
 #[derive(Debug, Args)]
 #[command(
-    after_help = "example:\n  anchorite root retire --home /srv/old-ca --to /media/out\n  anchorite root retire --home /srv/old-ca --destroyed 'C_DestroyObject and both backups shredded; seen by A. and B.'"
+    after_help = "example:\n  anchorite root retire --home /srv/old-ca --to /media/out\n  anchorite root retire --home /srv/old-ca --destroyed 'seen by A and B'"
 )]
 pub struct RootRetire {
     /// The stick for the last CRL

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{IntentRecord, KeyRecord, Ledger, Seal};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::journal::{GENESIS, KeyRole, Purpose, RootAdoption, RootDecision};
 use crate::x509::{Digest, Issued, Status, Time};
 
@@ -143,12 +143,16 @@ impl Ledger {
     pub fn issued_any(&self) -> bool {
         self.issued_any
     }
-    /// The ledger as it will be once the open intents are settled, which a session
-    /// does before anything else.
+    /// The ledger as it will be once the open intents are settled and revocations that
+    /// nobody sealed are taken back, which a session does before anything else.
     pub fn settled(&self) -> Result<Cow<'_, Self>> {
         let mut settled = Cow::Borrowed(self);
         for (_, intent) in self.open_intents().filter(|(_, intent)| intent.certificate.is_some()) {
             settled.to_mut().set_status(intent.certificate.as_ref(), Status::Burnt)?;
+        }
+        if !self.revoked_unsealed().is_empty() {
+            let taken_back = settled.to_mut().unrevoke(self.revoked_unsealed());
+            taken_back.map_err(|what| Error::integrity("journal.sequence", what))?;
         }
         Ok(settled)
     }

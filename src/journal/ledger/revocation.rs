@@ -1,6 +1,6 @@
 //! What is revoked, which CRL says so, and which certificates are still alive.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{CrlRecord, IntentRecord, Ledger};
 use crate::error::Result;
@@ -137,13 +137,16 @@ impl Ledger {
     }
 
     pub(super) fn unrevoke(&mut self, certificates: &[Serial]) -> std::result::Result<(), String> {
+        let unsealed: HashSet<Serial> = self.revoked_unsealed.drain(..).collect();
+        let back: HashSet<&Serial> = certificates.iter().collect();
+        self.unlisted.retain(|entry| !back.contains(&entry.serial));
+        self.revoked_unsealed = unsealed.iter().filter(|serial| !back.contains(serial)).cloned().collect();
+        self.revoked_unsealed.sort();
         for serial in certificates {
             let issued = self.by_serial(serial).map_err(|e| e.message)?;
-            let issued = issued.filter(|_| self.revoked_unsealed.contains(serial));
+            let issued = issued.filter(|_| unsealed.contains(serial));
             let issued =
                 issued.ok_or_else(|| format!("takes back the revocation of {serial}, which stands"))?;
-            self.revoked_unsealed.retain(|it| it != serial);
-            self.unlisted.retain(|entry| entry.serial != *serial);
             let week = week(issued.not_after);
             if let Some(count) = self.revoked.get_mut(&week) {
                 *count = count.saturating_sub(1);

@@ -169,7 +169,7 @@ fn planned(context: &Context<'_>, requests: &[Request], decisions: &[Decision]) 
         plan::make(context, frame, requests, decisions, serials.take(requests.len()).collect(), vec![])
             .unwrap();
     assert_eq!(Plan::from_bytes("plan", &plan.to_bytes().unwrap()), Ok(plan.clone()));
-    readable(&review::render(&plan, context.issuer, plan.created, world::ledger(), &|_| vec![]).unwrap());
+    readable(&review::render(&plan, context.issuer, plan.created, &Ledger::default(), &|_| vec![]).unwrap());
 }
 
 /// Lines that can be read.

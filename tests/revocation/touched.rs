@@ -1,0 +1,124 @@
+//! What somebody touched who has no key.
+
+use anchorite::journal::{Bytes, ClusterCrl, Entry, Event, Ledger, RevokedCertificate, replay};
+use anchorite::x509::{Digest, Reason, Revocation, Serial, Time};
+
+use super::scene;
+use crate::appliance::{Appliance, module};
+
+fn ledger(a: &Appliance) -> Ledger {
+    replay(a.journal().as_bytes(), |_, _| Ok(())).unwrap().ledger
+}
+
+/// A line that follows the last one, without a seal.
+fn add_line(a: &Appliance, event: Event) {
+    let (journal, ledger) = (a.journal(), ledger(a));
+    let entry = Entry { seq: ledger.count(), time: ledger.last_time().unwrap(), prev: ledger.head(), event };
+    a.write("home/journal/journal.jsonl", format!("{journal}{}\n", entry.to_line().unwrap()));
+}
+
+fn revoked(serial: &str) -> Event {
+    let entry = Revocation {
+        serial: Serial::parse(serial).unwrap(),
+        date: Time::from_unix(1_790_000_000),
+        reason: Reason::Superseded,
+        invalidity_date: None,
+    };
+    Event::Revoked {
+        plan: Digest::of(b"nobody's"),
+        certificates: vec![RevokedCertificate { entry, asked_by: None }],
+    }
+}
+
+#[test]
+fn a_revocation_that_nobody_sealed_counts_for_nothing() {
+    let a = scene();
+    add_line(&a, revoked(&a.serial("east")));
+    let open = a.audit(&[]).code(1).json();
+    assert!(open["open"].to_string().contains("revoked"), "{open}");
+    let told = a.crl().code(0);
+    assert!(told.stderr.contains("not sealed"), "{}", told.stderr);
+    assert_eq!(a.listed_serials(), [""; 0]);
+    assert_eq!((a.judged("east"), a.judged("west")), (Ok(()), Ok(())));
+    a.all_is_well();
+    // Who means it says so.
+    a.revoke(&a.serial("east"));
+    a.crl().code(0);
+    assert_eq!(a.listed_serials(), [a.serial("east")]);
+    a.all_is_well();
+}
+
+#[test]
+fn a_line_that_could_never_have_been_written_breaks_the_journal() {
+    let certificate = |a: &Appliance, file: &str| {
+        let to = a.place("one.der");
+        a.tool("openssl", &["x509", "-in", file, "-outform", "DER", "-out", &to]);
+        Bytes(std::fs::read(to).unwrap())
+    };
+    let own = |a: &Appliance| {
+        a.tool(
+            "openssl",
+            &["x509", "-in", &a.place("home/root.pem"), "-noout", "-serial", "-out", &a.place("serial")],
+        );
+        let said = std::fs::read_to_string(a.path("serial")).unwrap();
+        revoked(said.trim().trim_start_matches("serial="))
+    };
+    let cases: [(&str, fn(&Appliance) -> Option<Event>); 1] = [("unknown", |_| Some(revoked("1234")))];
+    let mut events: Vec<(&str, Box<dyn Fn(&Appliance) -> Event>)> = cases
+        .into_iter()
+        .map(|(what, make)| (what, Box::new(move |a: &Appliance| make(a).unwrap()) as Box<_>))
+        .collect();
+    events.push(("revokes the root", Box::new(own)));
+    events.push((
+        "a cluster's CRL of no plan",
+        Box::new(move |a| Event::ClusterCrl {
+            plan: Digest::of(b"nobody's"),
+            certificate: certificate(a, a.released("east/ca-cert.pem").to_str().unwrap()),
+            crl: ClusterCrl {
+                der: Bytes(vec![0x30, 0]),
+                number: 1 << 40,
+                next_update: Time::from_unix(1_900_000_000),
+            },
+        }),
+    ));
+    for (what, event) in events {
+        let a = scene();
+        add_line(&a, event(&a));
+        let report = a.audit(&[]).code(4).json();
+        assert_eq!(report["state"], "broken", "{what}: {report}");
+        a.crl().fails(4, "journal.sequence");
+    }
+}
+
+/// What an export carries and a restore writes: the CRLs go on where they were.
+#[test]
+fn crls_go_on_after_a_restore() {
+    let a = scene();
+    let east = a.serial("east");
+    a.revoke(&east);
+    a.crl().code(0);
+    std::fs::create_dir(a.path("archive")).unwrap();
+    a.run(&["audit", "export", "--to", &a.place("archive")]).code(0);
+    let export = std::fs::read_dir(a.path("archive")).unwrap().next().unwrap().unwrap().path();
+    let crls = |folder: &std::path::Path| -> Vec<(String, Vec<u8>)> {
+        let files = std::fs::read_dir(folder.join("crl")).unwrap().map(Result::unwrap);
+        let mut files: Vec<_> =
+            files.map(|f| (f.file_name().into_string().unwrap(), std::fs::read(f.path()).unwrap())).collect();
+        files.sort();
+        files
+    };
+    let before = crls(&a.path("home"));
+    assert_eq!((before.len(), &before), (4, &crls(&export)), "two of the root's, two clusters'");
+    std::fs::remove_dir_all(a.path("home")).unwrap();
+    let init =
+        ["init", &a.place("home"), "--token", "pkcs11:token=ceremony", "--module", &module(), "--unattended"];
+    a.run(&init).code(0);
+    let journal = export.join("journal");
+    let from = ["audit", "restore", "--from", journal.to_str().unwrap(), "--root-sha256", &a.root_sha256];
+    a.run(&from).code(0);
+    assert_eq!(crls(&a.path("home")), before);
+    a.verb(&["policy", "pin"]).code(0);
+    a.crl().code(0);
+    assert_eq!((a.listed_serials(), a.listed_number()), (vec![east], 3));
+    a.all_is_well();
+}

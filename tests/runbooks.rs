@@ -1,0 +1,166 @@
+//! The runbooks say what works: their commands are run as they stand, ours for real. What is
+//! a cluster's is not here; what would be loaded there is looked at closely.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::appliance::{Appliance, Ran, copy, ran};
+
+/// A root and two clusters that have each its key and the release it came with.
+pub struct Fleet(pub Appliance);
+
+/// As people run it, but that `--yes` and a file answer, and that clusters only look at
+/// what they are given: whole PEM files, and a key that belongs to its certificate.
+const PREAMBLE: &str = r#"set -eu
+    anchorite() {
+        case "$1" in
+            sign | revoke | crl) command anchorite "$@" --yes --pin-file "$PIN" ;;
+            *) command anchorite "$@" ;;
+        esac
+    }
+    whole() { [ -s "$1" ] && [ -z "$(tail -c 1 "$1")" ] && grep -q -e '-----BEGIN ' "$1"; }
+    belongs() { [ "$(openssl x509 -in "$1" -noout -pubkey)" = "$(openssl pkey -in "$2" -pubout)" ]; }
+    loads() {
+        certificate= key=
+        for argument in "$@"; do
+            file=${argument##*=}
+            case "$argument" in
+                --from-file=*tls.crt=* | --cert=* | --from-file=*/ca-cert.pem | certificate=@*) certificate=${file#@} ;;
+                --from-file=*tls.key=* | --from-file=ca-key.pem=* | --key=*) key=$file ;;
+                --from-file=*) ;;
+                *) continue ;;
+            esac
+            whole "${file#@}" || { echo "not a whole file: $argument"; exit 9; }
+        done
+        [ -z "$certificate$key" ] || belongs "$certificate" "${key:-$DIR/east/new.key}" || { echo "no pair: $*"; exit 9; }
+    }
+    kubectl() {
+        echo "kubectl $*" >>"$DIR/called"
+        loads "$@"
+        case "$*" in
+            *' apply -f -') grep -q '^loaded' ;;
+            *' apply -f '*) grep -q 'ca-key.pem:' "${@: -1}" && grep -q 'ca-crl.pem:' "${@: -1}" ;;
+            *' create secret '*) echo "loaded $*" ;;
+            *' logs '*) echo 'Istiod has detected the newly added intermediate CA'; echo 'Istiod has detected the newly added CRL file' ;;
+            *' rollout restart '* | *' get events '*) ;;
+            *) echo "what is $*?"; exit 9 ;;
+        esac
+    }
+    vault() { echo "vault $*" >>"$DIR/called"; loads "$@"; }
+    linkerd() { echo "linkerd $*" >>"$DIR/called"; }
+    cmctl() { echo "cmctl $*" >>"$DIR/called"; }
+"#;
+
+impl Fleet {
+    pub fn new() -> Self {
+        let a = Appliance::with_root("p256");
+        a.write(
+            "home/clusters.toml",
+            "[clusters.east]\npolicy = \"istio\"\n\n[clusters.west]\npolicy = \"istio\"\n",
+        );
+        a.run(&["policy", "pin", "--yes", "--pin-file", a.path("pin").to_str().unwrap()]).code(0);
+        for cluster in ["east", "west"] {
+            std::fs::create_dir(a.path(cluster)).unwrap();
+            let (key, stick) = (a.path(cluster).join("key"), a.path("in"));
+            let made =
+                ["request", "--cluster", cluster, "--profile", "istio", "--key", key.to_str().unwrap()];
+            a.run(&[&made[..], &["--to", stick.to_str().unwrap()]].concat()).code(0);
+        }
+        a.sign(&[]).code(0);
+        for cluster in ["east", "west"] {
+            copy(&a.release(), &a.path(cluster).join("release"));
+        }
+        for folder in ["in", "out"] {
+            std::fs::remove_dir_all(a.path(folder)).unwrap();
+        }
+        for folder in ["in", "out", "archive", "spire"] {
+            std::fs::create_dir(a.path(folder)).unwrap();
+        }
+        Self(a)
+    }
+
+    /// The blocks of a runbook, in order.
+    pub fn blocks(file: &str) -> Vec<String> {
+        let text = std::fs::read_to_string(file).unwrap();
+        text.split("```bash\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_string()).collect()
+    }
+
+    /// Runs a block, with its places for real.
+    pub fn run(&self, block: &str, more: &[(&str, &str)]) -> Ran {
+        let dir = self.0.dir.path();
+        let block = block.replace("/srv/ca", "\"$DIR\"/home");
+        let block = block.replace("/srv/", "\"$DIR\"/").replace("/media/", "\"$DIR\"/");
+        let bin = Path::new(env!("CARGO_BIN_EXE_anchorite")).parent().unwrap();
+        let mut command = Command::new("bash");
+        command.args(["-c", &format!("{PREAMBLE}{block}")]).current_dir(dir);
+        command.env("DIR", dir).env("PIN", dir.join("pin")).env("ROOT", &self.0.root_sha256);
+        command.env("RELEASE", self.newest().unwrap_or_default()).envs(more.iter().copied());
+        command.env("PATH", format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()));
+        command.env("SOFTHSM2_CONF", dir.join("hsm/softhsm2.conf")).env_remove("ANCHORITE_HOME");
+        ran(command.output().unwrap())
+    }
+
+    /// The release that was made last, where there is one.
+    pub fn newest(&self) -> Option<PathBuf> {
+        std::fs::read_dir(self.0.path("out")).unwrap().map(|entry| entry.unwrap().path()).max()
+    }
+
+    /// What `status` says of a cluster's certificates.
+    pub fn of(&self, cluster: &str) -> Vec<Value> {
+        let report = self.0.run(&["status", "--json"]).json();
+        let all = report["intermediates"].as_array().unwrap().iter();
+        all.filter(|it| it["cluster"] == cluster).cloned().collect()
+    }
+
+    /// A text that `status` says of the one certificate of a cluster that this is true of.
+    pub fn serial(&self, cluster: &str, is: impl Fn(&Value) -> bool) -> String {
+        let all = self.of(cluster);
+        let found: Vec<_> = all.iter().filter(|it| is(it)).collect();
+        assert_eq!(found.len(), 1, "{all:?}");
+        found[0]["serial"].as_str().unwrap().to_string()
+    }
+}
+
+#[test]
+fn an_intermediate_is_renewed_as_the_runbook_says() {
+    let fleet = Fleet::new();
+    let blocks = Fleet::blocks("ceremony/rotate-intermediate.md");
+    assert_eq!(blocks.len(), 13);
+    let (steps, consumers) = blocks.split_at(5);
+    let (before, revoke) = steps.split_at(4);
+    for block in before {
+        fleet.run(block, &[]).code(0);
+    }
+    for block in consumers {
+        fleet.run(block, &[]).code(0);
+    }
+    let called = std::fs::read_to_string(fleet.0.path("called")).unwrap();
+    for program in ["kubectl ", "vault ", "linkerd ", "cmctl "] {
+        assert!(called.lines().any(|line| line.starts_with(program)), "{program} in {called}");
+    }
+    let wrong = consumers.iter().filter(|block| block.contains("ca-key.pem"));
+    for block in wrong.map(|block| block.replace("/srv/east/cacerts/ca-key.pem", "/srv/west/key")) {
+        assert!(
+            block.contains("install ") || fleet.run(&block, &[]).code != 0,
+            "a wrong key is loaded: {block}"
+        );
+    }
+    let old = fleet.serial("east", |it| it["replaced_by"].is_string());
+    fleet.run(&revoke[0], &[("OLD", &old)]).code(0);
+    assert_eq!(fleet.serial("east", |it| it["revoked"]["reason"] == "superseded"), old);
+    assert!(!fleet.0.path("east/key").exists());
+}
+
+/// A reader finds every file that a runbook names, and every runbook is in the package.
+#[test]
+fn runbooks_are_known_and_packed() {
+    let package = std::fs::read_to_string(".ci/package").unwrap();
+    assert!(package.contains("ceremony/*.md"));
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    for entry in std::fs::read_dir("ceremony").unwrap() {
+        let path = entry.unwrap().path().display().to_string();
+        assert!(readme.contains(&path), "the README does not name {path}");
+    }
+}
