@@ -71,7 +71,7 @@ fn numbers(a: &Appliance) -> Vec<u64> {
 #[test]
 fn a_revocation_is_on_record_or_made_again() {
     let of = released();
-    kill_at_each(&of, &steps(&of, 2, revoke), revoke, |context, a| {
+    kill_at_each(&of, &steps(&of, 3, revoke), revoke, |context, a| {
         sound(a, context);
         let again = run(a, &revoke(a));
         if again.code != 0 {
@@ -86,7 +86,7 @@ fn a_crl_is_released_or_the_next_one_is() {
     let of = released();
     run(&of, &revoke(&of)).code(0);
     let burnt = AtomicUsize::new(0);
-    kill_at_each(&of, &steps(&of, 6, crl), crl, |context, a| {
+    kill_at_each(&of, &steps(&of, 9, crl), crl, |context, a| {
         let report = sound(a, context);
         releases(a, &a.path("out"), context);
         match plan_to_take_up(&report) {
@@ -111,7 +111,7 @@ fn a_crl_is_released_or_the_next_one_is() {
 #[test]
 fn a_revocation_with_its_crl_is_taken_up_or_made_again() {
     let of = released();
-    kill_at_each(&of, &steps(&of, 6, revoke_to), revoke_to, |context, a| {
+    kill_at_each(&of, &steps(&of, 11, revoke_to), revoke_to, |context, a| {
         let report = sound(a, context);
         releases(a, &a.path("out"), context);
         if let Some(plan) = plan_to_take_up(&report) {
@@ -133,7 +133,7 @@ fn a_plan_that_signs_and_revokes_does_both() {
     std::fs::remove_dir_all(of.path("in")).unwrap();
     std::fs::create_dir(of.path("in")).unwrap();
     of.request("north");
-    kill_at_each(&of, &steps(&of, 9, sign_and_revoke), sign_and_revoke, |context, a| {
+    kill_at_each(&of, &steps(&of, 13, sign_and_revoke), sign_and_revoke, |context, a| {
         let report = sound(a, context);
         releases(a, &a.path("out"), context);
         if let Some(plan) = plan_to_take_up(&report) {
@@ -182,7 +182,7 @@ fn what_a_crash_left_open_can_be_revoked() {
 fn a_crl_tells_of_every_call_that_fails() {
     let of = released();
     run(&of, &revoke(&of)).code(0);
-    fail_everywhere(&of, 7, crl, |Failure { call, words, ran, context, .. }, a| {
+    fail_everywhere(&of, 11, crl, |Failure { call, words, ran, context, .. }, a| {
         let told = &ran.stderr;
         if ran.code != 0 || call.what != What::Remove {
             assert!(matches!(ran.code, 2 | 4), "{context}: {} {told}", ran.code);
