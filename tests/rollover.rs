@@ -212,7 +212,7 @@ pub fn bundle(release: &Path) -> String {
 }
 
 /// SHA-256 of the first certificate in a PEM file.
-fn fingerprint(file: &Path) -> String {
+pub fn fingerprint(file: &Path) -> String {
     use base64ct::{Base64, Encoding as _};
     let text = read(file);
     let body = text.split("-----BEGIN CERTIFICATE-----").nth(1).unwrap();
