@@ -4,10 +4,14 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::appliance::Appliance;
+use base64ct::{Base64, Encoding as _};
+use serde_json::Value;
+
 use crate::faults::*;
 
 mod failing;
 mod others;
+mod revocation;
 mod stick;
 
 /// The same command again makes the root, or says that it is made.

@@ -89,7 +89,7 @@ impl Appliance {
     }
 
     /// The serial numbers on it.
-    fn listed_serials(&self) -> Vec<String> {
+    pub fn listed_serials(&self) -> Vec<String> {
         let serials = self
             .listed()
             .lines()
@@ -99,7 +99,7 @@ impl Appliance {
         serials
     }
 
-    fn listed_number(&self) -> u64 {
+    pub fn listed_number(&self) -> u64 {
         let text = self.listed();
         let (_, rest) = text.split_once("X509v3 CRL Number:").unwrap();
         rest.split_whitespace().next().unwrap().parse().unwrap()

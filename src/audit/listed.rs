@@ -68,3 +68,6 @@ pub(super) fn cluster_crl(certificate: &[u8], crl: &ClusterCrl) -> Result<()> {
     let message = "a cluster's CRL says another number or time than is on record, or is not empty";
     Err(Error::integrity("audit.cluster-crl", message))
 }
+
+#[cfg(test)]
+mod tests;

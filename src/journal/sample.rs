@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use rcgen::{KeyPair, PublicKeyData as _, SigningKey as _};
 
 use super::{
-    Bytes, Companion, Entry, Event, KeyRole, Ledger, Purpose, RootAdoption, RootDecision, seal_message,
+    Bytes, Companion, Entry, Event, KeyRole, Ledger, Purpose, RevokedCertificate, RootAdoption, RootDecision,
+    seal_message,
 };
 use crate::Result;
 use crate::lint::CertificateKind;
 use crate::lint::fixtures::{NOW, Raw, key, public, tbs, time};
 use crate::release::cms;
-use crate::x509::{Digest, Name, Seconds, Serial, SignatureAlgorithm, Tbs, Time};
+use crate::x509::{
+    CrlSpec, Digest, Name, Reason, Revocation, Seconds, Serial, SignatureAlgorithm, Tbs, Time,
+};
 
 /// A journal as it grows.
 pub(crate) struct Script {
@@ -190,6 +193,43 @@ impl Script {
         answering(intent(Purpose::Intermediate, KeyRole::Root, tbs.as_der()), plan, cluster)
     }
 
+    /// The same with another end.
+    pub fn until(&self, mut event: Event, end: &str) -> Event {
+        if let Event::Intent { message, .. } = &mut event {
+            let mut raw = Raw::of(&message.0);
+            raw.set_validity("250101000000Z", end);
+            message.0 = raw.der();
+        }
+        event
+    }
+
+    /// The root's CRL of this number.
+    pub fn crl_spec(&self, number: u64, entries: &[Revocation]) -> CrlSpec {
+        CrlSpec {
+            signature: SignatureAlgorithm::EcdsaSha256,
+            issuer: Name::parse("CN=Root").unwrap(),
+            key_id: public(&self.root_key).key_id(),
+            this_update: self.now,
+            next_update: self.now + Seconds(400 * 86_400),
+            number,
+            entries: entries.to_vec(),
+        }
+    }
+
+    /// The intent of a CRL, in a plan of its own.
+    pub fn crl(&mut self, spec: &CrlSpec) -> Event {
+        let plan = self.begin(&format!("CRL at line {}", self.ledger.count()), 1);
+        of_plan(intent(Purpose::Crl, KeyRole::Root, spec.to_tbs().unwrap().as_der()), plan)
+    }
+
+    /// Puts a revocation on record and seals it.
+    pub fn revoke(&mut self, serial: &Serial) -> Revocation {
+        let entry = revocation(serial, self.now);
+        self.add(revoked(&format!("revoked at line {}", self.ledger.count()), &[entry.clone()]));
+        self.seal();
+        entry
+    }
+
     /// Begins a plan of so many certificates.
     pub fn begin(&mut self, name: &str, grants: u64) -> Digest {
         let digest = Digest::of(name.as_bytes());
@@ -230,6 +270,16 @@ impl Script {
         self.seal();
         plan
     }
+}
+
+pub(crate) fn revocation(serial: &Serial, date: Time) -> Revocation {
+    Revocation { serial: serial.clone(), date, reason: Reason::Superseded, invalidity_date: None }
+}
+
+pub(crate) fn revoked(plan: &str, entries: &[Revocation]) -> Event {
+    let certificates =
+        entries.iter().map(|entry| RevokedCertificate { entry: entry.clone(), asked_by: None });
+    Event::Revoked { plan: Digest::of(plan.as_bytes()), certificates: certificates.collect() }
 }
 
 pub(crate) fn opened() -> Event {

@@ -9,7 +9,7 @@ use crate::journal::{
     Event, Head, INDEX_FILE, JOURNAL_FILE, Journal, KeyRole, PlanState, Purpose, Standing, check_index,
     replay, seal_message,
 };
-use crate::x509::{Issued, Status};
+use crate::x509::{Issued, Status, Time};
 
 /// A journal on disk, whose every session ends with an index.
 struct Disk {
@@ -138,6 +138,70 @@ fn what_an_index_knows_is_what_the_whole_journal_says() {
     assert_eq!(short.plan(&second).unwrap(), Some(PlanState::Finished));
     assert_eq!(short.unfinished_plans(), whole.unfinished_plans());
     assert_eq!((short.signatures(), short.releases()), (whole.signatures(), whole.releases()));
+}
+
+/// Certificates by the week in which they end, more than one list of them.
+#[test]
+fn what_an_index_knows_of_weeks_and_revocations_is_what_the_whole_journal_says() {
+    let mut disk = Disk::new();
+    let agree = |disk: &Disk| {
+        let (short, whole) = (disk.open(), disk.open_beyond(u64::MAX));
+        assert!(indexed(&short) && !indexed(&whole));
+        let (short, whole) = (short.ledger(), whole.ledger());
+        for day in ["2030-01-01", "2031-05-31", "2031-06-02", "2034-12-30", "2036-01-01"] {
+            let at = Time::parse(&format!("{day}T00:00:00Z")).unwrap();
+            assert_eq!(short.alive(at).unwrap(), whole.alive(at).unwrap(), "{day}");
+            assert_eq!(short.alive_count(at), whole.alive_count(at), "{day}");
+            for most in [0, 1, 70, 999] {
+                assert_eq!(
+                    short.without_crl(at, most).unwrap(),
+                    whole.without_crl(at, most).unwrap(),
+                    "{day}"
+                );
+            }
+        }
+        assert_eq!(short.outlived().unwrap(), whole.outlived().unwrap());
+        assert_eq!((short.unlisted(), short.crl()), (whole.unlisted(), whole.crl()));
+        assert_eq!(short.next_crl_number(), whole.next_crl_number());
+        whole.alive(Time::parse("2030-01-01T00:00:00Z").unwrap()).unwrap().len()
+    };
+    for (name, count, end) in
+        [("first", 70, "310601000000Z"), ("second", 70, "310602000000Z"), ("third", 2, "350101000000Z")]
+    {
+        let plan = disk.script.begin(name, count);
+        for n in 0..count {
+            let intermediate = disk.script.intermediate(plan, &format!("{name}-{n}"));
+            let intermediate = disk.script.until(intermediate, end);
+            disk.script.sign(intermediate);
+        }
+        disk.script.seal();
+        let released = disk.script.release(plan, name.as_bytes());
+        disk.script.add(released);
+        disk.seal();
+        agree(&disk);
+    }
+    let (mut entries, mut outlived_before) = (Vec::new(), Vec::new());
+    for (number, cluster, day) in
+        [(1, "first-0", "2030-06-01"), (2, "first-69", "2031-07-01"), (3, "third-0", "2031-08-01")]
+    {
+        disk.script.now = Time::parse(&format!("{day}T00:00:00Z")).unwrap();
+        let serial = disk.script.ledger.by_cluster(cluster).unwrap()[0].serial.clone();
+        let entry = disk.script.revoke(&serial);
+        disk.seal();
+        agree(&disk);
+        let outlived = disk.script.ledger.outlived().unwrap();
+        outlived_before.push(outlived.len());
+        entries.push(entry);
+        entries.retain(|entry| !outlived.contains(&entry.serial));
+        let crl = disk.script.crl_spec(number, &entries);
+        let crl = disk.script.crl(&crl);
+        disk.script.sign(crl);
+        disk.seal();
+        agree(&disk);
+    }
+    assert_eq!(outlived_before, [0, 0, 2]);
+    // Weeks that are over are forgotten, and not what the next CRL asks for.
+    assert!(agree(&disk) <= 142);
 }
 
 #[test]
@@ -349,4 +413,14 @@ fn other_roots_are_known_and_judged_behind_an_index_too() {
         assert!(ids.iter().all(|id| *id == "verify.companion"), "{ids:?}");
         assert_eq!(audit(&disk.script.bytes, &Expectation::default()).0.state, state);
     }
+}
+
+#[test]
+fn an_index_of_before_is_read_and_not_gone_on_from() {
+    let update = update(&Ledger::default(), None, |_| Ok(Vec::new())).unwrap();
+    let text = String::from_utf8(update.index).unwrap();
+    assert!(Index::read(text.as_bytes()).unwrap().is_current());
+    let older = text.replacen("-v2", "-v1", 1);
+    assert!(!Index::read(older.as_bytes()).unwrap().is_current());
+    assert!(Index::read(text.replacen("-v2", "-v3", 1).as_bytes()).is_err());
 }

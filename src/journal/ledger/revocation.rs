@@ -257,3 +257,6 @@ impl Ledger {
 pub(super) fn own_crl(crl: &ClusterCrl) -> OwnCrl {
     OwnCrl { digest: Digest::of(&crl.der.0), number: crl.number, next_update: crl.next_update }
 }
+
+#[cfg(test)]
+mod tests;

@@ -90,7 +90,7 @@ fn known(a: &Appliance) -> Vec<u8> {
 pub fn rows() -> Vec<Row> {
     vec![
         here("a serial number that nobody has", Released, |a| revoke(a, &["1234"]), 1, "revoke.unknown-serial", "1234")
-            .also(&["revoke.foreign", "revoke.certificate-file"])
+            .also(&["revoke.foreign", "revoke.certificate-file", "revoke.list"])
             .told(
                 "what is to be revoked is no certificate of this root's",
                 "compare the serial number with `anchorite status` or the cluster's `receipt.toml`",
@@ -102,6 +102,17 @@ pub fn rows() -> Vec<Row> {
         here("a file that is no certificate", Released, |a| {
             revoke(a, &["--certificate", &a.arg("in/west.csr")])
         }, 2, "revoke.certificate-file", "west.csr"),
+        here(
+            "a list that holds something else",
+            Released,
+            |a| {
+                a.write("list", format!("{}\nnoise\n", easts_serial(a)));
+                revoke(a, &["--list", &a.arg("list")])
+            },
+            2,
+            "revoke.list",
+            "noise",
+        ),
         here("a certificate that is revoked already", Released, |a| {
             revoke_easts(a, &[]).once(a, &[]).code(0);
             revoke_easts(a, &[])
@@ -237,7 +248,7 @@ pub fn rows() -> Vec<Row> {
             let (to, pin) = (a.arg("out"), a.arg("pin"));
             Run::of(&["crl", "--from", &to, "--to", &to, "--yes", "--pin-file", &pin])
         }, 2, "output.same-stick", "read from"),
-        by("revocation.rs::a_root_that_may_not_sign_crls_says_so", "a root without cRLSign", 1, Id("crl.sign"))
+        by("revocation/fleet.rs::a_root_that_may_not_sign_crls_says_so", "a root without cRLSign", 1, Id("crl.sign"))
             .told("the root's keyUsage lacks cRLSign: there are no CRLs", "`anchorite root rollover` leads to a root that can"),
         here("a CRL edited", Released, |a| {
             a.edit(ROOT_CRL, "M", "N");
