@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::error::{Error, Result};
-use crate::journal::{ClusterCrl, Ledger, RevokedCertificate};
+use crate::journal::{ClusterCrl, CrlRecord, Ledger, RevokedCertificate};
 use crate::verify;
 use crate::x509::{CrlSpec, Issuer, Revocation, Serial};
 
@@ -37,14 +37,17 @@ impl Listed {
         if root.is_none_or(|root| root.subject != spec.issuer || root.key_id != spec.key_id) {
             return wrong("is not under the root's name and key identifier".into());
         }
-        if ledger.crl().is_some_and(|last| last.this_update > spec.this_update) {
+        let ahead = |last: &CrlRecord| last.this_update > spec.this_update && !ledger.clock_corrected();
+        if ledger.crl().is_some_and(ahead) {
             return wrong("is dated before the one it follows".into());
         }
         let entries: HashMap<Serial, Revocation> =
             spec.entries.iter().map(|entry| (entry.serial.clone(), entry.clone())).collect();
         let Some(listed) = self.0.replace(entries) else { return Ok(spec.number) };
         let now = self.0.as_ref().unwrap_or(&listed);
-        if let Some(entry) = spec.entries.iter().find(|entry| listed.get(&entry.serial) != Some(entry)) {
+        let unknown =
+            |entry: &&Revocation| listed.get(&entry.serial) != Some(entry) && !ledger.is_revoked_so(entry);
+        if let Some(entry) = spec.entries.iter().find(unknown) {
             return wrong(format!("lists {}, which is not on record as revoked so", entry.serial));
         }
         for serial in listed.keys().filter(|serial| !now.contains_key(*serial)) {

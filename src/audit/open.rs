@@ -50,6 +50,9 @@ pub fn open_matters(ledger: &Ledger) -> Vec<String> {
     if ledger.companions_unsealed() {
         open.push("other roots were put on record and not sealed: those of the last seal stay trusted, and nothing else; put them on record again where they are wanted".into());
     }
+    if let Some(plan) = ledger.course_unreleased() {
+        open.push(format!("the root's course was changed by plan {plan}, whose release is not out: `anchorite perform plans/{plan}.json --to DIR` takes it up again"));
+    }
     if ledger.course_unsealed() {
         open.push("the root's course was changed and not sealed: it stands as the last seal had it, and nothing else".into());
     }

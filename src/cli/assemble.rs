@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anchorite::cluster::{AssembleOptions, OutFile, assemble};
 use anchorite::media::durable::{NewFile, write_folder};
-use anchorite::release::{MANIFEST, Verifier};
+use anchorite::release::{CA_CRL, Judge as _, MANIFEST, Verifier};
+use anchorite::x509::pem;
 use anchorite::{Error, Result};
 
 use super::args::{Assemble, Globals};
@@ -39,12 +40,24 @@ pub fn run(globals: &Globals, args: &Assemble) -> Result<u8> {
     let new = files.iter().map(|file| NewFile { path: file.name, bytes: &file.bytes, mode: mode(file) });
     write_folder(&args.out, 0o700, &new.collect::<Vec<_>>())?;
     let place = shown_path(&args.out);
+    let set = files.iter().find(|f| f.name == CA_CRL).and_then(|f| pem::crls(&f.bytes)).unwrap_or_default();
+    let set = set.iter().map(|der| Verifier.crl_facts(der)).collect::<Result<Vec<_>>>()?;
     if globals.json {
-        output::json(
-            &serde_json::json!({"out": place, "files": files.iter().map(|f| f.name).collect::<Vec<_>>()}),
-        )?;
+        let crls = set.iter().map(|crl| serde_json::json!({"issuer": crl.issuer.to_string(), "number": crl.number, "next_update": crl.next_update}));
+        output::json(&serde_json::json!({
+            "out": place, "files": files.iter().map(|f| f.name).collect::<Vec<_>>(), "crls": crls.collect::<Vec<_>>(),
+        }))?;
     } else {
-        let list: String = files.iter().map(|f| format!("  {}\n", f.name)).collect();
+        let mut list: String = files.iter().map(|f| format!("  {}\n", f.name)).collect();
+        if let Some(first) = set.first() {
+            list.push_str(&format!(
+                "the fleet's set: CRL {} of {}, until {}, and {} more\n",
+                first.number,
+                first.issuer,
+                first.next_update,
+                set.len() - 1
+            ));
+        }
         output::text(&format!(
             "{} {place}\n{list}load it: kubectl apply -f {}\n",
             output::styled(output::GOOD, "assembled"),

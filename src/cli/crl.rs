@@ -5,6 +5,7 @@ use anchorite::{Error, Result};
 use std::path::{Path, PathBuf};
 
 use anchorite::home::Home;
+use anchorite::journal::Stage;
 use anchorite::perform::Outcome;
 use anchorite::plan::{self, Beside, Crl as When, Later, LaterCrl, Plan, Revoking, falls_short, review};
 use anchorite::policy::Context;
@@ -110,6 +111,21 @@ pub fn warned(home: &Home, plan: &Plan) -> Result<String> {
         }
     } else if !home.root()?.crl_sign {
         warn("the root's keyUsage lacks cRLSign: there is no CRL, and no revocation that anybody would see");
+    }
+    if ledger.crl().is_some_and(|last| last.this_update > plan.created) {
+        let last = ledger
+            .crl()
+            .map(|last| format!("CRL {} is dated {}", last.number, last.this_update))
+            .unwrap_or_default();
+        warn(&format!(
+            "{last}, ahead of this clock: wherever it was loaded every peer is refused until then; take it out of every cluster, and load the next one"
+        ));
+    }
+    let course = plan.course.as_ref().unwrap_or(ledger.course());
+    if course.rollover.as_ref().is_some_and(|rollover| rollover.stage == Stage::Both) {
+        warn(
+            "a rollover is at stage both: clusters load this home's set together with that of the other root, `anchorite assemble … --crl=ONE --crl=OTHER`; one alone cuts the peers under the other root off",
+        );
     }
     // As it will be: with the CRLs that this plan brings, and the certificates that bring none.
     let brought = |serial: &Serial| plan.later_crls.iter().any(|later| later.certificate == *serial);

@@ -6,18 +6,18 @@ use anchorite::home::Home;
 use anchorite::journal::{Bytes, Companion, KeyRole, Ledger, Rollover, RootCourse, Side, Stage};
 use anchorite::media::durable;
 use anchorite::perform::{Candidate, check_kind};
-use anchorite::plan::{self, Beside, Crl, Plan, Step, review};
+use anchorite::plan::{self, Beside, Crl, Plan, Revoking, Step, review};
 use anchorite::policy::Context;
 use anchorite::release::certificate::{facts, is_self_issued};
 use anchorite::release::pem::trust_bundle;
 use anchorite::token::Token;
 use anchorite::verify::describe_trusted;
-use anchorite::x509::{Digest, Issuer, Name, PublicKey};
+use anchorite::x509::{Digest, Issued, Issuer, Name, PublicKey, Reason};
 use anchorite::{Error, Result};
 
 use super::args::{Globals, Pin, RolloverBegin, RolloverStage, RolloverVerb, RootRetire, RootRollover};
 use super::plan::{Planned, frame};
-use super::{adopt, crl, output, pin, process, root, shown_path, sign, unlock};
+use super::{adopt, crl, output, pin, process, quoted, root, shown_path, sign, unlock};
 
 pub fn run(globals: &Globals, args: &RootRollover) -> Result<u8> {
     match &args.verb {
@@ -149,6 +149,9 @@ fn finish(
         output::json(&serde_json::json!({"course": course, "plan": planned.plan.digest()?, "head": head}))?;
     } else {
         let mut out = format!("{}\n", output::styled(output::GOOD, "on record"));
+        if !planned.plan.revocations.is_empty() {
+            out.push_str("its cross-certificate is revoked; no CRL lists that yet: `anchorite crl --to DIR` signs one\n");
+        }
         out.push_str(&told(home)?);
         out.push_str(&format!("journal head, for the sheet: {} lines, {}\n", head.count, head.hash));
         output::text(&out)?;
@@ -183,11 +186,23 @@ fn planned(home: &Home, step: Option<Step>, token: Option<&mut dyn Token>) -> Re
     let mut plan: Plan = plan::empty(&context, frame(home, false));
     match (step, token) {
         (Some(step), _) => {
+            if let Some(plan) = ledger.course_unreleased() {
+                return Err(Error::refused(
+                    "rollover.unreleased",
+                    format!("plan {plan} changed the root's course, and its release is not out"),
+                )
+                .next(format!("`anchorite perform {} --to DIR` takes it up again", kept(home, &plan))));
+            }
             let retires = matches!(step, Step::Retire);
+            let compromised = matches!(step, Step::Compromised);
             plan = plan.with_course(step.take(ledger.course(), &home.own_roots()?)?)?;
             if retires {
                 let beside = Beside { listed: home.listed()?, ..Beside::default() };
                 plan = plan.with_revocations(issuer, ledger, beside, Crl::Now, &home.config.crl)?;
+            }
+            if compromised {
+                let beside = Beside { revoking: crosses(ledger)?, ..Beside::default() };
+                plan = plan.with_revocations(issuer, ledger, beside, Crl::Later, &home.config.crl)?;
             }
         }
         (None, Some(token)) => plan = plan.with_cross(issuer, ledger.course(), root::new_serial(token)?)?,
@@ -210,6 +225,26 @@ fn planned(home: &Home, step: Option<Step>, token: Option<&mut dyn Token>) -> Re
         review.push_str(&crl::warned(home, &plan)?);
     }
     Ok(Planned { plan, review })
+}
+
+/// Where a plan that is being performed is kept.
+fn kept(home: &Home, plan: &Digest) -> String {
+    quoted(&home.dir().join("plans").join(format!("{plan}.json")))
+}
+
+/// Cross-certificates that vouch for the old root: revoked once its key is in other hands.
+fn crosses(ledger: &Ledger) -> Result<Vec<Revoking>> {
+    let mut revoking = Vec::new();
+    let rollover = ledger.course().rollover.iter().filter(|rollover| rollover.own == Side::New);
+    for other in rollover.flat_map(|rollover| &rollover.others) {
+        let Ok(other) = Issuer::from_der(&other.certificate.0) else { continue };
+        let alive = |c: &Issued| c.cluster.is_none() && c.revoked.is_none() && c.not_after >= process::now();
+        for issued in ledger.by_subject(&other.subject.canonical())?.into_iter().filter(alive) {
+            let (serial, reason) = (issued.serial, Reason::CaCompromise);
+            revoking.push(Revoking { serial, reason, date: None, invalidity_date: None, asked_by: None });
+        }
+    }
+    Ok(revoking)
 }
 
 /// The registered clusters that a stage without the old root would cut off.
@@ -286,6 +321,13 @@ fn show(globals: &Globals) -> Result<u8> {
 fn told(home: &Home) -> Result<String> {
     let course = home.journal.ledger().course();
     let mut out = String::new();
+    if let Some(plan) = home.journal.ledger().course_unreleased() {
+        let perform = format!("next: `anchorite perform {} --to DIR`", kept(home, &plan));
+        out.push_str(&format!(
+            "what follows is on record and not released yet\n{perform}: it takes the release up again\n"
+        ));
+        return Ok(out);
+    }
     if course.retired {
         out.push_str("the root is retired\n");
         out.push_str(match &course.destroyed {

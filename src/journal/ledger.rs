@@ -70,6 +70,15 @@ pub struct Ledger {
     crl_number: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unlisted: Vec<Revocation>,
+    /// Whether the clock was ever set back: CRLs may be dated ahead, and have let entries go too early.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    corrected: bool,
+    /// The plan that changed the root's course, until its release is out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    course_unreleased: Option<Digest>,
+    /// The plan that the last line belongs to, where nothing is released for it.
+    #[serde(skip)]
+    recording: Option<Digest>,
     /// Of these, those that neither a seal nor a CRL vouches for yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     revoked_unsealed: Vec<Serial>,
@@ -140,9 +149,7 @@ impl Ledger {
     fn sealed(&mut self) -> Result<()> {
         self.unsealed.clear();
         self.revoked_unsealed.clear();
-        if let Some(now) = self.last_time {
-            self.forget_weeks(now);
-        }
+
         self.settle_own()?;
         let (files, companions, course) = (self.files.clone(), self.companions.clone(), self.course.clone());
         self.seal = Some(Seal { count: self.count, files, companions, course });
@@ -151,6 +158,9 @@ impl Ledger {
     }
 
     fn event(&mut self, entry: &Entry) -> std::result::Result<(), String> {
+        if !matches!(entry.event, Event::Revoked { .. } | Event::RootCourse { .. }) {
+            self.recording = None;
+        }
         match &entry.event {
             Event::Opened { home, unattended, rehearsal, files, .. } => {
                 self.home.clone_from(home);
@@ -163,10 +173,8 @@ impl Ledger {
             Event::ClockCorrected { from } if Some(*from) != self.last_time => {
                 return Err(format!("corrects the clock from {from}, but the line before says otherwise"));
             }
-            Event::Session { .. }
-            | Event::ClockCorrected { .. }
-            | Event::Torn { .. }
-            | Event::LossAccepted { .. } => {}
+            Event::ClockCorrected { .. } => self.corrected = true,
+            Event::Session { .. } | Event::Torn { .. } | Event::LossAccepted { .. } => {}
             Event::HeadKept {} => self.head_kept = true,
             Event::RootDecided(decision) => self.root_decided(decision)?,
             Event::RootAdopted(adoption) => self.root_adopted(entry.seq, adoption)?,
@@ -417,6 +425,7 @@ impl Ledger {
     }
 
     fn released(&mut self, plan: &Digest) -> std::result::Result<(), String> {
+        self.course_unreleased = self.course_unreleased.filter(|unreleased| unreleased != plan);
         if self.plans.remove(plan).is_none() {
             return Err(format!("releases plan {plan}, which is not being performed"));
         }

@@ -126,7 +126,7 @@ fn draft_crl(
         )
         .next("it was made elsewhere so; `anchorite root rollover` leads to a root that can"));
     }
-    let outlived: HashSet<Serial> = ledger.outlived()?.into_iter().collect();
+    let outlived: HashSet<Serial> = ledger.outlived(now)?.into_iter().collect();
     let mut entries = listed;
     entries.retain(|entry| !outlived.contains(&entry.serial));
     entries.extend(ledger.unlisted().iter().cloned());
@@ -134,9 +134,16 @@ fn draft_crl(
     let there: HashSet<&Serial> = ledger.unlisted().iter().map(|entry| &entry.serial).collect();
     let fresh = revoking.iter().map(|it| &it.entry).filter(|entry| !there.contains(&entry.serial));
     entries.extend(fresh.cloned());
-    // Of two CRLs of one time, some verifiers take the older.
-    let after = ledger.crl().map_or(issuer.not_before, |last| last.this_update + Seconds(1));
-    let this_update = now.earlier(BACKDATE).max(after);
+    // The session that is about to begin may be the one that sets it right.
+    if ledger.clock_corrected() || ledger.last_time().is_some_and(|last| now < last) {
+        let there: HashSet<Serial> = entries.iter().map(|entry| entry.serial.clone()).collect();
+        let lost = ledger.still_revoked(now)?.into_iter().filter(|entry| !there.contains(&entry.serial));
+        entries.extend(lost);
+    }
+    // Of two CRLs of one time, some verifiers take the older. One that is dated ahead of the
+    // clock is followed all the same: nobody would believe the next before that time.
+    let last = ledger.crl().map(|last| last.this_update + Seconds(1)).filter(|after| *after <= now);
+    let this_update = now.earlier(BACKDATE).max(last.unwrap_or(issuer.not_before));
     let spec = CrlSpec {
         signature: issuer.signature,
         issuer: issuer.subject.clone(),

@@ -24,6 +24,11 @@ impl Ledger {
         self.seal.as_ref().map_or(&self.course, |seal| &seal.course)
     }
 
+    /// The plan that changed it, while its release is not out.
+    pub fn course_unreleased(&self) -> Option<Digest> {
+        self.course_unreleased
+    }
+
     /// The same as the last line had it.
     pub fn course_now(&self) -> &RootCourse {
         &self.course
@@ -41,11 +46,13 @@ impl Ledger {
                 return Err("changes the root's course without a plan".into());
             }
             self.course = course.clone();
+            self.course_unreleased = None;
             return Ok(());
         };
         self.belongs_to(plan)?;
         course.may_follow(&self.course)?;
         self.course = course.clone();
+        self.course_unreleased = Some(*plan).filter(|plan| self.plans.contains_key(plan));
         Ok(())
     }
 
@@ -54,9 +61,13 @@ impl Ledger {
         if self.plans.contains_key(plan) {
             return Ok(());
         }
+        if self.recording == Some(*plan) {
+            return Ok(());
+        }
         if self.plan(plan).map_err(|e| e.message)?.is_some() {
             return Err(format!("plan {plan} was performed before"));
         }
+        self.recording = Some(*plan);
         // Nothing is released for it.
         self.recent.finished.insert(*plan);
         Ok(())

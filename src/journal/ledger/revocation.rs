@@ -46,16 +46,32 @@ impl Ledger {
 
     /// Of the last CRL's entries those that the next one no longer has: their
     /// certificates had ended before it was signed, so they have stood on one CRL since
-    /// (RFC 5280 §3.3).
-    pub fn outlived(&self) -> Result<Vec<Serial>> {
+    /// (RFC 5280 §3.3). By today's clock, too: that of the last CRL may have run ahead.
+    pub fn outlived(&self, now: Time) -> Result<Vec<Serial>> {
         let Some(last) = &self.crl else { return Ok(Vec::new()) };
+        let before = last.this_update.min(now);
         let mut outlived = Vec::new();
-        for week in self.revoked.range(..=week(last.this_update)).map(|(week, _)| *week) {
+        for week in self.revoked.range(..=week(before)).map(|(week, _)| *week) {
             let ended = self.ending_in(week)?.into_iter();
-            let ended = ended.filter(|c| c.revoked.is_some() && c.not_after < last.this_update);
-            outlived.extend(ended.map(|c| c.serial));
+            outlived.extend(ended.filter(|c| c.revoked.is_some() && c.not_after < before).map(|c| c.serial));
         }
         Ok(outlived)
+    }
+
+    /// Revocations of certificates that have not ended. Asked where the clock was ever set
+    /// back: a CRL of before may have let one go.
+    pub fn still_revoked(&self, now: Time) -> Result<Vec<Revocation>> {
+        let mut all = Vec::new();
+        for week in self.revoked.range(week(now)..).map(|(week, _)| *week) {
+            let ending = self.ending_in(week)?.into_iter().filter(|c| c.not_after >= now);
+            all.extend(ending.filter_map(|c| c.revoked));
+        }
+        Ok(all)
+    }
+
+    /// Whether the clock was ever set back.
+    pub fn clock_corrected(&self) -> bool {
+        self.corrected
     }
 
     /// The clusters' certificates that were released and have not ended by then, the
@@ -187,11 +203,6 @@ impl Ledger {
         let spec = CrlSpec::from_tbs(&record.message)?;
         let signature = record.signature.as_deref().unwrap_or_default();
         let der = Tbs::recorded(record.message.clone(), record.algorithm).assemble(signature)?;
-        if let Some(last) = &self.crl {
-            // What ended before the last one stands on no CRL any more.
-            let gone = week(last.this_update);
-            self.revoked.retain(|week, _| *week >= gone);
-        }
         self.unlisted.clear();
         self.revoked_unsealed.clear();
         self.crl = Some(CrlRecord {
@@ -242,14 +253,6 @@ impl Ledger {
         let count = self.lacking.entry(week(issued.not_after)).or_default();
         *count = if more { count.saturating_add(1) } else { count.saturating_sub(1) };
         self.lacking.retain(|_, count| *count > 0);
-    }
-
-    /// Weeks that are over matter to no one but to the next CRL.
-    pub(super) fn forget_weeks(&mut self, now: Time) {
-        let this = week(now);
-        self.lacking.retain(|week, _| *week >= this);
-        let (weeks, revoked) = (&mut self.weeks, &self.revoked);
-        weeks.retain(|week, _| *week >= this || revoked.contains_key(week));
     }
 }
 

@@ -129,22 +129,26 @@ fn who_is_alive_and_who_has_outlived_the_crl() {
     let entries = [script.revoke(&east), script.revoke(&west)];
     assert_eq!(alive(&script, "2031-05-31"), "east west north", "revoked is alive");
     signed(&mut script, 1, &entries);
-    assert_eq!(script.ledger.outlived().unwrap(), []);
+    assert_eq!(script.ledger.outlived(Time::from_unix(u64::MAX)).unwrap(), []);
     script.now = at("2032-01-01");
     script.seal();
-    assert_eq!(script.ledger.outlived().unwrap(), [], "it had not ended when the last one was signed");
+    assert_eq!(
+        script.ledger.outlived(Time::from_unix(u64::MAX)).unwrap(),
+        [],
+        "it had not ended when the last one was signed"
+    );
     signed(&mut script, 2, &entries);
     script.seal();
-    assert_eq!(script.ledger.outlived().unwrap(), [east]);
+    assert_eq!(script.ledger.outlived(Time::from_unix(u64::MAX)).unwrap(), [east]);
     assert_eq!(alive(&script, "2032-01-01"), "west north");
     script.now = at("2034-01-01");
     signed(&mut script, 3, &entries[1..]);
     script.seal();
-    assert_eq!(script.ledger.outlived().unwrap(), [west]);
+    assert_eq!(script.ledger.outlived(Time::from_unix(u64::MAX)).unwrap(), [west]);
     script.now = at("2034-02-01");
     signed(&mut script, 4, &[]);
     script.seal();
-    assert_eq!(script.ledger.outlived().unwrap(), [], "it stands on none any more");
+    assert_eq!(script.ledger.outlived(Time::from_unix(u64::MAX)).unwrap(), [], "it stands on none any more");
 }
 
 #[test]
