@@ -32,6 +32,7 @@ mod readme;
 mod release;
 mod restore;
 mod revocation;
+mod rollover;
 mod runbooks;
 mod status;
 mod structure;

@@ -16,7 +16,7 @@ use clap::{Args, Parser, Subcommand};
 pub use self::audit::{Audit, AuditExport, AuditRestore, AuditShow, AuditVerb, AuditVerify};
 pub use self::hardware::{Login, Token, TokenAttest, TokenCheck, TokenVerb};
 pub use self::revocation::{Crl, Named, Revoke, serial};
-pub use self::rollover::{RolloverBegin, RolloverVerb, RootRetire, RootRollover};
+pub use self::rollover::{RolloverBegin, RolloverStage, RolloverVerb, RootRetire, RootRollover};
 pub use self::status::Status;
 use super::parse_digest;
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anchorite::home::Home;
 use anchorite::perform::{Candidate, check_elsewhere, check_kind};
-use anchorite::plan::review;
+use anchorite::plan::{check_roots_stay, review};
 use anchorite::verify::describe::describe_certificate;
 use anchorite::x509::{Issuer, Name};
 use anchorite::{Error, Result};
@@ -16,6 +16,7 @@ use super::{adopt, output, process, unlock};
 pub fn run(globals: &Globals, args: &RootCompanion) -> Result<u8> {
     let mut home = unlock::home(globals)?;
     let own = home.root()?.clone();
+    check_roots_stay(home.journal.ledger().course(), "another device's root")?;
     let candidate = read(&args.certificate, &home)?;
     candidate.check_apart("this CA's own root", &own.subject, Some(&own.public_key))?;
     let (mut shown, root) = (render(&candidate)?, candidate.root.clone());

@@ -2,7 +2,7 @@
 
 use anchorite::Result;
 use anchorite::perform::{Renewal, journal_lags};
-use anchorite::plan::review;
+use anchorite::plan::{check_roots_stay, review};
 use anchorite::verify::describe::{describe_certificate, describe_tbs};
 
 use super::args::{Globals, RootRenew};
@@ -21,6 +21,7 @@ pub fn run(globals: &Globals, args: &RootRenew) -> Result<u8> {
         review::certificate(&mut out, &describe_certificate(&before.der)?);
         None
     } else {
+        check_roots_stay(home.journal.ledger().course(), "a renewal")?;
         let serial = root::new_serial(token.as_mut())?;
         let renewal = Renewal::decide(&before, home.journal.ledger(), args.ttl, serial, process::now())?;
         out.push_str("ROOT to be renewed: the same key and name\n");

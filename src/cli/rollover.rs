@@ -8,21 +8,21 @@ use anchorite::media::durable;
 use anchorite::perform::{Candidate, check_kind};
 use anchorite::plan::{self, Beside, Crl, Plan, Step, review};
 use anchorite::policy::Context;
-use anchorite::release::certificate::is_self_issued;
+use anchorite::release::certificate::{facts, is_self_issued};
 use anchorite::release::pem::trust_bundle;
 use anchorite::token::Token;
-use anchorite::verify::describe_certificate;
-use anchorite::x509::{Digest, Issuer};
+use anchorite::verify::describe_trusted;
+use anchorite::x509::{Digest, Issuer, Name, PublicKey};
 use anchorite::{Error, Result};
 
-use super::args::{Globals, Pin, RolloverBegin, RolloverVerb, RootRetire, RootRollover};
+use super::args::{Globals, Pin, RolloverBegin, RolloverStage, RolloverVerb, RootRetire, RootRollover};
 use super::plan::{Planned, frame};
 use super::{adopt, crl, output, pin, process, root, shown_path, sign, unlock};
 
 pub fn run(globals: &Globals, args: &RootRollover) -> Result<u8> {
     match &args.verb {
         RolloverVerb::Begin(args) => begin(globals, args),
-        RolloverVerb::Stage(args) => release(globals, &args.pin, Some(Step::Stage(args.stage)), &args.to),
+        RolloverVerb::Stage(args) => stage(globals, args),
         RolloverVerb::Cross(args) => release(globals, &args.pin, None, &args.to),
         RolloverVerb::Reached(args) => {
             record(globals, &args.pin, Step::Reached, "Does every cluster have it?")
@@ -35,9 +35,27 @@ pub fn run(globals: &Globals, args: &RootRollover) -> Result<u8> {
     }
 }
 
+/// Stage old is the old root's alone to release, and clusters may have its bundle still:
+/// to the new root's home it is a line in the record.
+fn stage(globals: &Globals, args: &RolloverStage) -> Result<u8> {
+    let rollover = unlock::home(globals)?.journal.ledger().course().rollover.clone();
+    let step = Step::Stage(args.stage);
+    match (&args.to, rollover) {
+        (_, Some(rollover)) if (rollover.own, args.stage) == (Side::New, Stage::Old) => {
+            output::note(
+                "nothing is released: clusters load the old root's trust bundle, as they had it before",
+            );
+            record(globals, &args.pin, step, "Back to stage old?")
+        }
+        (Some(to), _) => release(globals, &args.pin, Some(step), to),
+        (None, _) => Err(Error::usage("rollover.to", "--to: is missing, wanted the stick for the release")
+            .next("`anchorite root rollover stage STAGE --to DIR`")),
+    }
+}
+
 fn begin(globals: &Globals, args: &RolloverBegin) -> Result<u8> {
     let home = unlock::home(globals)?;
-    let own = home.root()?;
+    home.root()?;
     let until = process::now() + args.overlap;
     let (side, file) = match (&args.old, &args.new) {
         (Some(old), _) => (Side::New, old),
@@ -47,12 +65,19 @@ fn begin(globals: &Globals, args: &RolloverBegin) -> Result<u8> {
         }
     };
     let others = others(&home, side, file)?;
+    let named = shown_path(file);
+    let facts = |der: &[u8]| facts(&named, der).map(|facts| (facts.subject, facts.public_key));
+    let ours = home.own_roots()?.iter().map(|der| facts(der)).collect::<Result<Vec<_>>>()?;
     for other in &others {
-        let described = describe_certificate(&other.certificate.0)?;
-        if described.key_digest == own.public_key.digest() || described.subject == own.subject.to_string() {
+        let (name, key) = facts(&other.certificate.0)?;
+        // As path validation compares names.
+        let same = |our: &(Name, PublicKey)| {
+            our.0.canonical() == name.canonical() || our.1.key_bits() == key.key_bits()
+        };
+        if ours.iter().any(same) {
             return Err(Error::refused(
                 "rollover.same",
-                format!("{}: holds {}, the name or the key of this home's own root", shown_path(file), described.subject),
+                format!("{named}: holds {name}, the name or the key of a root that this home trusts already"),
             )
             .next("give the other root; each has a name and a key of its own, or verifiers take one for the other"));
         }
@@ -73,16 +98,15 @@ fn others(home: &Home, own: Side, file: &Path) -> Result<Vec<Companion>> {
     };
     let each = trusted.into_iter().map(|der| {
         if !is_self_issued(&der) {
-            return Err(Error::refused(
-                "rollover.not-a-root",
-                format!("{}: holds a certificate that is no root: its issuer is another", shown_path(file)),
-            )
-            .next("give the roots alone: root-cert.pem, not cert-chain.pem"));
+            return Err(not_a_root(file, "a certificate that is no root: its issuer is another"));
         }
         if own == Side::New {
             let warned = Candidate::judge(&der, process::now())
                 .map_or_else(|e| vec![e.id.into()], |c| c.companion.warned);
-            describe_certificate(&der)?;
+            let unreadable =
+                |e: Error| not_a_root(file, &format!("a certificate that cannot be read: {}", e.message));
+            describe_trusted(&der).map_err(unreadable)?;
+            facts(&shown_path(file), &der).map_err(unreadable)?;
             return Ok(Companion { certificate: Bytes(der), warned });
         }
         let candidate = Candidate::judge(&der, process::now())?;
@@ -91,6 +115,11 @@ fn others(home: &Home, own: Side, file: &Path) -> Result<Vec<Companion>> {
         Ok(candidate.companion)
     });
     each.collect()
+}
+
+fn not_a_root(file: &Path, what: &str) -> Error {
+    Error::refused("rollover.not-a-root", format!("{}: holds {what}", shown_path(file)))
+        .next("give the roots alone: root-cert.pem, not cert-chain.pem")
 }
 
 /// A step that releases nothing.

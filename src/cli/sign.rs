@@ -98,6 +98,14 @@ pub fn question(plan: &Plan) -> String {
     if plan.crl.is_some() {
         wanted.push(if plan.items.is_empty() { "sign this CRL".into() } else { "the CRL".into() });
     }
+    if plan.cross.is_some() {
+        wanted.push("sign this cross-certificate".into());
+    }
+    if plan.retires() {
+        wanted.insert(0, "retire the root".into());
+    } else if plan.course.is_some() {
+        wanted.push("release this trust bundle".into());
+    }
     let mut question = wanted.join(" and ");
     if let Some(first) = question.get_mut(..1) {
         first.make_ascii_uppercase();

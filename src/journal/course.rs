@@ -137,11 +137,14 @@ impl RootCourse {
         }
         match (&before.rollover, &self.rollover) {
             (before, after) if before == after => Ok(()),
+            _ if before.retired || self.retired => Err("changes the rollover of a retired root"),
             (None, Some(begun)) => begun.begins(),
             (Some(before), Some(after)) => after.follows(before),
             (Some(ended), None) => match (ended.stage, ended.reached) {
                 (Stage::New, true) | (Stage::Old, _) => Ok(()),
-                _ => Err("ends a rollover in its middle"),
+                _ => Err(
+                    "can end at stage new, once it has reached every cluster, or back at stage old, and nowhere else",
+                ),
             },
             (None, None) => Ok(()),
         }
@@ -156,7 +159,7 @@ impl Rollover {
 
     fn follows(&self, before: &Self) -> Result<(), &'static str> {
         if (self.own, &self.others, self.until) != (before.own, &before.others, before.until) {
-            return Err("changes the roots or the end of a rollover that has begun");
+            return Err("has other roots or another end than it began with");
         }
         if before.compromised && !self.compromised {
             return Err("takes a recorded compromise back");
@@ -168,11 +171,18 @@ impl Rollover {
             let same = self.emitted == before.emitted && (self.reached || !before.reached);
             return if same { Ok(()) } else { Err("changes a stage that has begun") };
         }
-        if self.stage > before.stage && !before.reached {
-            return Err("goes on to the next stage before the last has reached every cluster");
+        if !self.stage.is_next_to(before.stage) {
+            return Err(
+                "would leave stage both out: clusters at stage old and clusters at stage new refuse each other",
+            );
         }
-        if !self.stage.is_next_to(before.stage) || self.reached {
-            return Err("leaves a stage out");
+        if self.stage > before.stage && !before.reached {
+            return Err(
+                "would go on before its stage is known to have reached every cluster: `root rollover reached` records that",
+            );
+        }
+        if self.reached {
+            return Err("enters a stage and has it reach every cluster in one step");
         }
         if self.own == Side::Old && self.stage == Stage::New {
             return Err(
@@ -276,7 +286,9 @@ mod tests {
         let destroyed = RootCourse { destroyed: Some("shredded".into()), ..retired.clone() };
         assert_eq!(retired.may_follow(&none), Ok(()));
         assert_eq!(destroyed.may_follow(&retired), Ok(()));
-        for (before, after) in [(&none, &destroyed), (&retired, &none), (&destroyed, &retired)] {
+        let begun = RootCourse { retired: true, ..rollover(Side::Old, Stage::Old, true, &[]) };
+        let wrong = [(&none, &destroyed), (&retired, &none), (&destroyed, &retired), (&retired, &begun)];
+        for (before, after) in wrong {
             assert!(after.may_follow(before).is_err());
         }
     }

@@ -23,7 +23,10 @@ use super::past::{Kind, key};
 use crate::error::{Error, Result};
 use crate::x509::{Digest, Serial};
 
-const FORMAT: &str = "anchorite-index-v1";
+const FORMAT: &str = "anchorite-index-v2";
+/// Without the lists of certificates by the week in which they end. Lines that follow such
+/// an index can be audited; a home makes its index anew.
+const OLDER: &str = "anchorite-index-v1";
 /// How many entries a bucket holds at most on average. Beyond that there are
 /// sixteen times as many buckets. (In tests a few: so that few make many buckets.)
 const PER_BUCKET: u64 = if cfg!(any(test, fuzzing)) { 4 } else { 512 };
@@ -63,13 +66,19 @@ impl Index {
         let content: Content = serde_json::from_slice(bytes)
             .map_err(|e| malformed(format!("index.json: {}", crate::text::shown(&e.to_string()))))?;
         let pages = page_count(depth_for(content.entries));
-        if content.format != FORMAT || content.pages.len() != pages || !content.ledger.adds_up() {
+        let known = [FORMAT, OLDER].contains(&content.format.as_str());
+        if !known || content.pages.len() != pages || !content.ledger.adds_up() {
             return Err(malformed("index.json: not an index of this format".into()));
         }
         if json(&content)?.as_bytes() != bytes {
             return Err(malformed("index.json: not in canonical form".into()));
         }
         Ok(Self { content, digest: Digest::of(bytes) })
+    }
+
+    /// Whether a home can go on from it.
+    pub fn is_current(&self) -> bool {
+        self.content.format == FORMAT
     }
 
     /// SHA-256 of `index.json`, which the seal names.

@@ -30,7 +30,7 @@ impl Store {
     /// known yet.
     pub fn open(state: &Path) -> Option<Arc<Self>> {
         let bytes = durable::read_bounded(&state.join(INDEX_FILE), LIMIT).ok()?;
-        let index = Index::read(&bytes).ok()?;
+        let index = Index::read(&bytes).ok().filter(Index::is_current)?;
         Some(Arc::new(Self { state: state.to_path_buf(), index, bytes }))
     }
 

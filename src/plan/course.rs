@@ -51,6 +51,9 @@ impl Step {
     /// devices (DER), in the order of trust bundles.
     pub fn take(self, before: &RootCourse, own: &[Vec<u8>]) -> Result<RootCourse> {
         let mut after = before.clone();
+        if before.retired && !matches!(self, Step::Retire | Step::Destroyed(_)) {
+            return Err(retired());
+        }
         match (self, &mut after.rollover) {
             (Step::Begin { .. }, Some(_)) => return Err(wrong("is under way already")),
             (Step::Begin { own, others, until, compromised }, none) => {
@@ -75,6 +78,11 @@ impl Step {
                     wrong("has not begun").next("`anchorite root rollover begin` names the other root")
                 );
             }
+            (Step::Stage(stage), Some(rollover)) if rollover.stage == stage => {
+                return Err(wrong(&format!("is at stage {} already: nothing changes", stage.name())).next(
+                    "`anchorite root rollover show` says what may follow; `anchorite crl --to DIR` releases the stage's trust bundle once more",
+                ));
+            }
             (Step::Stage(stage), Some(rollover)) => {
                 rollover.stage = stage;
                 rollover.reached = false;
@@ -92,7 +100,7 @@ impl Step {
             (Step::End, rollover) => *rollover = None,
         }
         if after == *before {
-            return Err(wrong("is there already: nothing changes"));
+            return Err(wrong("has that on record already: nothing changes"));
         }
         after.may_follow(before).map_err(wrong)?;
         Ok(after)
@@ -118,6 +126,26 @@ pub fn check_bundle(course: &RootCourse, trusted: &[Vec<u8>]) -> Result<()> {
         Some(left) if left != now => Err(changed(rollover.stage, left, now)),
         _ => Ok(()),
     }
+}
+
+/// While a rollover is under way, the bundles of its stages, here and in the other root's
+/// home, are made of the roots that it began with.
+pub fn check_roots_stay(course: &RootCourse, what: &str) -> Result<()> {
+    if course.retired {
+        return Err(retired());
+    }
+    let Some(rollover) = &course.rollover else { return Ok(()) };
+    let stage = rollover.stage.name();
+    Err(Error::refused(
+        "rollover.bundle-changed",
+        format!("{what} would change root-cert.pem in the middle of a rollover, at stage {stage}: its stages' bytes are fixed"),
+    )
+    .next("do it before the rollover begins or once it has ended; `anchorite root rollover show` says where it stands"))
+}
+
+fn retired() -> Error {
+    Error::refused("rollover.retired", "the root is retired: nothing of it changes any more")
+        .next("a rollover goes on in the new root's home")
 }
 
 fn changed(stage: Stage, left: Digest, now: Digest) -> Error {
@@ -162,6 +190,9 @@ pub fn prepare_cross(issuer: &Issuer, course: &RootCourse, plan: &Plan) -> Resul
 
 /// The other root's key and name, under this root, until the overlap ends.
 fn draft_cross(issuer: &Issuer, course: &RootCourse, serial: Serial, now: Time) -> Result<Linted<Tbs>> {
+    if course.retired {
+        return Err(retired());
+    }
     let Some(rollover) = &course.rollover else {
         return Err(wrong("has not begun").next("`anchorite root rollover begin` names the other root"));
     };

@@ -14,7 +14,7 @@ mod revocation;
 #[cfg(test)]
 mod tests;
 
-pub use course::{Step, bundle_digest, check_bundle, prepare_cross};
+pub use course::{Step, bundle_digest, check_bundle, check_roots_stay, prepare_cross};
 pub use file::{Cross, Item, LaterCrl, Plan, Refused, RefusedBy};
 pub use later::Later;
 pub use make::{Frame, Prepared, decide, empty, make, prepare};

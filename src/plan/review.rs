@@ -9,7 +9,7 @@ use super::Plan;
 use crate::error::Result;
 use crate::journal::{ClusterCrl, Ledger, Rollover, Side};
 use crate::text::shown;
-use crate::verify::describe::{Description, describe_certificate, describe_tbs};
+use crate::verify::describe::{Description, describe_tbs, describe_trusted};
 use crate::verify::describe_crl;
 use crate::x509::{Digest, Issuer, Revocation, Serial, Time};
 
@@ -200,7 +200,7 @@ fn rollover_fields(out: &mut String, rollover: &Rollover) -> Result<()> {
     };
     field("this home's root is", own);
     for companion in &rollover.others {
-        let described = describe_certificate(&companion.certificate.0)?;
+        let described = describe_trusted(&companion.certificate.0)?;
         field(other, &format!("{}, until {}", described.subject, described.not_after));
         field("", &format!("SHA-256 {}", companion.fingerprint()));
         for rule in &companion.warned {

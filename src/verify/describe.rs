@@ -61,11 +61,24 @@ pub fn describe_certificate(der: &[u8]) -> Result<Description> {
     describe(&Parsed::from_der(der, PARSE)?.view)
 }
 
+/// The same of a root that clusters trust already: some are of version 1, without extensions.
+pub fn describe_trusted(der: &[u8]) -> Result<Description> {
+    fields(&Parsed::from_der(der, PARSE)?.view)
+}
+
 fn describe(view: &View<'_>) -> Result<Description> {
-    let refuse = |what: &str| Error::integrity(PARSE, format!("{}: {what}", show_name(view.subject)));
     if !view.is_v3() {
-        return Err(refuse("not version 3"));
+        return Err(refused(view, "not version 3"));
     }
+    fields(view)
+}
+
+fn refused(view: &View<'_>, what: &str) -> Error {
+    Error::integrity(PARSE, format!("{}: {what}", show_name(view.subject)))
+}
+
+fn fields(view: &View<'_>) -> Result<Description> {
+    let refuse = |what: &str| refused(view, what);
     if view.unique_ids {
         return Err(refuse("has unique identifiers, which cannot be shown"));
     }

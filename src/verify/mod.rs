@@ -21,6 +21,8 @@ pub use self::attestation::{Attested, Version, Vouchers, verify_attestation, ver
 pub use self::certificate::{Certificate, Verified, verify};
 pub use self::cms::{check_journal_certificate, signed_digest, verify_detached};
 pub use self::crl::{Crl, describe_crl, parse_crl, read_crl, verify_crl};
-pub use self::describe::{DescribedExtension, Description, describe_certificate, describe_tbs};
+pub use self::describe::{
+    DescribedExtension, Description, describe_certificate, describe_tbs, describe_trusted,
+};
 pub use self::path::validate_path;
 pub use self::signature::verify_signature;

@@ -13,6 +13,7 @@ mod policy;
 mod release;
 mod request;
 mod revocation;
+mod rollover;
 mod stick;
 mod token;
 
@@ -244,7 +245,7 @@ impl Row {
 }
 
 /// The groups, as the README has them.
-fn groups() -> [(&'static str, Vec<Row>); 10] {
+fn groups() -> [(&'static str, Vec<Row>); 11] {
     [
         ("The stick", stick::rows()),
         ("A request", joined(request::rows(), crl::rows())),
@@ -255,6 +256,7 @@ fn groups() -> [(&'static str, Vec<Row>); 10] {
         ("The home and the host", home::rows()),
         ("The journal", journal::rows()),
         ("A release", release::rows()),
+        ("A change of roots", rollover::rows()),
         ("On the cluster's side", joined(cluster::rows(), crl::clusters_rows())),
     ]
 }

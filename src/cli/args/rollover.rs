@@ -58,9 +58,9 @@ pub struct RolloverStage {
     /// old, both or new
     #[arg(value_parser = stage)]
     pub stage: Stage,
-    /// The stick for the release
+    /// The stick for the release; the new root's home releases nothing at stage old
     #[arg(long, value_name = "DIR")]
-    pub to: PathBuf,
+    pub to: Option<PathBuf>,
     #[command(flatten)]
     pub pin: Pin,
 }

@@ -414,3 +414,13 @@ fn other_roots_are_known_and_judged_behind_an_index_too() {
         assert_eq!(audit(&disk.script.bytes, &Expectation::default()).0.state, state);
     }
 }
+
+#[test]
+fn an_index_of_before_is_read_and_not_gone_on_from() {
+    let update = update(&Ledger::default(), None, |_| Ok(Vec::new())).unwrap();
+    let text = String::from_utf8(update.index).unwrap();
+    assert!(Index::read(text.as_bytes()).unwrap().is_current());
+    let older = text.replacen("-v2", "-v1", 1);
+    assert!(!Index::read(older.as_bytes()).unwrap().is_current());
+    assert!(Index::read(text.replacen("-v2", "-v3", 1).as_bytes()).is_err());
+}

@@ -18,7 +18,7 @@ const NEVER: &[(&str, &str)] = &[
     ("journal.torn", BEFORE), ("plan.items", BEFORE), ("plan.refused", BEFORE), ("policy.missing", BEFORE),
     ("release.certificate", BEFORE), ("release.self-check", BEFORE), ("root.algorithm", BEFORE),
     ("root.certificate", BEFORE),
-    ("root.name", BEFORE),
+    ("root.name", BEFORE), ("rollover.other", BEFORE),
     ("certificate.split", BEFORE),
     ("adopt.key-id", "no tool here makes a private key without a CKA_ID"),
     ("verify.cms.algorithm", "the signature does not verify first, whichever algorithm OpenSSL can be made to name"),
