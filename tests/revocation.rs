@@ -90,9 +90,11 @@ impl Appliance {
 
     /// The serial numbers on it.
     pub fn listed_serials(&self) -> Vec<String> {
-        let text = self.listed();
-        let serials = text.lines().filter_map(|line| line.trim().strip_prefix("Serial Number: "));
-        serials.map(str::to_lowercase).collect()
+        self.listed()
+            .lines()
+            .filter_map(|l| l.trim().strip_prefix("Serial Number: "))
+            .map(str::to_lowercase)
+            .collect()
     }
 
     pub fn listed_number(&self) -> u64 {

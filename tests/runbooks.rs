@@ -8,6 +8,8 @@ use serde_json::Value;
 
 use crate::appliance::{Appliance, Ran, copy, ran};
 
+mod root;
+
 /// A root and two clusters that have each its key and the release it came with.
 pub struct Fleet(pub Appliance);
 
@@ -15,11 +17,13 @@ pub struct Fleet(pub Appliance);
 /// what they are given: whole PEM files, and a key that belongs to its certificate.
 const PREAMBLE: &str = r#"set -eu
     anchorite() {
-        case "$1" in
-            sign | revoke | crl) command anchorite "$@" --yes --pin-file "$PIN" ;;
+        case "$1 ${2-} ${3-}" in
+            init*) command anchorite "$@" --unattended ;;
+            sign* | revoke* | crl* | root* | 'policy pin'*) command anchorite "$@" --yes --pin-file "$PIN" ;;
             *) command anchorite "$@" ;;
         esac
     }
+    pkcs11-tool() { command pkcs11-tool "$@" --pin "$(cat "$PIN")"; }
     whole() { [ -s "$1" ] && [ -z "$(tail -c 1 "$1")" ] && grep -q -e '-----BEGIN ' "$1"; }
     belongs() { [ "$(openssl x509 -in "$1" -noout -pubkey)" = "$(openssl pkey -in "$2" -pubout)" ]; }
     loads() {
@@ -27,7 +31,7 @@ const PREAMBLE: &str = r#"set -eu
         for argument in "$@"; do
             file=${argument##*=}
             case "$argument" in
-                --from-file=*tls.crt=* | --cert=* | --from-file=*/ca-cert.pem | certificate=@*) certificate=${file#@} ;;
+                --from-file=*tls.crt=* | --cert=* | --from-file=*/ca-cert.pem | --from-file=ca-cert.pem=* | certificate=@*) certificate=${file#@} ;;
                 --from-file=*tls.key=* | --from-file=ca-key.pem=* | --key=*) key=$file ;;
                 --from-file=*) ;;
                 *) continue ;;
@@ -41,9 +45,15 @@ const PREAMBLE: &str = r#"set -eu
         loads "$@"
         case "$*" in
             *' apply -f -') grep -q '^loaded' ;;
-            *' apply -f '*) grep -q 'ca-key.pem:' "${@: -1}" && grep -q 'ca-crl.pem:' "${@: -1}" ;;
+            *' apply -f '*/cacerts/*) grep -q 'ca-key.pem:' "${@: -1}" && grep -q 'ca-crl.pem:' "${@: -1}" ;;
+            *' apply -f '*) grep -q 'ca-key.pem:' "$5" && cp "${5%/*}"/root-cert.pem "$DIR/$2/loaded.pem" ;;
+            *' get configmap istio-ca-root-cert '*) cat "$DIR/$2/loaded.pem" ;;
+            *' get secret istio-ca-secret '*ca-cert*) base64 "$DIR/istio/ca-cert.pem" ;;
+            *' get secret istio-ca-secret '*ca-key*) base64 "$DIR/istio/ca-key.pem" ;;
+            *' set env '*) ;;
+            *' create secret '*--from-file=root-cert.pem=*) cp "$BOTH/root-cert.pem" "$DIR/$2/loaded.pem" && echo "loaded $*" ;;
             *' create secret '*) echo "loaded $*" ;;
-            *' logs '*) echo 'Istiod has detected the newly added intermediate CA'; echo 'Istiod has detected the newly added CRL file' ;;
+            *' logs '*) echo 'Istiod has detected the newly added intermediate CA'; echo 'Istiod has detected the newly added CRL file'; echo 'Updating new ROOT-CA' ;;
             *' rollout restart '* | *' get events '*) ;;
             *) echo "what is $*?"; exit 9 ;;
         esac

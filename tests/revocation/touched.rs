@@ -84,6 +84,22 @@ fn a_line_that_could_never_have_been_written_breaks_the_journal() {
     }
 }
 
+/// Neither the audit nor the next session believes that a cluster signed it.
+#[test]
+fn a_clusters_crl_that_somebody_wrote_into_the_journal_is_never_in_a_set() {
+    let a = scene();
+    let Event::ClusterCrl { plan, certificate, crl } = clusters_crl(&a) else { unreachable!() };
+    add_line(&a, Event::Plan { digest: plan, grants: 0, refused: vec![] });
+    add_line(&a, Event::ClusterCrl { plan, certificate, crl });
+    let report = a.audit(&[]).code(4).json();
+    assert!(report["errors"].to_string().contains("journal line 31"), "{report}");
+    let journal = a.journal();
+    let told = a.crl().code(4).stderr;
+    assert!(told.contains("journal line 31: "), "{told}");
+    assert_eq!(a.releases().len(), 1, "nothing leaves");
+    assert_eq!(a.journal(), journal, "nothing was signed");
+}
+
 /// What an export carries and a restore writes: the CRLs go on where they were.
 #[test]
 fn crls_go_on_after_a_restore() {
