@@ -15,6 +15,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde::Serialize;
 
+pub use listed::cluster_crl;
 pub use open::{open_matters, unreleased_plans};
 use signed::{certificate, companions, rejected, verifies, wrong_signature};
 

@@ -158,22 +158,23 @@ fn check_plans(dir: &Path, ledger: &Ledger) -> Result<Vec<Fault>> {
 type Crls = BTreeMap<String, Digest>;
 
 /// Those in `crl/` are the ones on record, and nothing else lies there. What a batch that
-/// is not released yet brought has not been filed.
+/// is not released yet brought has not been filed; what a crash cut off is, by the next session.
 fn check_crls(dir: &Path, crls: &Crls, ledger: &Ledger) -> Result<Vec<Fault>> {
     let folder = dir.join(crls::FOLDER);
     let fault = |name: &str, what: &str| Fault { id: "home.crl", message: format!("crl/{name}: {what}") };
     let (mut faults, mut missing) = (Vec::new(), crls.clone());
+    let unfinished = !ledger.unfinished_plans().is_empty() || ledger.unsealed().contains(&"cluster-crl");
     for (name, path) in list(&folder)? {
         let found = durable::read_bounded(&path, crls::MAXIMUM).map(|bytes| crls::read_pem(&bytes));
         match (missing.remove(&name), found) {
             (None, _) => faults.push(fault(&name, "is not on record")),
             (Some(recorded), Ok(Some(der))) if Digest::of(&der) == recorded => {}
             // The last step of a release: a later CRL of the same certificate.
-            (Some(_), _) if !ledger.unfinished_plans().is_empty() => {}
+            (Some(_), _) if unfinished => {}
             (Some(_), _) => faults.push(fault(&name, "is not the CRL on record: it was edited")),
         }
     }
-    if ledger.unfinished_plans().is_empty() {
+    if !unfinished {
         faults.extend(missing.keys().map(|name| fault(name, "is missing")));
     }
     Ok(faults)

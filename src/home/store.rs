@@ -1,11 +1,12 @@
 //! What a home keeps: certificates, plans, the head.
 
 use super::{FOLDERS, Home, OWN, own_certificate, unsealed};
+use crate::audit::cluster_crl;
 use crate::error::{Error, Result};
-use crate::journal::{Consent, Event, Standing};
+use crate::journal::{Consent, Event, Standing, replay};
 use crate::media::durable;
 use crate::text::shown_path;
-use crate::x509::{Digest, Serial, Time, pem};
+use crate::x509::{Digest, Issuer, Serial, Time, pem};
 
 impl Home {
     /// Keeps signed certificates apart until they are verified and released.
@@ -65,6 +66,7 @@ impl Home {
             )
             .next("answer at the terminal"));
         }
+        let crls = self.unsealed_crls()?;
         let mut events = Vec::new();
         if let Some(from) = ledger.last_time().filter(|last| now < *last) {
             if !consent.correct_clock {
@@ -97,7 +99,30 @@ impl Home {
         }
         events.extend(self.journal.cut_torn()?);
         self.journal.append(now, events)?;
+        for (certificate, der) in crls {
+            self.file_cluster_crl(&certificate, &der)?;
+        }
         self.refile()
+    }
+
+    /// Clusters' CRLs that a crash may have kept from being filed. Anyone who can write the
+    /// journal can add such a line: the cluster must have signed it.
+    fn unsealed_crls(&self) -> Result<Vec<(Serial, Vec<u8>)>> {
+        let ledger = self.journal.ledger();
+        if !ledger.unsealed().contains(&"cluster-crl") {
+            return Ok(Vec::new());
+        }
+        let (mut crls, sealed) = (Vec::new(), ledger.count() - ledger.unsealed().len() as u64);
+        replay(&self.journal.bytes()?, |entry, _| {
+            let Event::ClusterCrl { certificate, crl, .. } = &entry.event else { return Ok(()) };
+            if entry.seq >= sealed {
+                cluster_crl(&certificate.0, crl)
+                    .map_err(|error| error.at(format!("journal line {}", entry.seq + 1)))?;
+                crls.push((Issuer::from_der(&certificate.0)?.serial, crl.der.0.clone()));
+            }
+            Ok(())
+        })?;
+        Ok(crls)
     }
 
     /// Files the home's own certificates that a crash kept from it: the session's

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::sample::{Script, files, session};
+use super::sample::{Script, files, revocation, revoked, session};
 use super::{Bytes, Entry, Event, Journal, Ledger, PlanState, replay};
-use crate::x509::{Digest, Seconds, Time};
+use crate::x509::{Digest, Issued, Seconds, Serial, Status, Time};
 
 /// A step of a session, as far as what came before lets it be taken.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +22,9 @@ enum Step {
     Withdraw,
     Settle,
     Release,
+    Revoke,
+    TakeBack,
+    Crl,
     Seal,
     Lose,
     Wait(u64),
@@ -39,6 +42,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Withdraw),
         1 => Just(Step::Settle),
         2 => Just(Step::Release),
+        2 => Just(Step::Revoke),
+        1 => Just(Step::TakeBack),
+        2 => Just(Step::Crl),
         3 => Just(Step::Seal),
         1 => Just(Step::Lose),
         2 => (0..9999_u64).prop_map(Step::Wait),
@@ -56,6 +62,12 @@ struct Expected {
     open: Vec<(u64, Digest)>,
     /// Certificates signed and not released.
     signed: Vec<(u64, Digest)>,
+    /// CRLs signed that no release carried yet, and how many were signed in all.
+    crls: Vec<u64>,
+    numbers: u64,
+    /// Revoked, on no CRL yet; and of these the last that nobody vouches for.
+    waiting: Vec<Serial>,
+    unsealed: usize,
     certificates: usize,
     signatures: u64,
     releases: u64,
@@ -115,11 +127,34 @@ fn take(step: Step, name: &str, script: &mut Script, expected: &mut Expected) {
             let released = script.release(plan, name.as_bytes());
             script.add(released);
             expected.signed.retain(|(_, of)| *of != plan);
+            expected.crls.clear();
             expected.signatures += 1;
             expected.releases += 1;
         }
+        Step::Revoke => {
+            let certificates = script.ledger.certificates();
+            let fit = |c: &&Issued| c.cluster.is_some() && c.status != Status::Open && c.revoked.is_none();
+            let Some(issued) = certificates.iter().find(fit) else { return };
+            script.add(revoked(name, &[revocation(&issued.serial, script.now)]));
+            expected.waiting.push(issued.serial.clone());
+            expected.unsealed += 1;
+        }
+        Step::TakeBack => {
+            let back = expected.waiting.split_off(expected.waiting.len() - expected.unsealed);
+            script.add(Event::Unrevoked { certificates: back });
+            expected.unsealed = 0;
+        }
+        Step::Crl => {
+            let spec = script.crl_spec(script.ledger.next_crl_number(), script.ledger.unlisted());
+            let crl = script.crl(&spec);
+            expected.crls.push(script.sign(crl));
+            (expected.waiting, expected.unsealed) = (Vec::new(), 0);
+            expected.numbers += 1;
+            expected.signatures += 1;
+        }
         Step::Seal => {
             script.seal();
+            expected.unsealed = 0;
             expected.signatures += 1;
         }
         Step::Lose => {
@@ -158,6 +193,16 @@ fn answers(ledger: &Ledger) -> impl PartialEq + std::fmt::Debug + use<> {
         (ledger.files().clone(), ledger.pinned_unsealed(), ledger.seal().map(|s| s.count)),
         (open, unreleased, certificates, found, plans),
         (ledger.signatures(), ledger.releases(), ledger.unsealed().to_vec(), ledger.open_keys()),
+        revocations(ledger),
+    )
+}
+
+fn revocations(ledger: &Ledger) -> impl PartialEq + std::fmt::Debug + use<> {
+    let now = ledger.last_time().unwrap();
+    (
+        (ledger.unlisted().to_vec(), ledger.revoked_unsealed().to_vec(), ledger.outlived()),
+        (ledger.crl().cloned(), ledger.next_crl_number()),
+        (ledger.alive(now), ledger.alive_count(now), ledger.without_crl(now, 2)),
     )
 }
 
@@ -203,8 +248,14 @@ proptest! {
         open.sort_unstable();
         prop_assert_eq!(ledger.open_intents().map(|(seq, _)| seq).collect::<Vec<_>>(), open);
         let mut signed: Vec<u64> = expected.signed.iter().map(|(intent, _)| *intent).collect();
+        signed.extend(&expected.crls);
         signed.sort_unstable();
         prop_assert_eq!(ledger.unreleased().map(|(seq, _)| seq).collect::<Vec<_>>(), signed);
+
+        let waiting: Vec<Serial> = ledger.unlisted().iter().map(|entry| entry.serial.clone()).collect();
+        prop_assert_eq!(&waiting, &expected.waiting);
+        prop_assert_eq!(ledger.revoked_unsealed().len(), expected.unsealed);
+        prop_assert_eq!(ledger.crl().map_or(0, |last| last.number), expected.numbers);
 
         let replayed = replay(&script.bytes, |_, _| Ok(())).unwrap();
         prop_assert_eq!(answers(&replayed.ledger), answers(ledger));

@@ -124,7 +124,7 @@ fn draft_crl(
             "crl.sign",
             "the root's keyUsage lacks cRLSign: whoever checks CRLs believes none of its own",
         )
-        .next("it was made elsewhere so; `anchorite root rollover` leads to a root that can"));
+        .next("it was made elsewhere so; `anchorite root renew` issues its certificate anew with cRLSign, for every trust bundle; or change the root: `anchorite root rollover`"));
     }
     let outlived: HashSet<Serial> = ledger.outlived(now)?.into_iter().collect();
     let mut entries = listed;

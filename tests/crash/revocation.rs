@@ -154,6 +154,36 @@ fn a_plan_that_signs_and_revokes_does_both() {
     });
 }
 
+fn crl_from(a: &Appliance) -> Vec<String> {
+    words(a, "crl --yes", &["--from", "stick", "--to", "out", "--pin-file", "pin"])
+}
+
+/// A cluster's CRL that comes later is on record, filed and in the set, or comes again.
+#[test]
+fn a_clusters_later_crl_is_taken_or_comes_again() {
+    let of = watched_with_requests();
+    std::fs::remove_file(of.path("in/west.crl")).unwrap();
+    run(&of, &sign(&of)).code(0);
+    std::fs::create_dir(of.path("stick")).unwrap();
+    let places = ["--crl-for", "in/west.csr", "--key", "keys/west.key", "--to", "stick"];
+    run(&of, &words(&of, "request --cluster west --profile istio", &places)).code(0);
+    kill_at_each(&of, &steps(&of, 7, crl_from), crl_from, |context, a| {
+        let report = sound(a, context);
+        releases(a, &a.path("out"), context);
+        if let Some(plan) = plan_to_take_up(&report) {
+            run(a, &perform(a, &plan, "out")).code(0);
+        } else {
+            let again = run(a, &crl_from(a));
+            if again.code != 0 {
+                again.fails(2, "media.no-crl");
+            }
+        }
+        the_next_one_lists(a, &[], context);
+        let set = std::fs::read_to_string(a.release().join("ca-crl.pem")).unwrap();
+        assert_eq!(set.matches("BEGIN X509 CRL").count(), 3, "{context}");
+    });
+}
+
 /// Its certificate may exist somewhere: nobody knows what the token did.
 #[test]
 fn what_a_crash_left_open_can_be_revoked() {

@@ -43,7 +43,7 @@ fn of_two_plans_that_revoke_the_second_is_made_anew() {
     only(&a, "south");
     plan(&a, "two.json", &["--revoke", &format!("{west}=superseded")]);
     perform(&a, "one.json").code(0);
-    assert_eq!(a.listed_serials(), std::slice::from_ref(&east));
+    assert_eq!(a.listed_serials(), [east]);
     let journal = a.journal();
     perform(&a, "two.json").fails(1, "plan.differs");
     assert_eq!(a.journal(), journal, "nothing of it is on record");

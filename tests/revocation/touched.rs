@@ -48,46 +48,56 @@ fn a_revocation_that_nobody_sealed_counts_for_nothing() {
     a.all_is_well();
 }
 
+fn openssl_serial(a: &Appliance, file: &str) -> String {
+    a.tool("openssl", &["x509", "-in", &a.place(file), "-noout", "-serial", "-out", &a.place("serial")]);
+    let said = std::fs::read_to_string(a.path("serial")).unwrap();
+    said.trim().trim_start_matches("serial=").into()
+}
+
+/// A CRL of east's, of a plan that was never begun.
+fn clusters_crl(a: &Appliance) -> Event {
+    let (file, to) = (a.released("east/ca-cert.pem"), a.place("one.der"));
+    a.tool("openssl", &["x509", "-in", file.to_str().unwrap(), "-outform", "DER", "-out", &to]);
+    let (der, next_update) = (Bytes(vec![0x30, 0]), Time::from_unix(1_900_000_000));
+    Event::ClusterCrl {
+        plan: Digest::of(b"nobody's"),
+        certificate: Bytes(std::fs::read(to).unwrap()),
+        crl: ClusterCrl { der, number: 1 << 40, next_update },
+    }
+}
+
 #[test]
 fn a_line_that_could_never_have_been_written_breaks_the_journal() {
-    let certificate = |a: &Appliance, file: &str| {
-        let to = a.place("one.der");
-        a.tool("openssl", &["x509", "-in", file, "-outform", "DER", "-out", &to]);
-        Bytes(std::fs::read(to).unwrap())
-    };
-    let own = |a: &Appliance| {
-        a.tool(
-            "openssl",
-            &["x509", "-in", &a.place("home/root.pem"), "-noout", "-serial", "-out", &a.place("serial")],
-        );
-        let said = std::fs::read_to_string(a.path("serial")).unwrap();
-        revoked(said.trim().trim_start_matches("serial="))
-    };
-    let cases: [(&str, fn(&Appliance) -> Option<Event>); 1] = [("unknown", |_| Some(revoked("1234")))];
-    let mut events: Vec<(&str, Box<dyn Fn(&Appliance) -> Event>)> = cases
-        .into_iter()
-        .map(|(what, make)| (what, Box::new(move |a: &Appliance| make(a).unwrap()) as Box<_>))
-        .collect();
-    events.push(("revokes the root", Box::new(own)));
-    events.push((
-        "a cluster's CRL of no plan",
-        Box::new(move |a| Event::ClusterCrl {
-            plan: Digest::of(b"nobody's"),
-            certificate: certificate(a, a.released("east/ca-cert.pem").to_str().unwrap()),
-            crl: ClusterCrl {
-                der: Bytes(vec![0x30, 0]),
-                number: 1 << 40,
-                next_update: Time::from_unix(1_900_000_000),
-            },
-        }),
-    ));
-    for (what, event) in events {
+    let events: [fn(&Appliance) -> Event; 4] = [
+        |_| revoked("1234"),
+        |a| revoked(&openssl_serial(a, "home/root.pem")),
+        |a| revoked(&openssl_serial(a, "home/journal-cert.pem")),
+        clusters_crl,
+    ];
+    for event in events {
         let a = scene();
-        add_line(&a, event(&a));
+        let event = event(&a);
+        add_line(&a, event.clone());
         let report = a.audit(&[]).code(4).json();
-        assert_eq!(report["state"], "broken", "{what}: {report}");
+        assert_eq!(report["state"], "broken", "{event:?}: {report}");
         a.crl().fails(4, "journal.sequence");
     }
+}
+
+/// Neither the audit nor the next session believes that a cluster signed it.
+#[test]
+fn a_clusters_crl_that_somebody_wrote_into_the_journal_is_never_in_a_set() {
+    let a = scene();
+    let Event::ClusterCrl { plan, certificate, crl } = clusters_crl(&a) else { unreachable!() };
+    add_line(&a, Event::Plan { digest: plan, grants: 0, refused: vec![] });
+    add_line(&a, Event::ClusterCrl { plan, certificate, crl });
+    let report = a.audit(&[]).code(4).json();
+    assert!(report["errors"].to_string().contains("journal line 31"), "{report}");
+    let journal = a.journal();
+    let told = a.crl().code(4).stderr;
+    assert!(told.contains("journal line 31: "), "{told}");
+    assert_eq!(a.releases().len(), 1, "nothing leaves");
+    assert_eq!(a.journal(), journal, "nothing was signed");
 }
 
 /// What an export carries and a restore writes: the CRLs go on where they were.

@@ -249,7 +249,7 @@ pub fn rows() -> Vec<Row> {
             Run::of(&["crl", "--from", &to, "--to", &to, "--yes", "--pin-file", &pin])
         }, 2, "output.same-stick", "read from"),
         by("revocation/fleet.rs::a_root_that_may_not_sign_crls_says_so", "a root without cRLSign", 1, Id("crl.sign"))
-            .told("the root's keyUsage lacks cRLSign: there are no CRLs", "`anchorite root rollover` leads to a root that can"),
+            .told("the root's keyUsage lacks cRLSign: there are no CRLs", "`anchorite root renew` issues its certificate anew with it, for every trust bundle"),
         here("a CRL edited", Released, |a| {
             a.edit(ROOT_CRL, "M", "N");
             audit()
