@@ -90,13 +90,11 @@ impl Appliance {
 
     /// The serial numbers on it.
     pub fn listed_serials(&self) -> Vec<String> {
-        let serials = self
-            .listed()
+        self.listed()
             .lines()
             .filter_map(|l| l.trim().strip_prefix("Serial Number: "))
             .map(str::to_lowercase)
-            .collect();
-        serials
+            .collect()
     }
 
     pub fn listed_number(&self) -> u64 {

@@ -1,5 +1,6 @@
 //! `crl`, and what other verbs tell of CRLs.
 
+use anchorite::x509::Serial;
 use anchorite::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -107,12 +108,28 @@ pub fn warned(home: &Home, plan: &Plan) -> Result<String> {
     } else if !home.root()?.crl_sign {
         warn("the root's keyUsage lacks cRLSign: there is no CRL, and no revocation that anybody would see");
     }
-    let (lacking, count) = ledger.without_crl(plan.created, SHOWN)?;
+    // As it will be: with the CRLs that this plan brings, and the certificates that bring none.
+    let brought = |serial: &Serial| plan.later_crls.iter().any(|later| later.certificate == *serial);
+    let (lacking, count) = ledger.without_crl(plan.created, SHOWN + plan.later_crls.len())?;
+    let healed = lacking.iter().filter(|c| brought(&c.serial)).count() as u64;
+    let mut named: Vec<String> =
+        lacking.iter().filter(|c| !brought(&c.serial)).filter_map(|c| c.cluster.clone()).collect();
+    let new: Vec<String> = plan.items.iter().filter(|i| i.crl.is_none()).map(|i| i.cluster.clone()).collect();
+    let count = count.saturating_sub(healed) + new.len() as u64;
+    named.extend(new);
+    named.truncate(SHOWN);
     if count > 0 {
-        let named: Vec<String> = lacking.iter().filter_map(|c| c.cluster.clone()).collect();
         warn(&no_set(&named, count));
+    } else if plan.crl.is_some() || ledger.crl().is_some() {
+        let alive = ledger.alive(plan.created)?.len() + plan.items.len();
+        out.push_str(&format!("\nfleet's CRL set: whole, of the root and {}\n", intermediates(alive)));
     }
     Ok(out)
+}
+
+/// So many of them.
+fn intermediates(count: usize) -> String {
+    if count == 1 { "1 intermediate".into() } else { format!("{count} intermediates") }
 }
 
 /// How many clusters without a CRL are named.
@@ -152,7 +169,8 @@ pub fn told(outcome: &Outcome) -> String {
     }
     match outcome.set {
         Some(count) => out.push_str(&format!(
-            "ca-crl.pem: the fleet's set, of the root and {count} intermediates; it goes to every cluster first\n"
+            "ca-crl.pem: the fleet's set, of the root and {}; it goes to every cluster first\n",
+            intermediates(count)
         )),
         None if outcome.lacking.count > 0 => {
             out.push_str(&format!("{}\n", no_set(&outcome.lacking.named, outcome.lacking.count)));

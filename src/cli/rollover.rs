@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anchorite::home::Home;
-use anchorite::journal::{Bytes, Companion, KeyRole, Rollover, Side, Stage};
+use anchorite::journal::{Bytes, Companion, KeyRole, Ledger, Rollover, RootCourse, Side, Stage};
 use anchorite::media::durable;
 use anchorite::perform::{Candidate, check_kind};
 use anchorite::plan::{self, Beside, Crl, Plan, Step, review};
@@ -203,10 +203,35 @@ fn planned(home: &Home, step: Option<Step>, token: Option<&mut dyn Token>) -> Re
             ));
         }
     }
+    if let Some(after) = &plan.course {
+        review.push_str(&left_behind(home, ledger, after)?);
+    }
     if plan.crl.is_some() {
         review.push_str(&crl::warned(home, &plan)?);
     }
     Ok(Planned { plan, review })
+}
+
+/// The registered clusters that a stage without the old root would cut off.
+fn left_behind(home: &Home, ledger: &Ledger, after: &RootCourse) -> Result<String> {
+    let to_new = after.rollover.as_ref().is_some_and(|r| r.own == Side::New && r.stage == Stage::New);
+    let ends =
+        after.rollover.is_none() && ledger.course().rollover.as_ref().is_some_and(|r| r.stage == Stage::New);
+    if !to_new && !ends {
+        return Ok(String::new());
+    }
+    let alive = ledger.alive(process::now())?;
+    let has =
+        |cluster: &&str| alive.iter().any(|c| c.cluster.as_deref() == Some(*cluster) && c.revoked.is_none());
+    let registered = home.policies.register().clusters().keys().map(String::as_str);
+    let without: Vec<&str> = registered.filter(|cluster| !has(cluster)).collect();
+    if without.is_empty() {
+        return Ok(String::new());
+    }
+    Ok(format!(
+        "\n!! registered clusters without a certificate of this root: {}; where only the new root is trusted they are cut off\n",
+        without.join(", ")
+    ))
 }
 
 pub fn retire(globals: &Globals, args: &RootRetire) -> Result<u8> {

@@ -146,7 +146,7 @@ fn clusters(calendar: &Calendar, until: Option<Time>) -> String {
     let mut out = String::new();
     if !shown.is_empty() {
         out.push_str(&format!(
-            "\n{:<20}{:<20}{:<20}{:<width$}  {:<40}  subject\n",
+            "\n{:<20}{:<20}{:<29}{:<width$}  {:<40}  subject\n",
             "renew by", "ends", "its own CRL", "cluster", "serial"
         ));
     }
@@ -170,14 +170,14 @@ fn row(it: &Intermediate, at: Time, width: usize) -> String {
     let own = it.crl.as_ref().map(|crl| format!("{} until {}", crl.number, crl.next_update.date()));
     let (ends, own, serial) =
         (dated(at, it.not_after), own.unwrap_or_else(|| "-".into()), it.serial.to_string());
-    let mut out = format!("{by}{ends:<20}{own:<20}{:<width$}  {serial:<40}  {}\n", it.cluster, it.subject);
+    let mut out = format!("{by}{ends:<20}{own:<29}{:<width$}  {serial:<40}  {}\n", it.cluster, it.subject);
     let mut more =
         |style, word: &str, text: &str| out.push_str(&format!("  {} {text}\n", styled(style, word)));
     if let Some(revoked) = &it.revoked {
         let listed = if revoked.listed { "on the root's CRL" } else { "on no CRL yet" };
         more(BAD, "revoked", &format!("since {}, {}, {listed}", revoked.since, revoked.reason.name()));
     }
-    if let Some(by) = &it.replaced_by {
+    if let Some(by) = it.replaced_by.as_ref().filter(|_| it.revoked.is_none()) {
         more(GOOD, "replaced", &format!("by {by}: revoke this one once the cluster uses that"));
     }
     match &it.crl {

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::AssembleOptions;
 use crate::error::{Error, Result};
 use crate::release::istio::Bundle;
-use crate::release::{self, CA_CRL, Judge, MANIFEST, ROOT_CERT, pem};
-use crate::x509::pem as x509_pem;
+use crate::release::{self, CA_CRL, Judge, MANIFEST, ROOT_CERT, SeenCrls, pem};
+use crate::x509::{Digest, pem as x509_pem};
 
 /// A release's files by path.
 pub type Release = BTreeMap<String, Vec<u8>>;
@@ -20,9 +20,11 @@ pub fn crls(
     options: &AssembleOptions<'_>,
     judge: &dyn Judge,
 ) -> Result<Vec<u8>> {
-    let (mut joined, mut issuers) = (Vec::new(), BTreeSet::new());
+    let (mut joined, mut issuers, mut both) = (Vec::new(), BTreeSet::new(), false);
     for files in releases {
-        for der in set(files, options, judge)? {
+        let (set, stage) = set(files, options, judge)?;
+        both |= stage.as_deref() == Some("both");
+        for der in set {
             if joined.contains(&der) {
                 continue;
             }
@@ -45,10 +47,49 @@ pub fn crls(
             .next("give a release of the same root that was made after this certificate"));
         }
     }
+    let mut trusted: Vec<Vec<u8>> = [&bundle.root].into_iter().chain(&bundle.companions).cloned().collect();
+    if let Some(files) = options.trust {
+        let report = checked(files, options, judge)?;
+        both |= report.stage.as_deref() == Some("both");
+        trusted = pem::trust_bundle(ROOT_CERT, files.get(ROOT_CERT).map(Vec::as_slice).unwrap_or_default())?;
+        not_older(&joined, report.crls, judge)?;
+    }
+    // In a rollover peers stand under either root.
+    for root in trusted.iter().filter(|_| both) {
+        if !joined.iter().any(|der| judge.crl(der, root).is_ok()) {
+            let message = format!(
+                "{CA_CRL}: holds no CRL of the root with SHA-256 {}, under which there are peers still: all of them would be refused",
+                Digest::of(root)
+            );
+            return Err(Error::refused("assemble.crl-of-one-root", message)
+                .next("give --crl=RELEASE once more, with the newest release of that root's home; where it has signed no CRL, check none until the rollover is over"));
+        }
+    }
     Ok(joined.iter().map(|der| x509_pem::crl(der)).collect::<String>().into_bytes())
 }
 
-fn set(files: &Release, options: &AssembleOptions<'_>, judge: &dyn Judge) -> Result<Vec<Vec<u8>>> {
+/// A release whose trust bundle is loaded knows a CRL of its root: no older one goes in.
+fn not_older(joined: &[Vec<u8>], known: Option<SeenCrls>, judge: &dyn Judge) -> Result<()> {
+    let Some(known) = known.map(|crls| crls.root) else { return Ok(()) };
+    for der in joined {
+        let facts = judge.crl_facts(der)?;
+        if facts.issuer == known.issuer && facts.number < known.number {
+            return Err(Error::refused(
+                "assemble.crl-older",
+                format!(
+                    "{CA_CRL}: holds CRL {} of {}, the release of --trust has {}: a revocation would be lost",
+                    facts.number, facts.issuer, known.number
+                ),
+            )
+            .next("give the newest release of that root to --crl, too"));
+        }
+    }
+    Ok(())
+}
+
+type Set = (Vec<Vec<u8>>, Option<String>);
+
+fn set(files: &Release, options: &AssembleOptions<'_>, judge: &dyn Judge) -> Result<Set> {
     let report = checked(files, options, judge)?;
     let Some(crls) = report.crls else {
         return Err(Error::refused("assemble.no-crl", format!("{}: holds no CRL", report.release))
@@ -73,7 +114,9 @@ fn set(files: &Release, options: &AssembleOptions<'_>, judge: &dyn Judge) -> Res
         .next("take the set of a newer release: `anchorite crl` makes one"));
     }
     let bytes = files.get(CA_CRL).map(Vec::as_slice).unwrap_or_default();
-    x509_pem::crls(bytes).ok_or_else(|| Error::integrity("release.crl", format!("{CA_CRL}: cannot be read")))
+    let set = x509_pem::crls(bytes);
+    let set = set.ok_or_else(|| Error::integrity("release.crl", format!("{CA_CRL}: cannot be read")))?;
+    Ok((set, report.stage))
 }
 
 /// The trust bundle of a release; the cluster's own root has to be in it.

@@ -225,7 +225,7 @@ impl Script {
     /// Puts a revocation on record and seals it.
     pub fn revoke(&mut self, serial: &Serial) -> Revocation {
         let entry = revocation(serial, self.now);
-        self.add(revoked(&format!("revoked at line {}", self.ledger.count()), &[entry.clone()]));
+        self.add(revoked(&format!("revoked at line {}", self.ledger.count()), std::slice::from_ref(&entry)));
         self.seal();
         entry
     }

@@ -31,6 +31,13 @@ pub struct Revoking {
 /// Decides on a revocation: it is of a certificate on record, once, at a time that can be.
 fn judge_revocation(ledger: &Ledger, wanted: &Revoking, now: Time) -> Result<RevokedCertificate> {
     let serial = &wanted.serial;
+    if ledger.course().retired {
+        return Err(Error::refused(
+            "revoke.retired",
+            "the root is retired: its last CRL is signed, no other would list this",
+        )
+        .next("take the root out of every trust bundle, where that is not done yet"));
+    }
     let Some(issued) = ledger.by_serial(serial)? else {
         return Err(Error::refused(
             "revoke.unknown-serial",

@@ -28,7 +28,7 @@ fn listed() -> (Script, Revocation) {
     script.session("one", &["east", "west"]);
     let east = script.ledger.by_cluster("east").unwrap()[0].serial.clone();
     let entry = script.revoke(&east);
-    sign(&mut script, 1, &[entry.clone()]);
+    sign(&mut script, 1, std::slice::from_ref(&entry));
     (script, entry)
 }
 
@@ -46,7 +46,7 @@ fn put(script: &mut Script, spec: &CrlSpec) {
 #[test]
 fn crls_that_go_on_from_each_other_are_in_order() {
     let (mut script, entry) = listed();
-    sign(&mut script, 2, &[entry.clone()]);
+    sign(&mut script, 2, std::slice::from_ref(&entry));
     let west = script.ledger.by_cluster("west").unwrap()[0].serial.clone();
     let west = script.revoke(&west);
     sign(&mut script, 7, &[entry, west]);
@@ -122,10 +122,10 @@ fn what_was_taken_back_is_not_listed() {
     let (mut script, entry) = listed();
     let west = script.ledger.by_cluster("west").unwrap()[0].serial.clone();
     let unsealed = revocation(&west, script.now);
-    script.add(crate::journal::sample::revoked("nobody's", &[unsealed.clone()]));
+    script.add(crate::journal::sample::revoked("nobody's", std::slice::from_ref(&unsealed)));
     script.add(crate::journal::Event::Unrevoked { certificates: vec![west.clone()] });
     let mut without = script;
-    sign(&mut without, 2, &[entry.clone()]);
+    sign(&mut without, 2, std::slice::from_ref(&entry));
     assert_eq!(judge(&without).errors, []);
     sign(&mut without, 3, &[entry, unsealed]);
     refused(&without, &format!("lists {west}"));

@@ -73,11 +73,11 @@ fn a_crl_has_a_new_number_and_lists_whatever_waits() {
     refused(&script, asked(&script, 1, &[]), "leaves out");
     let otherwise = Revocation { date: entry.date.earlier(crate::x509::Seconds(1)), ..entry.clone() };
     refused(&script, asked(&script, 1, &[otherwise]), "leaves out");
-    let burnt = script.add(asked(&script, 1, &[entry.clone()]));
+    let burnt = script.add(asked(&script, 1, std::slice::from_ref(&entry)));
     script.add(Event::Settled { intents: vec![burnt] });
     // A number that a crash burnt is not used again; what waits waits on.
     assert_eq!((script.ledger.unlisted().len(), script.ledger.next_crl_number()), (1, 2));
-    refused(&script, asked(&script, 1, &[entry.clone()]), "after 1");
+    refused(&script, asked(&script, 1, std::slice::from_ref(&entry)), "after 1");
     signed(&mut script, 2, &[entry]);
     assert_eq!((script.ledger.unlisted(), script.ledger.next_crl_number()), (&[][..], 3));
     let last = script.ledger.crl().unwrap();
@@ -93,7 +93,7 @@ fn what_nobody_sealed_can_be_taken_back_and_nothing_else() {
     refused(&script, back(&east), "which stands");
     refused(&script, back(&west), "which stands");
     script.add(revoked("p", &[revocation(&west, script.now)]));
-    assert_eq!(script.ledger.revoked_unsealed(), [west.clone()]);
+    assert_eq!(script.ledger.revoked_unsealed(), std::slice::from_ref(&west));
     // A plan is made over what is left of it.
     let settled = script.ledger.settled().unwrap().into_owned();
     script.add(back(&west));
@@ -105,7 +105,7 @@ fn what_nobody_sealed_can_be_taken_back_and_nothing_else() {
     // A CRL vouches for what it lists, as a seal does.
     let north = serial(&script, "north");
     let third = revocation(&north, script.now);
-    script.add(revoked("q", &[third.clone()]));
+    script.add(revoked("q", std::slice::from_ref(&third)));
     let entries: Vec<Revocation> = script.ledger.unlisted().to_vec();
     assert_eq!(entries.len(), 3);
     signed(&mut script, 1, &entries);
