@@ -6,9 +6,11 @@ use crate::appliance::Appliance;
 const ISTIOD: &str =
     "basicConstraints = critical, CA:TRUE\nkeyUsage = critical, keyCertSign\nsubjectKeyIdentifier = hash";
 
+type Make = fn(&Appliance);
+
 /// Old roots as they are out there, each as `old.pem`.
 #[rustfmt::skip]
-const ROOTS: &[(&str, fn(&Appliance))] = &[
+const ROOTS: &[(&str, Make)] = &[
     ("istiod's own self-signed root", |a| {
         a.tool("openssl", &["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "old.key"]);
         a.old_root("old", "O = cluster.local", ISTIOD, &[]);
