@@ -48,8 +48,11 @@ fn arrived(home: &Home, from: &Path, to: &Path) -> Result<Vec<LaterCrl>> {
             request.file
         ));
     }
-    if let Some((file, by)) = later.refused.first() {
-        let message = format!("{file}: {} [{}]", by.message, by.rule);
+    let unusable = incoming.unusable.iter().filter_map(|it| Some((&it.file, it.by.first()?)));
+    if let Some((file, by)) = later.refused.iter().map(|(file, by)| (file, by)).chain(unusable).next() {
+        // Most say the file themselves.
+        let place = if by.message.starts_with(file.as_str()) { String::new() } else { format!("{file}: ") };
+        let message = format!("{place}{} [{}]", by.message, by.rule);
         return Err(Error::refused("crl.refused", message).next("nothing was signed; take it off the stick, or have the cluster make it again: `anchorite request --crl-for`"));
     }
     if later.taken.is_empty() {
@@ -146,8 +149,15 @@ fn no_set(named: &[String], count: u64) -> String {
     )
 }
 
-/// The room that a release's CRLs take.
+/// The room that a release's CRLs take. Those of the clusters are read once before the token
+/// is touched: one that is not as it was recorded ends it here.
 pub fn size(home: &Home, plan: &Plan) -> Result<u64> {
+    let ledger = home.journal.ledger();
+    if ledger.without_crl(plan.created, 1)?.1 == 0 {
+        for certificate in ledger.alive(plan.created)? {
+            home.cluster_crl(&certificate)?;
+        }
+    }
     let root = plan.crl.as_ref().map_or(0, |tbs| tbs.0.len() as u64);
     let root = home.root_crl()?.map_or(0, |der| der.len() as u64).max(root) + A_CRL;
     let alive = home.journal.ledger().alive_count(plan.created) + plan.items.len() as u64;
