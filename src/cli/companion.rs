@@ -5,9 +5,9 @@ use std::path::Path;
 
 use anchorite::home::Home;
 use anchorite::perform::{Candidate, check_elsewhere, check_kind};
-use anchorite::plan::{check_roots_stay, review};
-use anchorite::verify::describe::describe_certificate;
-use anchorite::x509::{Issuer, Name};
+use anchorite::plan::{Plan, check_roots_stay, review};
+use anchorite::verify::describe::{describe_certificate, describe_trusted};
+use anchorite::x509::{Digest, Issuer, Name};
 use anchorite::{Error, Result};
 
 use super::args::{Globals, RootCompanion};
@@ -103,10 +103,18 @@ pub fn order(names: &[Name]) -> String {
     out
 }
 
-/// Who else is trusted by what is about to be released.
-pub fn beside(home: &Home) -> Result<String> {
-    let each = |root: &Issuer| {
-        format!("\ntrusts   {} beside this root\n          SHA-256 {}\n", root.subject, root.fingerprint())
-    };
-    Ok(home.companions()?.iter().map(each).collect())
+/// Who else is trusted by what is about to be released: other devices' roots, and those
+/// of a rollover's stage.
+pub fn beside(home: &Home, plan: &Plan) -> Result<String> {
+    let course = plan.course.as_ref().unwrap_or(home.journal.ledger().course());
+    let own = &home.root()?.der;
+    let mut out = String::new();
+    for der in course.trusted(home.own_roots()?).iter().filter(|der| *der != own) {
+        let subject = describe_trusted(der)?.subject;
+        out.push_str(&format!(
+            "\ntrusts   {subject} beside this root\n          SHA-256 {}\n",
+            Digest::of(der)
+        ));
+    }
+    Ok(out)
 }

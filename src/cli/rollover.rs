@@ -184,6 +184,7 @@ fn planned(home: &Home, step: Option<Step>, token: Option<&mut dyn Token>) -> Re
     let context =
         Context { policies: &home.policies, forced: None, issuer, history: ledger, now: process::now() };
     let mut plan: Plan = plan::empty(&context, frame(home, false));
+    let releases = token.is_some();
     match (step, token) {
         (Some(step), _) => {
             if let Some(plan) = ledger.course_unreleased() {
@@ -193,17 +194,16 @@ fn planned(home: &Home, step: Option<Step>, token: Option<&mut dyn Token>) -> Re
                 )
                 .next(format!("`anchorite perform {} --to DIR` takes it up again", kept(home, &plan))));
             }
-            let retires = matches!(step, Step::Retire);
-            let compromised = matches!(step, Step::Compromised);
+            let crl = match step {
+                Step::Retire => Crl::Now,
+                // Where CRLs are checked, both roots' go with both roots.
+                Step::Stage(_) if releases => Crl::Due,
+                _ => Crl::Later,
+            };
+            let revoking = if matches!(step, Step::Compromised) { crosses(ledger)? } else { Vec::new() };
             plan = plan.with_course(step.take(ledger.course(), &home.own_roots()?)?)?;
-            if retires {
-                let beside = Beside { listed: home.listed()?, ..Beside::default() };
-                plan = plan.with_revocations(issuer, ledger, beside, Crl::Now, &home.config.crl)?;
-            }
-            if compromised {
-                let beside = Beside { revoking: crosses(ledger)?, ..Beside::default() };
-                plan = plan.with_revocations(issuer, ledger, beside, Crl::Later, &home.config.crl)?;
-            }
+            let beside = Beside { revoking, listed: home.listed()?, ..Beside::default() };
+            plan = plan.with_revocations(issuer, ledger, beside, crl, &home.config.crl)?;
         }
         (None, Some(token)) => plan = plan.with_cross(issuer, ledger.course(), root::new_serial(token)?)?,
         (None, None) => {}

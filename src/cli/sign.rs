@@ -69,7 +69,7 @@ pub fn perform_planned(
     let files = plan.items.len() as u64 * 4 + 16;
     let crls = crl::size(home, plan)?;
     out.room(footprint(files, home.journal.size() + plan.to_bytes()?.len() as u64 * 4 + crls))?;
-    let shown = format!("{}{}", planned.review, companion::beside(home)?);
+    let shown = format!("{}{}", planned.review, companion::beside(home, plan)?);
     let mut consent = unlock::consent(globals, pin, home, verb, &shown, &question)?;
     consent.plan = Some(plan.digest()?);
     unlock::login(home, token, pin)?;

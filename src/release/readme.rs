@@ -22,7 +22,7 @@ pub fn text(input: &ReleaseInput) -> String {
     let openssl = if post_quantum { "OpenSSL 3.5 or newer (which knows ML-DSA)" } else { "OpenSSL" };
     let (beside, each) = if several {
         (
-            "  root-cert.pem    the roots to trust: this CA's own, then those of its other devices\n",
+            "  root-cert.pem    the roots to trust, in an order that stays: load it byte for byte\n",
             ", once for each root",
         )
     } else {
@@ -76,15 +76,15 @@ or, with the key in ca-key.pem beside the cluster's files:\n\
 
 /// What there is of CRLs, and in which order it is loaded.
 fn crls(input: &ReleaseInput) -> (String, String) {
-    if input.crls.root.is_none() {
-        return Default::default();
-    }
     let cross = match input.cross {
         Some(_) => {
             "  cross-cert.pem   another root's key and name, signed by this one: for chains, never among the roots\n"
         }
         None => "",
     };
+    if input.crls.root.is_none() {
+        return (cross.into(), String::new());
+    }
     if input.crls.lacking.count > 0 {
         let files = format!("{cross}  root-crl.pem     the root's CRL; alone it cuts every cluster off\n");
         let steps = format!(

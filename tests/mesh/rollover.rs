@@ -27,8 +27,8 @@ impl Loads {
         }
         let after = intermediates(&change, "new");
         let last = change.stage("new", "new");
-        let [old_set, new_set] =
-            [&before[2], &after[2]].map(|release| format!("--crl={}", release.display()));
+        let crl = |release: &PathBuf| format!("--crl={}", release.display());
+        let (old_set, new_set, first_sets) = (crl(&before[2]), crl(&after[2]), both.each_ref().map(crl));
         let trust = |release: &Path| ["--trust".to_string(), release.display().to_string()];
         // Whichever home's release it is.
         let [first, second] = both.map(|release| trust(&release));
@@ -38,7 +38,7 @@ impl Loads {
             let new = |more: &[String]| assemble(&change, &after[n], NAMES[n], "new", more);
             [
                 old(std::slice::from_ref(&old_set)),
-                old(&[&first[..], &sets[..1]].concat()),
+                old(&[&first[..], &first_sets].concat()),
                 old(&[&second[..], &sets].concat()),
                 new(&sets),
                 new(&[&trust(&last)[..], &sets].concat()),

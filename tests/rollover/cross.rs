@@ -21,6 +21,7 @@ fn openssl_goes_from_a_leaf_by_the_cross_certificate_to_the_old_root() {
     let a = &change.0;
     let release = change.released("home", &CROSS);
     assert_eq!(bundle(&release), change.both());
+    assert!(read(&release.join("README.txt")).contains("cross-cert.pem   another root's key and name"));
     change.verify(&release, &["home", "new"]).code(0);
     let signed = change.sign("new", "east");
     for (name, from) in [

@@ -85,11 +85,9 @@ fn a_cluster_loads_the_sets_of_both_roots_and_a_stages_bundle() {
     let fleet = Fleet::new();
     let [old, new] = [&fleet.old_crl, &fleet.new_crl].map(|release| read(&release.join("ca-crl.pem")));
     let sets = [crl(&fleet.old_crl), crl(&fleet.new_crl)];
-    // Of the release that the bundle lies in, which was signed with its set; of another; of both.
-    fleet.assemble(&fleet.after, &["--crl".into()]).code(0);
-    assert_eq!(fleet.made("ca-crl.pem"), read(&fleet.after.join("ca-crl.pem")));
-    fleet.assemble(&fleet.after, &[crl(&fleet.new_crl)]).code(0);
-    assert_eq!(fleet.made("ca-crl.pem"), new);
+    // Of the release that the bundle lies in, which was signed with its set, and the other root's.
+    fleet.assemble(&fleet.after, &["--crl".into(), crl(&fleet.old_crl)]).code(0);
+    assert_eq!(fleet.made("ca-crl.pem"), read(&fleet.after.join("ca-crl.pem")) + &old);
     for release in [&fleet.before, &fleet.after] {
         fleet.assemble(release, &sets).code(0);
         assert_eq!(fleet.made("ca-crl.pem"), format!("{old}{new}"));
@@ -97,10 +95,12 @@ fn a_cluster_loads_the_sets_of_both_roots_and_a_stages_bundle() {
         assert_eq!(fleet.made("root-cert.pem"), fleet.change.both());
     }
     // The same set twice is no contradiction.
-    fleet.assemble(&fleet.after, &[crl(&fleet.new_crl), crl(&fleet.new_crl)]).code(0);
+    fleet.assemble(&fleet.after, &[&sets[..], &sets].concat()).code(0);
 
     // The last stage, loaded beside the certificate that the cluster has.
     let last = fleet.change.stage("new", "new");
+    fleet.assemble(&fleet.after, &[&trust(&last)[..], &sets[1..]].concat()).code(0);
+    assert_eq!(fleet.made("ca-crl.pem"), new);
     fleet.assemble(&fleet.after, &[&trust(&last)[..], &sets].concat()).code(0);
     assert_eq!(fleet.made("root-cert.pem"), bundle(&last));
     assert_eq!(fleet.made("cert-chain.pem"), read(&fleet.after.join("east/cert-chain.pem")));
@@ -112,8 +112,9 @@ fn a_cluster_loads_the_sets_of_both_roots_and_a_stages_bundle() {
 fn a_set_that_would_cut_the_cluster_off_is_refused() {
     let fleet = Fleet::new();
     let (change, after) = (&fleet.change, &fleet.after);
-    // Of the other root alone, and one of before this certificate.
+    // Of the other root alone, of the own one alone, and one of before this certificate.
     fleet.assemble(after, &[crl(&fleet.old_crl)]).fails(1, "assemble.crl-lacking");
+    fleet.assemble(after, &["--crl".into()]).fails(1, "assemble.crl-of-one-root");
     change.sign("new", "west");
     let earlier = change.released("new", &["crl"]);
     let later = change.sign("new", "east");
@@ -134,13 +135,20 @@ fn a_set_that_would_cut_the_cluster_off_is_refused() {
     let ran = fleet.assemble(&later, &[crl(&lacking)]).fails_with(1, "assemble.no-crl-set");
     assert!(ran.contains("north"), "{ran}");
     // The newest whole set is as good as it was.
-    fleet.assemble(&later, &[crl(&newer)]).code(0);
+    fleet.assemble(&later, &[crl(&newer), crl(&fleet.old_crl)]).code(0);
+    // Beside a trust bundle that knows of a newer CRL no older one goes in.
+    let last = change.stage("new", "new");
+    let newest = read(&last.join("root-crl.pem"));
+    assert_ne!(newest, read(&newer.join("root-crl.pem")));
+    let older = [&trust(&last)[..], &[crl(&newer)]].concat();
+    fleet.assemble(&later, &older).fails(1, "assemble.crl-older");
 }
 
 #[test]
 fn a_set_that_has_run_out_is_refused() {
     let fleet = Fleet::with_short_crls();
-    let day = |n: &str| fleet.assemble_at(&["faketime", "-f", n], &fleet.after, &[crl(&fleet.new_crl)]);
+    let sets = [crl(&fleet.new_crl), crl(&fleet.old_crl)];
+    let day = |n: &str| fleet.assemble_at(&["faketime", "-f", n], &fleet.after, &sets);
     day("+9d").code(0);
     let ran = day("+11d").fails_with(1, "assemble.crl-expired");
     assert!(ran.contains("ran out at"), "{ran}");
@@ -184,7 +192,7 @@ fn what_is_no_whole_release_gives_neither_set_nor_bundle() {
     std::fs::create_dir(&alone).unwrap();
     copy(&after.join("east"), &alone.join("east"));
     fleet.assemble(&alone, &["--crl".into()]).fails(2, "assemble.release");
-    fleet.assemble(&alone, &[crl(&fleet.new_crl)]).code(0);
+    fleet.assemble(&alone, &[crl(&fleet.new_crl), crl(&fleet.old_crl)]).code(0);
 }
 
 /// Before the root signed one there is no CRL to load.
@@ -192,11 +200,11 @@ fn what_is_no_whole_release_gives_neither_set_nor_bundle() {
 fn a_release_without_a_crl_gives_none() {
     let fleet = Fleet::new();
     let change = Change::begun();
-    let stage = change.stage("new", "both");
-    assert!(!stage.join("root-crl.pem").exists());
+    let cross = change.released("home", &["root", "rollover", "cross"]);
+    assert!(!cross.join("root-crl.pem").exists());
     // (Of another CA as well, but that is not what is amiss first where its root is noted.)
     let noted = super::fingerprint(&change.0.path("new/root.pem"));
     let old = super::fingerprint(&change.0.path("home/root.pem"));
-    let more = [crl(&stage), "--root-sha256".into(), noted, "--root-sha256".into(), old];
+    let more = [crl(&cross), "--root-sha256".into(), noted, "--root-sha256".into(), old];
     fleet.assemble(&fleet.after, &more).fails(1, "assemble.no-crl");
 }

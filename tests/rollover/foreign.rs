@@ -6,9 +6,11 @@ use crate::appliance::Appliance;
 const ISTIOD: &str =
     "basicConstraints = critical, CA:TRUE\nkeyUsage = critical, keyCertSign\nsubjectKeyIdentifier = hash";
 
+type Make = fn(&Appliance);
+
 /// Old roots as they are out there, each as `old.pem`.
 #[rustfmt::skip]
-const ROOTS: &[(&str, fn(&Appliance))] = &[
+const ROOTS: &[(&str, Make)] = &[
     ("istiod's own self-signed root", |a| {
         a.tool("openssl", &["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "old.key"]);
         a.old_root("old", "O = cluster.local", ISTIOD, &[]);
@@ -64,7 +66,9 @@ fn a_foreign_root_is_left_by_the_same_stages() {
         change.verify(&both, &noted).code(0);
         change.verify(&both, &noted[..noted.len() - 1]).fails_in_report("release.companion");
         change.step("new", &["reached"]).code(0);
-        let signed = change.sign("new", "east");
+        let (ran, signed) = change.try_sign("new", "east");
+        assert_eq!(ran.stderr.matches("beside this root").count(), roots.len(), "{which}: {}", ran.stderr);
+        let signed = signed.unwrap();
         assert_eq!(bundle(&signed), format!("{old}{new}"), "{which}");
         change.verify(&signed.join("east"), &noted).code(0);
         // The way back is what the clusters had; there again, and on.

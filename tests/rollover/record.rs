@@ -78,9 +78,11 @@ fn a_step_that_somebody_wrote_into_the_journal_is_not_in_force() {
     change.sign("new", "east");
 }
 
+type Edit = fn(&mut Value);
+
 #[test]
 fn a_step_that_cannot_follow_breaks_the_journal() {
-    let edits: [(fn(&mut Value), &str); 4] = [
+    let edits: [(Edit, &str); 4] = [
         (|course| course["rollover"]["stage"] = "new".into(), "before its stage is known"),
         (
             |course| course["rollover"]["emitted"][0]["sha256"] = Digest([9; 32]).to_string().into(),

@@ -25,7 +25,7 @@ fn a_root_ends_with_a_last_crl_and_the_destruction_of_its_key() {
     let revoke = before.join("east/ca-cert.pem");
     let revoke = ["revoke", "--certificate", revoke.to_str().unwrap(), "--reason", "superseded"];
     change.released("home", &revoke);
-    change.sign("home", "west");
+    let late = change.sign("home", "west").join("west/ca-cert.pem").display().to_string();
     destroyed(&change).fails(1, "retire.first");
 
     let (ran, last) = change.try_release("home", &["root", "retire"]);
@@ -55,6 +55,7 @@ fn a_root_ends_with_a_last_crl_and_the_destruction_of_its_key() {
         (&["root", "rollover", "cross"], "rollover.retired"),
         (&["root", "rollover", "stage", "old"], "rollover.retired"),
         (&["root", "retire"], "retire.twice"),
+        (&["revoke", "--certificate", &late, "--reason", "superseded"], "revoke.retired"),
     ] {
         change.refuses("home", words, id);
     }

@@ -39,7 +39,9 @@ fn the_whole_change(change: &Change) {
         assert!(ran.stdout.contains("release.companion") || ran.stdout.contains("release.root"));
     }
     not_yet(change);
-    let signed = change.sign("home", "west");
+    let (ran, signed) = change.try_sign("home", "west");
+    let signed = signed.unwrap();
+    assert!(ran.stderr.contains("trusts   O=Example, CN=Example Root G2 beside this root"), "{}", ran.stderr);
     assert_eq!(bundle(&signed), both);
     change.verify(&signed, &["home", "new"]).code(0);
     change.verify(&signed.join("west"), &["home", "new"]).code(0);

@@ -53,6 +53,7 @@ impl Roots {
             ("NEW_TOKEN", "pkcs11:token=ceremony"),
             ("MODULE", &module),
             ("BOTH", &both),
+            ("OTHER", &release("out-new", 0)),
             ("MOVED", &moved),
             ("LAST", &last),
         ];

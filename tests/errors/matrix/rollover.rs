@@ -26,10 +26,10 @@ pub fn rows() -> Vec<Row> {
             .also(&["retire.first"])
             .told("a root ends in this order: last CRL, key destroyed, that on record", "`root retire --to`; delete the key by the token's tool; `root retire --destroyed`"),
         by("rollover/retire.rs::a_root_ends_with_a_last_crl_and_the_destruction_of_its_key", "something after the end", 1, Id("retire.signed"))
-            .also(&["rollover.retired", "retire.twice"])
+            .also(&["rollover.retired", "retire.twice", "revoke.retired"])
             .told("the root is retired and signs nothing any more", "its successor does"),
         by("rollover/fleet.rs::a_set_that_would_cut_the_cluster_off_is_refused", "CRL sets that do not fit", 1, Id("assemble.crl-lacking"))
-            .also(&["assemble.crl-twice", "assemble.no-crl-set"])
+            .also(&["assemble.crl-twice", "assemble.no-crl-set", "assemble.crl-of-one-root", "assemble.crl-older"])
             .told("with these CRLs the cluster would be cut off", "the newest release of each root whose CRLs are complete"),
         by("rollover/fleet.rs::a_set_that_has_run_out_is_refused", "a CRL set that has run out", 1, Id("assemble.crl-expired"))
             .told("Envoy would refuse everybody", "`anchorite crl` makes a new one"),
