@@ -1,5 +1,6 @@
 //! Revocations and CRLs through the binary; each CRL is judged by OpenSSL.
 
+mod clock;
 mod entries;
 mod fleet;
 mod plans;

@@ -1,16 +1,27 @@
 //! What a ledger leaves open, a sentence each.
 
+use std::collections::BTreeSet;
+
 use crate::journal::{KeyRole, Ledger};
+use crate::x509::Digest;
 
 /// Plans that were signed and not released. Open in a home; in the copy that a
 /// release carries they are what that release is about to answer.
 pub fn unreleased_plans(ledger: &Ledger) -> Vec<String> {
-    ledger
-        .unfinished_plans()
+    // A step in the root's life may have taken no signature of the root's.
+    let course = ledger.course_unreleased();
+    let plans: BTreeSet<Digest> = ledger.unfinished_plans().into_iter().chain(course).collect();
+    plans
         .into_iter()
         .map(|plan| {
             let signed = ledger.unreleased().filter(|(_, i)| i.plan == Some(plan)).count();
-            format!("plan {plan} is not released; {signed} of its certificates and CRLs are signed: `anchorite perform plans/{plan}.json` takes it up again")
+            let what = match course == Some(plan) {
+                true => "the root's course was changed by it".to_string(),
+                false => format!("{signed} of its certificates and CRLs are signed"),
+            };
+            format!(
+                "plan {plan} is not released; {what}: `anchorite perform plans/{plan}.json` takes it up again"
+            )
         })
         .collect()
 }
@@ -49,9 +60,6 @@ pub fn open_matters(ledger: &Ledger) -> Vec<String> {
     }
     if ledger.companions_unsealed() {
         open.push("other roots were put on record and not sealed: those of the last seal stay trusted, and nothing else; put them on record again where they are wanted".into());
-    }
-    if let Some(plan) = ledger.course_unreleased() {
-        open.push(format!("the root's course was changed by plan {plan}, whose release is not out: `anchorite perform plans/{plan}.json --to DIR` takes it up again"));
     }
     if ledger.course_unsealed() {
         open.push("the root's course was changed and not sealed: it stands as the last seal had it, and nothing else".into());

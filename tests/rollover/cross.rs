@@ -135,3 +135,25 @@ fn a_cross_certificate_is_revoked_like_any_other() {
     answered(&change.0, "home", &[&revoke[..], &["--dry-run"]].concat()).fails(1, "revoke.twice");
     change.audits_ok();
 }
+
+#[test]
+fn a_compromise_revokes_what_the_new_root_vouched_for() {
+    let change = Change::trusted();
+    let cross = change.released("new", &CROSS).join("cross-cert.pem");
+    let cross = cross.to_str().unwrap();
+    let ran = change.step("new", &["compromised"]).code(0);
+    assert!(
+        ran.stderr.contains("REVOKE") && ran.stdout.contains("its cross-certificate is revoked"),
+        "{}",
+        ran.stdout
+    );
+    let release = change.released("new", &["crl"]);
+    let set = std::fs::read_to_string(release.join("root-crl.pem")).unwrap();
+    std::fs::write(change.0.path("set.pem"), set).unwrap();
+    let root = change.0.path("new/root.pem");
+    let args = ["verify", "-crl_check", "-CAfile", root.to_str().unwrap(), "-CRLfile", "set.pem", cross];
+    let judged =
+        std::process::Command::new("openssl").args(args).current_dir(change.0.dir.path()).output().unwrap();
+    assert!(String::from_utf8_lossy(&judged.stderr).contains("certificate revoked"), "{judged:?}");
+    change.audits_ok();
+}

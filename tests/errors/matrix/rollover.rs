@@ -12,6 +12,8 @@ pub fn rows() -> Vec<Row> {
         by("rollover/begin.rs::what_cannot_be_the_other_root_is_refused", "a step that cannot follow", 1, Id("rollover.step"))
             .also(&["rollover.to"])
             .told("this step cannot follow from where the rollover stands", "`anchorite root rollover show` says what may follow"),
+        by("rollover/record.rs::a_step_that_a_crash_cut_off_is_taken_up", "the next step before the last is released", 1, Id("rollover.unreleased"))
+            .told("a crash came between a step and its release", "`anchorite perform plans/<plan>.json --to DIR`, as it says"),
         by("rollover/stages.rs::from_the_old_root_to_the_new_with_two_homes_on_one_token", "a new root before its time", 1, Id("issuer.course"))
             .told("not every cluster is known to trust the new root yet, or the root is retired", "`root rollover stage both`; once it is everywhere, `root rollover reached`"),
         by("rollover/stages.rs::no_root_is_renewed_or_added_in_the_middle", "a renewal in the middle of a rollover", 1, Id("rollover.bundle-changed"))
