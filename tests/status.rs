@@ -193,6 +193,7 @@ fn a_file_that_is_not_ours_stays() {
     std::fs::write(&file, "BEGIN:VCALENDAR\r\nsomebody's own").unwrap();
     status(&a, &["--ical", path]).fails(2, "status.exists");
     status(&a, &["--prometheus", path]).fails(2, "status.exists");
+    status(&a, &["--ical", "/"]).fails(2, "status.file");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "BEGIN:VCALENDAR\r\nsomebody's own");
     let other = a.path("fleet.prom");
     status(&a, &["--prometheus", other.to_str().unwrap(), "--ical", path]).fails(2, "status.exists");
