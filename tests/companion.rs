@@ -295,9 +295,12 @@ fn one_device_cannot_hold_both_roots() {
 /// Whoever can write to the disk can add a line, but not seal it.
 #[test]
 fn a_root_that_somebody_wrote_into_the_journal_is_never_trusted() {
-    let two = Two::together();
+    let two = Two::apart();
     let a = &two.0;
+    // Before the lines that it is to pose among: the audit judges it as of their time.
     a.make_old_root();
+    two.second_device("home/root.pem").code(0);
+    two.companion("home", "second/root.pem").code(0);
     let journal = a.journal();
     let event = journal.lines().find(|line| line.contains("\"event\":\"companions\"")).unwrap();
     let mut event: Value = serde_json::from_str(event).unwrap();
