@@ -9,7 +9,6 @@ use anchorite::journal::Stage;
 use anchorite::perform::Outcome;
 use anchorite::plan::{self, Beside, Crl as When, Later, LaterCrl, Plan, Revoking, falls_short, review};
 use anchorite::policy::Context;
-use anchorite::x509::CrlSpec;
 
 use super::args::{Crl as Args, Globals, Named};
 use super::plan::{Planned, frame};
@@ -110,9 +109,6 @@ pub fn warned(home: &Home, plan: &Plan) -> Result<String> {
         if let Some(short) = falls_short(&home.config.crl) {
             warn(&short);
         }
-        if let Some(ahead) = not_yet_valid(plan)? {
-            warn(&ahead);
-        }
     } else if !home.root()?.crl_sign {
         warn("the root's keyUsage lacks cRLSign: there is no CRL, and no revocation that anybody would see");
     }
@@ -148,15 +144,6 @@ pub fn warned(home: &Home, plan: &Plan) -> Result<String> {
         out.push_str(&format!("\nfleet's CRL set: whole, of the root and {}\n", intermediates(alive)));
     }
     Ok(out)
-}
-
-/// A CRL is dated after the one before it, which was signed with a clock that ran ahead.
-fn not_yet_valid(plan: &Plan) -> Result<Option<String>> {
-    let Some(tbs) = &plan.crl else { return Ok(None) };
-    let from = CrlSpec::from_tbs(&tbs.0)?.this_update;
-    Ok((from > plan.created).then(|| {
-        format!("the CRL holds from {from} on, after the last one, which was signed with a clock that ran ahead: load it then, until then every peer would be refused")
-    }))
 }
 
 /// So many of them.

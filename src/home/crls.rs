@@ -48,7 +48,14 @@ impl Home {
     /// The CRL that a cluster signed for its certificate (DER), as it is on record.
     pub fn cluster_crl(&self, certificate: &Issued) -> Result<Option<Vec<u8>>> {
         let Some(crl) = &certificate.crl else { return Ok(None) };
-        self.read(&cluster_file(&certificate.serial), crl.digest).map(Some)
+        let filed = self.read(&cluster_file(&certificate.serial), crl.digest);
+        if filed.is_ok() {
+            return filed.map(Some);
+        }
+        // A crash may have come before it was filed.
+        let recorded = self.unsealed_crls()?.into_iter().map(|(_, der)| der);
+        let recorded = recorded.into_iter().find(|der| Digest::of(der) == crl.digest);
+        recorded.map_or(filed, Ok).map(Some)
     }
 
     /// Files a CRL of the root's.

@@ -107,7 +107,7 @@ impl Home {
 
     /// Clusters' CRLs that a crash may have kept from being filed. Anyone who can write the
     /// journal can add such a line: the cluster must have signed it.
-    fn unsealed_crls(&self) -> Result<Vec<(Serial, Vec<u8>)>> {
+    pub(super) fn unsealed_crls(&self) -> Result<Vec<(Serial, Vec<u8>)>> {
         let ledger = self.journal.ledger();
         if !ledger.unsealed().contains(&"cluster-crl") {
             return Ok(Vec::new());

@@ -163,18 +163,3 @@ fn a_crl_that_would_not_last_is_warned_of() {
     a.crl().code(0);
     a.all_is_well();
 }
-
-/// The next one is dated after it, and would be refused until then.
-#[test]
-fn a_clock_that_ran_ahead_is_warned_of() {
-    let a = scene();
-    let crl = ["crl", "--to", &a.place("out")];
-    a.verb_in("10 days", &crl).code(0);
-    // Its name would come last.
-    std::fs::remove_dir_all(a.release()).unwrap();
-    a.crl().fails(1, "clock.behind");
-    let told = a.verb(&[&crl[..], &["--correct-clock"]].concat()).code(0);
-    assert!(told.stderr.contains("!! the CRL holds from"), "{}", told.stderr);
-    assert_eq!(a.listed_number(), 3);
-    assert!(a.judged("east").unwrap_err().contains("CRL is not yet valid"));
-}
