@@ -70,13 +70,16 @@ pub struct Ledger {
     crl_number: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unlisted: Vec<Revocation>,
+    /// thisUpdate of the CRL before it: what had ended by then stands on none any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    crl_before: Option<Time>,
     /// Whether the clock was ever set back: CRLs may be dated ahead, and have let entries go too early.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     corrected: bool,
     /// The plan that changed the root's course, until its release is out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     course_unreleased: Option<Digest>,
-    /// The plan that the last line belongs to, where nothing is released for it.
+    /// The plan of the last line, where that revokes.
     #[serde(skip)]
     recording: Option<Digest>,
     /// Of these, those that neither a seal nor a CRL vouches for yet.
@@ -158,7 +161,7 @@ impl Ledger {
     }
 
     fn event(&mut self, entry: &Entry) -> std::result::Result<(), String> {
-        if !matches!(entry.event, Event::Revoked { .. } | Event::RootCourse { .. }) {
+        if !matches!(entry.event, Event::RootCourse { .. }) {
             self.recording = None;
         }
         match &entry.event {

@@ -49,7 +49,10 @@ impl Ledger {
             self.course_unreleased = None;
             return Ok(());
         };
-        self.belongs_to(plan)?;
+        // It may stand behind the revocations of the same plan.
+        if self.recording.take() != Some(*plan) {
+            self.belongs_to(plan)?;
+        }
         course.may_follow(&self.course)?;
         self.course = course.clone();
         self.course_unreleased = Some(*plan).filter(|plan| self.plans.contains_key(plan));
@@ -61,13 +64,9 @@ impl Ledger {
         if self.plans.contains_key(plan) {
             return Ok(());
         }
-        if self.recording == Some(*plan) {
-            return Ok(());
-        }
         if self.plan(plan).map_err(|e| e.message)?.is_some() {
             return Err(format!("plan {plan} was performed before"));
         }
-        self.recording = Some(*plan);
         // Nothing is released for it.
         self.recent.finished.insert(*plan);
         Ok(())

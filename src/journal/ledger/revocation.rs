@@ -50,8 +50,9 @@ impl Ledger {
     pub fn outlived(&self, now: Time) -> Result<Vec<Serial>> {
         let Some(last) = &self.crl else { return Ok(Vec::new()) };
         let before = last.this_update.min(now);
+        let from = self.crl_before.unwrap_or(Time::from_unix(0)).min(before);
         let mut outlived = Vec::new();
-        for week in self.revoked.range(..=week(before)).map(|(week, _)| *week) {
+        for week in self.revoked.range(week(from)..=week(before)).map(|(week, _)| *week) {
             let ended = self.ending_in(week)?.into_iter();
             outlived.extend(ended.filter(|c| c.revoked.is_some() && c.not_after < before).map(|c| c.serial));
         }
@@ -127,6 +128,7 @@ impl Ledger {
         certificates: &[RevokedCertificate],
     ) -> std::result::Result<(), String> {
         self.belongs_to(plan)?;
+        self.recording = Some(*plan);
         for RevokedCertificate { entry, .. } in certificates {
             let issued = self.by_serial(&entry.serial).map_err(|e| e.message)?;
             let issued = issued.ok_or_else(|| format!("revokes {}, which is not on record", entry.serial))?;
@@ -205,6 +207,7 @@ impl Ledger {
         let der = Tbs::recorded(record.message.clone(), record.algorithm).assemble(signature)?;
         self.unlisted.clear();
         self.revoked_unsealed.clear();
+        self.crl_before = self.crl.as_ref().map(|last| last.this_update);
         self.crl = Some(CrlRecord {
             number: spec.number,
             digest: Digest::of(&der),
