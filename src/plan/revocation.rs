@@ -92,7 +92,8 @@ fn judge_revocation(ledger: &Ledger, wanted: &Revoking, now: Time) -> Result<Rev
 /// waits for it, or the last would run out before the one after the next ceremony.
 fn crl_is_due(issuer: &Issuer, ledger: &Ledger, config: &CrlConfig, revoking: bool, now: Time) -> bool {
     let short = |last: &CrlRecord| last.next_update < now + config.needed();
-    issuer.crl_sign && (revoking || !ledger.unlisted().is_empty() || ledger.crl().is_none_or(short))
+    let waits = revoking || !ledger.unlisted().is_empty();
+    issuer.crl_sign && (waits || config.along && ledger.crl().is_none_or(short))
 }
 
 /// What to warn of where CRLs do not hold until the next is everywhere.

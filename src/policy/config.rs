@@ -127,12 +127,14 @@ pub struct CrlConfig {
     /// From a ceremony until its CRL is in the last cluster.
     #[serde(deserialize_with = "span")]
     pub transport: Seconds,
+    /// Whether a session that signs certificates signs the next CRL along, where one is due.
+    pub along: bool,
 }
 
 impl Default for CrlConfig {
     fn default() -> Self {
         let days = |days| Seconds(Seconds::DAY.0 * days);
-        Self { validity: days(425), ceremony_interval: days(365), transport: days(30) }
+        Self { validity: days(425), ceremony_interval: days(365), transport: days(30), along: true }
     }
 }
 

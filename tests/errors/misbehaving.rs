@@ -38,6 +38,9 @@ fn with_home() -> Appliance {
 /// The same with a root, and requests on the stick.
 fn with_requests(clusters: usize) -> Appliance {
     let mut a = with_home();
+    // The certificates' signatures are the root's first here.
+    a.edit("home/anchorite.toml", "along = true", "along = false");
+    a.run(&["policy", "pin", "--yes"]).code(0);
     a.root_sha256 = a.create_root("p256", &[]).code(0).json()["sha256"].as_str().unwrap().into();
     (0..clusters).for_each(|n| a.request(&cluster(n)));
     a

@@ -150,5 +150,4 @@ fn no_option_is_offered_where_it_does_nothing() {
         let help = a.run(&["token", verb, "--help"]).code(0).stdout;
         assert!(help.contains("--pin-file") && !help.contains("--correct-clock"), "{help}");
     }
-    assert!(!a.run(&["assemble", "--help"]).code(0).stdout.contains("--crl"));
 }

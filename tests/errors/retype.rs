@@ -14,6 +14,7 @@ const EACH: &str = "C_GetAttributeValue * attribute 0x202 1";
 fn demanded() -> Appliance {
     let a = attended_through(&misbehaving_module());
     a.edit("home/anchorite.toml", "[token]\n", "[token]\nretype-pin = true\n");
+    a.edit("home/anchorite.toml", "along = true", "along = false");
     let right = format!("{PIN}\n");
     let pinned = at_terminal(&a, &[(QUESTION, "yes\n"), (ASKS_PIN, &right)], &["policy", "pin"]);
     assert_eq!(pinned.value("exit"), "0", "the journal's key alone signed: {}", pinned.text);
