@@ -19,8 +19,8 @@ fn ceremony(firmware: &str, kind: &str) {
     desk.sign(&["--policy", "istio"]).code(0);
     assert_eq!(
         desk.card.made("SIGN") - before,
-        3 + 1 + 2,
-        "certificates, the release, a seal before it and one after"
+        3 + 1 + 1 + 2,
+        "certificates, the CRL, the release, a seal before it and one after"
     );
     let release = desk.appliance.release();
     desk.run(&["verify", release.to_str().unwrap(), "--root-sha256", &desk.appliance.root_sha256]).code(0);
