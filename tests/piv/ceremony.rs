@@ -29,7 +29,7 @@ fn ceremony(firmware: &str, kind: &str) {
     let (root, east) = (root.to_str().unwrap(), east.to_str().unwrap());
     run(&home, "openssl", &["verify", "-x509_strict", "-CAfile", root, east]);
     let audit = desk.appliance.audit(&[]).code(0).json();
-    assert_eq!(audit["signatures"], 9, "{audit}");
+    assert_eq!(audit["signatures"], 10, "{audit}");
     desk.verb(&["root", "renew", "--ttl", "30y"], &[]).code(0);
     let filed = desk.tool(&["-a", "read-certificate", "-s", "9c"]).code(0).stdout;
     assert_eq!(filed.trim(), std::fs::read_to_string(root).unwrap().trim());
