@@ -1,7 +1,5 @@
 //! `crl`, and what other verbs tell of CRLs.
 
-use anchorite::x509::Serial;
-use anchorite::{Error, Result};
 use std::path::{Path, PathBuf};
 
 use anchorite::home::Home;
@@ -9,6 +7,9 @@ use anchorite::journal::Stage;
 use anchorite::perform::Outcome;
 use anchorite::plan::{self, Beside, Crl as When, Later, LaterCrl, Plan, Revoking, falls_short, review};
 use anchorite::policy::Context;
+use anchorite::release::ClusterList;
+use anchorite::x509::Serial;
+use anchorite::{Error, Result};
 
 use super::args::{Crl as Args, Globals, Named};
 use super::plan::{Planned, frame};
@@ -129,14 +130,14 @@ pub fn warned(home: &Home, plan: &Plan) -> Result<String> {
     }
     // As it will be: with the CRLs that this plan brings, and the certificates that bring none.
     let brought = |serial: &Serial| plan.later_crls.iter().any(|later| later.certificate == *serial);
-    let (lacking, count) = ledger.without_crl(plan.created, SHOWN + plan.later_crls.len())?;
+    let (lacking, count) = ledger.without_crl(plan.created, ClusterList::NAMED + plan.later_crls.len())?;
     let healed = lacking.iter().filter(|c| brought(&c.serial)).count() as u64;
     let mut named: Vec<String> =
         lacking.iter().filter(|c| !brought(&c.serial)).filter_map(|c| c.cluster.clone()).collect();
     let new: Vec<String> = plan.items.iter().filter(|i| i.crl.is_none()).map(|i| i.cluster.clone()).collect();
     let count = count.saturating_sub(healed) + new.len() as u64;
     named.extend(new);
-    named.truncate(SHOWN);
+    named.truncate(ClusterList::NAMED);
     if count > 0 {
         warn(&no_set(&named, count));
     } else if plan.crl.is_some() || ledger.crl().is_some() {
@@ -150,9 +151,6 @@ pub fn warned(home: &Home, plan: &Plan) -> Result<String> {
 fn intermediates(count: usize) -> String {
     if count == 1 { "1 intermediate".into() } else { format!("{count} intermediates") }
 }
-
-/// How many clusters without a CRL are named.
-const SHOWN: usize = 20;
 
 fn no_set(named: &[String], count: u64) -> String {
     let more = match count.saturating_sub(named.len() as u64) {

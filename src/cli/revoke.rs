@@ -49,12 +49,9 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8> {
     }
     let planned = crl::make(&home, beside, when, false)?;
     let question = sign::question(&planned.plan);
-    let mut consent = unlock::consent(globals, &args.pin, &home, "revoke", &planned.review, &question)?;
-    consent.plan = Some(planned.plan.digest()?);
-    unlock::login(&home, token.as_mut(), &args.pin)?;
-    let head = unlock::session(&mut home, token.as_mut(), consent, &args.pin, |session| {
-        session.record(&planned.plan)
-    })?;
+    let asked = ("revoke", question.as_str());
+    let head =
+        sign::record_planned(globals, &args.pin, asked, &mut home, token.as_mut(), &planned, |_| Ok(()))?;
     if globals.json {
         return output::json(&serde_json::json!({
             "revoked": planned.plan.revocations, "plan": planned.plan.digest()?, "head": head,

@@ -10,6 +10,7 @@ use anchorite::plan::{self, Beside, Crl, Plan, Revoking, Step, review};
 use anchorite::policy::Context;
 use anchorite::release::certificate::{facts, is_self_issued};
 use anchorite::release::pem::trust_bundle;
+use anchorite::text::is_shown;
 use anchorite::token::Token;
 use anchorite::verify::describe_trusted;
 use anchorite::x509::{Digest, Issued, Issuer, Name, PublicKey, Reason};
@@ -129,21 +130,8 @@ fn record(globals: &Globals, args: &Pin, step: Step, question: &str) -> Result<u
     let planned = planned(&home, Some(step), None)?;
     pin::check_typed(&args.login, &home.config)?;
     let mut token = unlock::token(&home, args)?;
-    finish(globals, args, &mut home, token.as_mut(), &planned, question)
-}
-
-fn finish(
-    globals: &Globals,
-    args: &Pin,
-    home: &mut Home,
-    token: &mut dyn Token,
-    planned: &Planned,
-    question: &str,
-) -> Result<u8> {
-    let mut consent = unlock::consent(globals, args, home, "root rollover", &planned.review, question)?;
-    consent.plan = Some(planned.plan.digest()?);
-    unlock::login(home, token, args)?;
-    let head = unlock::session(home, token, consent, args, |session| session.record(&planned.plan))?;
+    let asked = ("root rollover", question);
+    let head = sign::record_planned(globals, args, asked, &mut home, token.as_mut(), &planned, |_| Ok(()))?;
     let course = home.journal.ledger().course();
     if globals.json {
         output::json(&serde_json::json!({"course": course, "plan": planned.plan.digest()?, "head": head}))?;
@@ -152,7 +140,7 @@ fn finish(
         if !planned.plan.revocations.is_empty() {
             out.push_str("its cross-certificate is revoked; no CRL lists that yet: `anchorite crl --to DIR` signs one\n");
         }
-        out.push_str(&told(home)?);
+        out.push_str(&told(&home)?);
         out.push_str(&format!("journal head, for the sheet: {} lines, {}\n", head.count, head.hash));
         output::text(&out)?;
     }
@@ -274,25 +262,31 @@ pub fn retire(globals: &Globals, args: &RootRetire) -> Result<u8> {
         return release(globals, &args.pin, Some(Step::Retire), to);
     }
     let how = args.destroyed.clone().unwrap_or_default();
+    if how.trim().is_empty() || !is_shown(&how) {
+        return Err(Error::usage(
+            "retire.destroyed",
+            "--destroyed: is empty or holds characters that cannot be shown",
+        )
+        .next("say in plain text on one line how it was destroyed, and who saw it"));
+    }
     let mut home = unlock::home(globals)?;
     unlock::check_clock(&home, &args.pin)?;
     let planned = planned(&home, Some(Step::Destroyed(how)), None)?;
+    pin::check_typed(&args.pin.login, &home.config)?;
     let mut token = unlock::token(&home, &args.pin)?;
     let key = home.journal.ledger().key(KeyRole::Root).cloned();
-    let question = "Is every copy of the key destroyed?";
-    // Seen after login: a private key hides from anybody else.
-    let mut consent = unlock::consent(globals, &args.pin, &home, "root retire", &planned.review, question)?;
-    consent.plan = Some(planned.plan.digest()?);
-    unlock::login(&home, token.as_mut(), &args.pin)?;
-    if let Some(key) = key
-        && token.find_key(&key.id)?.is_some()
-    {
-        return Err(Error::refused("retire.key-there", format!("{}: holds the root's key '{}' still", token.info().uri, key.label))
-            .next("delete it with the token's own tool, such as `pkcs11-tool --delete-object --type privkey --label LABEL`, then record it"));
+    // After login: a private key hides from anybody else.
+    let gone = |token: &mut dyn Token| {
+        match key {
+        Some(key) if token.find_key(&key.id)?.is_some() => {
+            Err(Error::refused("retire.key-there", format!("{}: holds the root's key '{}' still", token.info().uri, key.label))
+                .next("delete it with the token's own tool, such as `pkcs11-tool --delete-object --type privkey --label LABEL`, then record it"))
+        }
+        _ => Ok(()),
     }
-    let head = unlock::session(&mut home, token.as_mut(), consent, &args.pin, |session| {
-        session.record(&planned.plan)
-    })?;
+    };
+    let asked = ("root retire", "Is every copy of the key destroyed?");
+    let head = sign::record_planned(globals, &args.pin, asked, &mut home, token.as_mut(), &planned, gone)?;
     if globals.json {
         output::json(&serde_json::json!({"course": home.journal.ledger().course(), "head": head}))?;
     } else {

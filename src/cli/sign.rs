@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anchorite::home::Home;
+use anchorite::journal::Head;
 use anchorite::media::durable;
 use anchorite::media::write::{Output, check_output, footprint, same_place};
 use anchorite::perform::Remaining;
@@ -80,6 +81,24 @@ pub fn perform_planned(
         session.perform(plan, fresh, out)
     })?;
     perform::report(globals, home, plan, &outcome)
+}
+
+/// Puts a plan on record that takes no signature of the root's: asked, logged in, sealed.
+/// `seen` looks at the token once it is logged in.
+pub fn record_planned(
+    globals: &Globals,
+    pin: &Pin,
+    (verb, question): (&'static str, &str),
+    home: &mut Home,
+    token: &mut dyn Token,
+    planned: &Planned,
+    seen: impl FnOnce(&mut dyn Token) -> Result<()>,
+) -> Result<Head> {
+    let mut consent = unlock::consent(globals, pin, home, verb, &planned.review, question)?;
+    consent.plan = Some(planned.plan.digest()?);
+    unlock::login(home, token, pin)?;
+    seen(token)?;
+    unlock::session(home, token, consent, pin, |session| session.record(&planned.plan))
 }
 
 /// What is agreed to.

@@ -11,9 +11,6 @@ use crate::token::Key;
 use crate::verify;
 use crate::x509::{CrlSpec, Digest, Issued, Issuer, Status, Tbs};
 
-/// How many clusters without a CRL are named.
-const NAMED: usize = 20;
-
 /// What of a plan takes no signature and is not on record: revocations, the root's course.
 /// Where a crash came before their seal, they were taken back since.
 pub(super) fn recorded_events(ledger: &Ledger, plan: &Plan, digest: Digest) -> Vec<Event> {
@@ -120,11 +117,11 @@ impl Session<'_> {
         let (ledger, now) = (self.home.journal.ledger(), self.now());
         let new = finished.iter().map(|f| ledger.by_serial(&f.item.serial)).collect::<Result<Vec<_>>>()?;
         let new: Vec<Issued> = new.into_iter().flatten().collect();
-        let (mut lacking, count) = ledger.without_crl(now, NAMED)?;
+        let (mut lacking, count) = ledger.without_crl(now, ClusterList::NAMED)?;
         let new_lacking: Vec<_> = new.iter().filter(|c| c.crl.is_none()).cloned().collect();
         let count = count + new_lacking.len() as u64;
         lacking.extend(new_lacking);
-        lacking.truncate(NAMED);
+        lacking.truncate(ClusterList::NAMED);
         if count > 0 {
             let named = lacking
                 .iter()

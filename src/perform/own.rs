@@ -1,11 +1,9 @@
 //! The home's own certificates: signed on record, joined from it, verified, filed.
 
 use const_oid::db::{rfc5280, rfc5912};
-use der::asn1::{ObjectIdentifier, OctetString};
+use der::asn1::ObjectIdentifier;
 use x509_cert::ext::Extension;
-use x509_cert::ext::pkix::{
-    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectKeyIdentifier,
-};
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages};
 
 use super::Session;
 use super::root::{BACKDATE, journal_placeholder};
@@ -15,7 +13,7 @@ use crate::journal::{CertificateIntent, Event, Purpose};
 use crate::lint::{CertificateKind, Linted, lint};
 use crate::token::Key;
 use crate::verify;
-use crate::x509::certificate::{Facts, extension};
+use crate::x509::certificate::{Facts, authority_key_id, extension, subject_key_id};
 use crate::x509::{CertificateSpec, Issuer, Name, PublicKey, Serial, Tbs, Time};
 
 /// RFC 9336 §3.1: id-kp-documentSigning, all that the journal's key may do.
@@ -133,11 +131,6 @@ pub(super) fn journal_tbs(
     not_before: Time,
     key: &PublicKey,
 ) -> Result<Linted<Tbs>> {
-    let aki = AuthorityKeyIdentifier {
-        key_identifier: Some(octets(&root.key_id)?),
-        authority_cert_issuer: None,
-        authority_cert_serial_number: None,
-    };
     let extensions = vec![
         extension(
             rfc5280::ID_CE_BASIC_CONSTRAINTS,
@@ -147,7 +140,7 @@ pub(super) fn journal_tbs(
         extension(rfc5280::ID_CE_KEY_USAGE, true, &KeyUsage(KeyUsages::DigitalSignature.into()))?,
         extension(rfc5912::ID_CE_EXT_KEY_USAGE, true, &ExtendedKeyUsage(vec![DOCUMENT_SIGNING]))?,
         subject_key_id(&key.key_id())?,
-        extension(rfc5280::ID_CE_AUTHORITY_KEY_IDENTIFIER, false, &aki)?,
+        authority_key_id(&root.key_id)?,
     ];
     let [whole, short] = journal_names(&root.subject)?;
     let mut spec = CertificateSpec {
@@ -192,12 +185,4 @@ fn journal_names(root: &Name) -> Result<[Name; 2]> {
 pub(super) fn shortened(common_name: &str, suffix: &str) -> String {
     let room = COMMON_NAME_MAXIMUM.saturating_sub(suffix.len());
     common_name.chars().take(room).collect::<String>() + suffix
-}
-
-fn subject_key_id(id: &[u8]) -> Result<Extension> {
-    extension(rfc5280::ID_CE_SUBJECT_KEY_IDENTIFIER, false, &SubjectKeyIdentifier(octets(id)?))
-}
-
-fn octets(bytes: &[u8]) -> Result<OctetString> {
-    OctetString::new(bytes).map_err(|e| Error::usage("certificate.key-id", format!("key id: {e}")))
 }

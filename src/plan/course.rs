@@ -1,16 +1,14 @@
 //! Steps in a root's life: a rollover's stages, cross-certificates, the end.
 
 use const_oid::db::rfc5280;
-use der::asn1::OctetString;
-use x509_cert::ext::pkix::{
-    AuthorityKeyIdentifier, BasicConstraints, KeyUsage, KeyUsages, SubjectKeyIdentifier,
-};
+use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, KeyUsages};
 
 use super::{Cross, Plan};
 use crate::error::{Error, Result};
 use crate::journal::{Bytes, Companion, Emitted, Rollover, RootCourse, Side, Stage};
 use crate::lint::{CertificateKind, Linted, lint};
-use crate::x509::certificate::extension;
+use crate::x509::certificate::{authority_key_id, extension, subject_key_id};
 use crate::x509::{CertificateSpec, Digest, Issuer, Seconds, Serial, Tbs, Time, pem};
 
 /// For clocks that lag.
@@ -224,29 +222,15 @@ fn draft_cross(issuer: &Issuer, course: &RootCourse, serial: Serial, now: Time) 
     Ok(lint(spec.to_tbs()?, CertificateKind::Intermediate, Some(issuer))?)
 }
 
-fn extensions(issuer: &Issuer, other: &Issuer) -> Result<Vec<x509_cert::ext::Extension>> {
-    let octets = |bytes: &[u8]| {
-        OctetString::new(bytes).map_err(|e| Error::usage("certificate.key-id", format!("key id: {e}")))
-    };
+fn extensions(issuer: &Issuer, other: &Issuer) -> Result<Vec<Extension>> {
     let beneath = issuer.path_len.map_or(PATH_LENGTH, |own| own.saturating_sub(1));
     let path_len_constraint = Some(other.path_len.unwrap_or(PATH_LENGTH).min(beneath));
-    let aki = AuthorityKeyIdentifier {
-        key_identifier: Some(octets(&issuer.key_id)?),
-        authority_cert_issuer: None,
-        authority_cert_serial_number: None,
-    };
+    let constraints = BasicConstraints { ca: true, path_len_constraint };
+    let usage = KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign);
     Ok(vec![
-        extension(
-            rfc5280::ID_CE_BASIC_CONSTRAINTS,
-            true,
-            &BasicConstraints { ca: true, path_len_constraint },
-        )?,
-        extension(rfc5280::ID_CE_KEY_USAGE, true, &KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign))?,
-        extension(
-            rfc5280::ID_CE_SUBJECT_KEY_IDENTIFIER,
-            false,
-            &SubjectKeyIdentifier(octets(&other.key_id)?),
-        )?,
-        extension(rfc5280::ID_CE_AUTHORITY_KEY_IDENTIFIER, false, &aki)?,
+        extension(rfc5280::ID_CE_BASIC_CONSTRAINTS, true, &constraints)?,
+        extension(rfc5280::ID_CE_KEY_USAGE, true, &usage)?,
+        subject_key_id(&other.key_id)?,
+        authority_key_id(&issuer.key_id)?,
     ])
 }

@@ -141,8 +141,8 @@ fn draft_crl(
         let lost = ledger.still_revoked(now)?.into_iter().filter(|entry| !there.contains(&entry.serial));
         entries.extend(lost);
     }
-    // Of two CRLs of one time, some verifiers take the older. One that is dated ahead of the
-    // clock is followed all the same: nobody would believe the next before that time.
+    // Of two CRLs of one time, some verifiers take the older. Where the last is dated ahead of
+    // the clock, the next keeps to the clock: dated later still, nobody would believe it yet.
     let last = ledger.crl().map(|last| last.this_update + Seconds(1)).filter(|after| *after <= now);
     let this_update = now.earlier(BACKDATE).max(last.unwrap_or(issuer.not_before));
     let spec = CrlSpec {

@@ -1,16 +1,15 @@
 //! What is granted, and the certificate's specification made from it.
 
 use const_oid::{AssociatedOid as _, db::rfc5280};
-use der::asn1::{Ia5String, OctetString};
+use der::asn1::Ia5String;
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::certpolicy::PolicyInformation;
 use x509_cert::ext::pkix::constraints::name::GeneralSubtree;
 use x509_cert::ext::pkix::crl::dp::DistributionPoint;
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName, GeneralNames};
 use x509_cert::ext::pkix::{
-    AccessDescription, AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, BasicConstraints,
-    CertificatePolicies, CrlDistributionPoints, ExtendedKeyUsage, KeyUsage, NameConstraints, SubjectAltName,
-    SubjectKeyIdentifier,
+    AccessDescription, AuthorityInfoAccessSyntax, BasicConstraints, CertificatePolicies,
+    CrlDistributionPoints, ExtendedKeyUsage, KeyUsage, NameConstraints, SubjectAltName,
 };
 
 use super::constraint::Subtree;
@@ -19,7 +18,7 @@ use super::profile::{Extensions, Profile};
 use super::rules::{self, Window};
 use super::values::{Consumer, HttpUrl};
 use crate::error::{Error, Result};
-use crate::x509::certificate::extension;
+use crate::x509::certificate::{authority_key_id, extension, subject_key_id};
 use crate::x509::{CertificateSpec, Digest, Issuer, Name, PublicKey, Serial, Time};
 
 /// A certificate that may be signed. Made only by the decision, when no rule refused.
@@ -133,20 +132,11 @@ impl Grant {
 
     fn extensions(&self, issuer: &Issuer) -> Result<Vec<Extension>> {
         let basic = BasicConstraints { ca: true, path_len_constraint: Some(self.path_len) };
-        let authority = AuthorityKeyIdentifier {
-            key_identifier: Some(octets(&issuer.key_id)?),
-            authority_cert_issuer: None,
-            authority_cert_serial_number: None,
-        };
         let mut all = vec![
             extension(BasicConstraints::OID, true, &basic)?,
             extension(KeyUsage::OID, true, &self.key_usage)?,
-            extension(
-                SubjectKeyIdentifier::OID,
-                false,
-                &SubjectKeyIdentifier(octets(&self.subject_key_id)?),
-            )?,
-            extension(AuthorityKeyIdentifier::OID, false, &authority)?,
+            subject_key_id(&self.subject_key_id)?,
+            authority_key_id(&issuer.key_id)?,
         ];
         let Extensions {
             extended_key_usage,
@@ -204,10 +194,6 @@ fn ca_issuer(url: &HttpUrl) -> Result<AccessDescription> {
 
 fn uri(url: &HttpUrl) -> Result<GeneralName> {
     Ia5String::new(&url.0).map(GeneralName::UniformResourceIdentifier).map_err(encoding)
-}
-
-fn octets(bytes: &[u8]) -> Result<OctetString> {
-    OctetString::new(bytes).map_err(encoding)
 }
 
 fn encoding(e: der::Error) -> Error {

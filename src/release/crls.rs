@@ -31,6 +31,11 @@ pub struct ClusterList {
     pub count: u64,
 }
 
+impl ClusterList {
+    /// How many are named.
+    pub const NAMED: usize = 20;
+}
+
 /// `[crl]` in the manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,9 +1,11 @@
 //! Building certificates (RFC 5280 §4.1): from a full specification to the
 //! to-be-signed bytes, and from these and a signature to a certificate.
 
+use const_oid::AssociatedOid as _;
 use der::asn1::{Any, BitString, Int, OctetString};
 use der::{Decode as _, Encode as _, Sequence};
 use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::{AuthorityKeyIdentifier, SubjectKeyIdentifier};
 use x509_cert::time::{Time as X509Time, Validity};
 
 use super::{Digest, Name, PublicKey, Serial, SignatureAlgorithm, Time};
@@ -174,6 +176,25 @@ impl Tbs {
             Error::integrity("certificate.assemble", format!("certificate cannot be assembled: {e}"))
         })
     }
+}
+
+/// authorityKeyIdentifier with the key identifier alone (RFC 5280 §4.2.1.1, §5.2.1).
+pub fn authority_key_id(id: &[u8]) -> Result<Extension> {
+    let value = AuthorityKeyIdentifier {
+        key_identifier: Some(octets(id)?),
+        authority_cert_issuer: None,
+        authority_cert_serial_number: None,
+    };
+    extension(AuthorityKeyIdentifier::OID, false, &value)
+}
+
+/// subjectKeyIdentifier (RFC 5280 §4.2.1.2).
+pub fn subject_key_id(id: &[u8]) -> Result<Extension> {
+    extension(SubjectKeyIdentifier::OID, false, &SubjectKeyIdentifier(octets(id)?))
+}
+
+fn octets(bytes: &[u8]) -> Result<OctetString> {
+    OctetString::new(bytes).map_err(|e| Error::usage("certificate.key-id", format!("key id: {e}")))
 }
 
 /// An extension with its criticality (RFC 5280 §4.2).

@@ -2,7 +2,7 @@
 //! that were built so.
 
 use const_oid::db::rfc5280;
-use der::asn1::{Any, GeneralizedTime, OctetString};
+use der::asn1::{Any, GeneralizedTime};
 use der::{Decode as _, Encode as _, Sequence};
 use serde::{Deserialize, Serialize};
 use x509_cert::crl::RevokedCert;
@@ -12,7 +12,7 @@ use x509_cert::ext::pkix::crl::{CrlNumber, CrlReason};
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::time::Time as X509Time;
 
-use super::certificate::extension;
+use super::certificate::{authority_key_id, extension};
 use super::{Name, Serial, SignatureAlgorithm, Tbs, Time};
 use crate::error::{Error, Result};
 
@@ -128,16 +128,9 @@ impl CrlSpec {
     /// The to-be-signed bytes; the same specification always gives the same bytes.
     pub fn to_tbs(&self) -> Result<Tbs> {
         let failed = |e| Error::usage("crl.encode", format!("CRL {} cannot be encoded: {e}", self.number));
-        let aki = AuthorityKeyIdentifier {
-            key_identifier: Some(OctetString::new(self.key_id.as_slice()).map_err(failed)?),
-            authority_cert_issuer: None,
-            authority_cert_serial_number: None,
-        };
         let number = CrlNumber::try_from(self.number).map_err(failed)?;
-        let extensions = vec![
-            extension(rfc5280::ID_CE_AUTHORITY_KEY_IDENTIFIER, false, &aki)?,
-            extension(rfc5280::ID_CE_CRL_NUMBER, false, &number)?,
-        ];
+        let extensions =
+            vec![authority_key_id(&self.key_id)?, extension(rfc5280::ID_CE_CRL_NUMBER, false, &number)?];
         let entries = self.entries.iter().map(entry).collect::<Result<Vec<_>>>()?;
         let encode = || -> der::Result<Vec<u8>> {
             TbsCertList {

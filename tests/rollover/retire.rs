@@ -61,7 +61,10 @@ fn a_root_ends_with_a_last_crl_and_the_destruction_of_its_key() {
     }
     answered(&change.0, "home", &["root", "renew", "--ttl", "30y"]).fails(1, "rollover.retired");
 
-    // The key is seen to be gone before that goes on record.
+    // The key is seen to be gone before that goes on record, in words that anybody can read.
+    for text in ["", " ", "shredded\u{1b}[2J"] {
+        answered(&change.0, "home", &["root", "retire", "--destroyed", text]).fails(2, "retire.destroyed");
+    }
     destroyed(&change).fails(1, "retire.key-there");
     destroy(&change, "anchorite root", "privkey");
     destroyed(&change).code(0);

@@ -183,10 +183,12 @@ impl Ledger {
         own.map(|key| key.digest()).any(|digest| digest == issued.key)
     }
 
-    /// A CRL has a new number and lists whatever was revoked since the one before.
+    /// A CRL has the next number, and lists whatever was revoked since the one before. A
+    /// number further on, which anyone can add as a line, would use up those between.
     pub(super) fn may_list(&mut self, message: &[u8]) -> std::result::Result<(), String> {
         let spec = CrlSpec::from_tbs(message).map_err(|e| e.message)?;
-        if spec.number <= self.crl_number {
+        let next = self.crl_number.checked_add(1);
+        if next != Some(spec.number) {
             return Err(format!("asks for CRL {}, after {}", spec.number, self.crl_number));
         }
         let listed: HashMap<&Serial, &Revocation> = match self.unlisted.is_empty() {

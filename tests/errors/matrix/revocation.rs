@@ -90,7 +90,7 @@ fn known(a: &Appliance) -> Vec<u8> {
 pub fn rows() -> Vec<Row> {
     vec![
         here("a serial number that nobody has", Released, |a| revoke(a, &["1234"]), 1, "revoke.unknown-serial", "1234")
-            .also(&["revoke.foreign", "revoke.certificate-file", "revoke.list"])
+            .also(&["revoke.foreign"])
             .told(
                 "what is to be revoked is no certificate of this root's",
                 "compare the serial number with `anchorite status` or the cluster's `receipt.toml`",
@@ -101,7 +101,9 @@ pub fn rows() -> Vec<Row> {
         }, 1, "revoke.foreign", "but is another one"),
         here("a file that is no certificate", Released, |a| {
             revoke(a, &["--certificate", &a.arg("in/west.csr")])
-        }, 2, "revoke.certificate-file", "west.csr"),
+        }, 2, "revoke.certificate-file", "west.csr")
+            .also(&["revoke.list"])
+            .told("what is to be revoked cannot be read", "`--certificate` takes a certificate's file, `--list` one serial number a line"),
         here(
             "a list that holds something else",
             Released,
@@ -117,9 +119,9 @@ pub fn rows() -> Vec<Row> {
             revoke_easts(a, &[]).once(a, &[]).code(0);
             revoke_easts(a, &[])
         }, 1, "revoke.twice", "for keyCompromise")
-            .also(&["revoke.named-twice"])
-            .told("it is revoked already, or named twice", "`anchorite crl --to DIR` puts it on the next CRL, if it is on none yet"),
-        here("the same one twice", Released, |a| revoke_easts(a, &[&easts_serial(a)]), 2, "revoke.named-twice", "is named twice"),
+            .told("it is revoked already", "`anchorite crl --to DIR` puts it on the next CRL, if it is on none yet"),
+        here("the same one twice", Released, |a| revoke_easts(a, &[&easts_serial(a)]), 2, "revoke.named-twice", "is named twice")
+            .told("it is named twice", "name it once"),
         here("the same one by number and by certificate", Released, |a| {
             revoke_easts(a, &["--certificate", a.release().join("east/ca-cert.pem").to_str().unwrap()])
         }, 2, "revoke.named-twice", "is named twice"),

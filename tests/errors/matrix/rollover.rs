@@ -7,11 +7,14 @@ use super::{Row, by};
 pub fn rows() -> Vec<Row> {
     vec![
         by("rollover/begin.rs::what_cannot_be_the_other_root_is_refused", "another root that is none", 1, Id("rollover.not-a-root"))
-            .also(&["rollover.file", "rollover.same", "rollover.rehearsal"])
+            .also(&["rollover.same", "rollover.rehearsal"])
             .told("a rollover begins with the other root, under a name and a key of its own", "give the other `root.pem`, or the trust bundle `root-cert.pem`"),
+        by("rollover/begin.rs::what_cannot_be_the_other_root_is_refused", "a file without a certificate", 2, Id("rollover.file"))
+            .told("the file holds no certificate that can be read", "give the other `root.pem`, or the trust bundle `root-cert.pem`"),
         by("rollover/begin.rs::what_cannot_be_the_other_root_is_refused", "a step that cannot follow", 1, Id("rollover.step"))
-            .also(&["rollover.to"])
             .told("this step cannot follow from where the rollover stands", "`anchorite root rollover show` says what may follow"),
+        by("rollover/begin.rs::what_cannot_be_the_other_root_is_refused", "a stage without a stick", 2, Id("rollover.to"))
+            .told("a stage is a release", "name the stick that it goes to: `--to DIR`"),
         by("rollover/record.rs::a_step_that_a_crash_cut_off_is_taken_up", "the next step before the last is released", 1, Id("rollover.unreleased"))
             .told("a crash came between a step and its release", "`anchorite perform plans/<plan>.json --to DIR`, as it says"),
         by("rollover/stages.rs::from_the_old_root_to_the_new_with_two_homes_on_one_token", "a new root before its time", 1, Id("issuer.course"))
@@ -27,6 +30,8 @@ pub fn rows() -> Vec<Row> {
         by("rollover/retire.rs::a_root_ends_with_a_last_crl_and_the_destruction_of_its_key", "a key that is there still", 1, Id("retire.key-there"))
             .also(&["retire.first"])
             .told("a root ends in this order: last CRL, key destroyed, that on record", "`root retire --to`; delete the key by the token's tool; `root retire --destroyed`"),
+        by("rollover/retire.rs::a_root_ends_with_a_last_crl_and_the_destruction_of_its_key", "a destruction that nobody can read", 2, Id("retire.destroyed"))
+            .told("how the key was destroyed is no plain text on one line", "say how, and who saw it"),
         by("rollover/retire.rs::a_root_ends_with_a_last_crl_and_the_destruction_of_its_key", "something after the end", 1, Id("retire.signed"))
             .also(&["rollover.retired", "retire.twice", "revoke.retired"])
             .told("the root is retired and signs nothing any more", "its successor does"),
