@@ -16,6 +16,7 @@ pub mod audit;
 pub mod calendar;
 pub mod cluster;
 pub mod error;
+pub mod exported;
 pub mod finding;
 #[expect(clippy::disallowed_methods, reason = "the folder that holds a CA")]
 pub mod home;

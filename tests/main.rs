@@ -27,6 +27,7 @@ mod mesh;
 mod piv;
 mod pki;
 mod post_quantum;
+mod precheck;
 mod presigned;
 mod readme;
 mod release;

@@ -40,6 +40,7 @@ const HOUSES: &[(&str, &[&str], &str)] = &[
     ("release", &["x509"], "files as bytes"),
     ("release/verifier.rs", &["verify"], "the judge of releases; all else there takes any judge"),
     ("cluster", &["x509", "release"], "the cluster's side knows releases, nothing of the CA"),
+    ("exported", &["x509", "journal", "policy"], "what the rules ask for, away from the home"),
     ("audit", &["x509", "journal", "lint", "verify"], "checks the record without the token"),
     ("calendar", &["x509", "journal", "policy::CrlConfig"], "what the record adds up to, in the configuration's spans"),
     ("home", &["x509", "journal", "media", "policy", "audit", "verify"], "the folder that holds a CA"),

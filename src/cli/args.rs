@@ -2,6 +2,7 @@
 
 mod audit;
 mod hardware;
+mod precheck;
 mod revocation;
 mod rollover;
 mod status;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use self::audit::{Audit, AuditExport, AuditRestore, AuditShow, AuditVerb, AuditVerify};
 pub use self::hardware::{Login, Token, TokenAttest, TokenCheck, TokenVerb};
+pub use self::precheck::{PolicyExport, Precheck};
 pub use self::revocation::{Crl, Named, Revoke, serial};
 pub use self::rollover::{RolloverBegin, RolloverStage, RolloverVerb, RootRetire, RootRollover};
 pub use self::status::Status;
@@ -61,6 +63,7 @@ pub enum Verb {
     Audit(Audit),
     Verify(Verify),
     Policy(Policy),
+    Precheck(Precheck),
     Request(Request),
     Assemble(Assemble),
     Token(Token),
@@ -306,7 +309,7 @@ pub struct Verify {
     pub at: Option<Time>,
 }
 
-/// Policies: check an edit, put it in force
+/// Policies: check an edit, put it in force, carry them to where requests are made
 #[derive(Debug, Args)]
 #[command(after_help = "example:\n  anchorite policy check --home /srv/ca")]
 pub struct Policy {
@@ -325,6 +328,7 @@ pub enum PolicyVerb {
     /// Put edited documents in force, on record; without an edit, settle and seal what is open
     #[command(after_help = "example:\n  anchorite policy pin --home /srv/ca")]
     Pin(Pin),
+    Export(PolicyExport),
 }
 
 /// On the cluster's side: make a key, a request, and the cluster's own empty CRL
