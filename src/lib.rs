@@ -21,6 +21,7 @@ pub mod exported;
 pub mod finding;
 #[expect(clippy::disallowed_methods, reason = "the folder that holds a CA")]
 pub mod home;
+pub mod installed;
 pub mod intake;
 pub mod journal;
 pub mod lint;

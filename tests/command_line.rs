@@ -14,7 +14,7 @@ use crate::appliance::{Appliance, PIN, Ran, module, ran};
 #[rustfmt::skip]
 const ORDER: [&str; 36] = [
     "init", "root create", "policy check", "policy pin",
-    "request", "inspect", "policy export", "precheck", "sign", "verify", "assemble", "plan", "perform",
+    "request", "inspect", "policy export", "precheck", "sign", "assemble", "verify", "plan", "perform",
     "status", "revoke", "crl",
     "audit verify", "audit show", "audit export", "audit restore",
     "token list", "token check", "token attest",

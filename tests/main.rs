@@ -21,6 +21,7 @@ mod foreign_crl;
 mod foreign_path;
 mod fuzz;
 mod generators;
+mod installed;
 mod long_journal;
 mod main_path;
 mod mesh;

@@ -79,7 +79,7 @@ fn the_findings_are_those_of_inspect() {
         assert_eq!(inspected, checked, "{more:?}");
         let named: Vec<&str> = away["ceremony"].as_array().unwrap().iter().flat_map(Value::as_str).collect();
         assert_eq!(named, BY_RECORD);
-        let wanted = if more == ["--policy", "istio"] { "grant" } else { "refuse" };
+        let wanted = if more.is_empty() { "refuse" } else { "grant" };
         let verdict = |cluster: &str| {
             let requests = checked["requests"].as_array().unwrap().iter();
             requests.clone().find(|r| r["cluster"] == cluster).unwrap()["verdict"].clone()
@@ -139,7 +139,7 @@ fn an_edit_is_not_exported_before_it_is_in_force() {
     let a = fleet();
     std::fs::create_dir(a.path("audit")).unwrap();
     let policy = std::fs::read_to_string(a.path("home/policies/istio.toml")).unwrap();
-    a.write("home/policies/istio.toml", policy.replace("maximum = ", "# an edit\nmaximum = "));
+    a.write("home/policies/istio.toml", policy + "# an edit\n");
     a.run(&["policy", "export", "--to", &words(&a.path("audit"))]).fails(4, "home.edited");
     assert_eq!(std::fs::read_dir(a.path("audit")).unwrap().count(), 0);
 }

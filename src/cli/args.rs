@@ -292,12 +292,25 @@ pub struct Perform {
     pub pin: Pin,
 }
 
-/// Check a release, or one cluster's folder of it, anywhere
+/// Check a release, or one cluster's folder of it, anywhere; or what clusters have loaded
 #[derive(Debug, Args)]
-#[command(after_help = "example:\n  anchorite verify /media/out/anchorite-2026-11-22-0001 --root-sha256 HEX")]
+#[command(
+    after_help = "example:\n  anchorite verify /media/out/anchorite-2026-11-22-0001 --root-sha256 HEX\n  \
+        anchorite verify --installed east-cacerts --root-sha256 HEX\n\n\
+        --installed takes a folder of PEM files, as `assemble` writes it or a pod has it mounted, or a file\n\
+        with Secrets and ConfigMaps as `kubectl get -o yaml` or `-o json` prints them; several of either,\n\
+        one for each cluster, are held against each other."
+)]
 pub struct Verify {
     /// The release folder, or one cluster's folder in it
-    pub bundle: PathBuf,
+    #[arg(required_unless_present = "installed", conflicts_with = "installed")]
+    pub bundle: Option<PathBuf>,
+    /// What a cluster has loaded, once for each: a folder, or Secrets in YAML or JSON
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub installed: Vec<PathBuf>,
+    /// Tell what of that ends within this time [default: 30d]
+    #[arg(long, value_name = "SPAN", value_parser = span, requires = "installed")]
+    pub within: Option<Seconds>,
     /// The root certificate's SHA-256, as noted at its ceremony; once for each root in the trust bundle
     #[arg(long, value_name = "HEX", value_parser = parse_digest, required = true)]
     pub root_sha256: Vec<Digest>,

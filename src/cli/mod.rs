@@ -12,6 +12,7 @@ mod folder;
 mod generate;
 mod init;
 mod inspect;
+mod installed;
 mod intake;
 mod output;
 mod perform;
