@@ -167,7 +167,7 @@ fn a_changed_file_of_an_export_is_named() {
             assert!(ran.stderr.contains(name), "{}", ran.stderr);
         }
     }
-    let add = |path: &Path| drop(std::fs::copy(good.join("policies/istio.toml"), path).unwrap());
+    let add = |path: &Path| copy(&good.join("policies/istio.toml"), path);
     changed("policies/own.toml", &add).fails(4, "export.changed");
     let note = |path: &Path| std::fs::write(path, "ours").unwrap();
     changed("README", &note).code(1);

@@ -41,7 +41,7 @@ const HOUSES: &[(&str, &[&str], &str)] = &[
     ("release/verifier.rs", &["verify"], "the judge of releases; all else there takes any judge"),
     ("cluster", &["x509", "release"], "the cluster's side knows releases, nothing of the CA"),
     ("exported", &["x509", "journal", "policy"], "what the rules ask for, away from the home"),
-    ("installed", &["x509", "release", "verify", "document", "intake::pem", "cluster::PrivateKey"],
+    ("installed", &["x509", "release", "verify", "intake::pem", "cluster::PrivateKey"],
         "what a cluster loaded, judged as what leaves here is"),
     ("audit", &["x509", "journal", "lint", "verify"], "checks the record without the token"),
     ("calendar", &["x509", "journal", "policy::CrlConfig"], "what the record adds up to, in the configuration's spans"),

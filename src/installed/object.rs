@@ -84,8 +84,10 @@ fn object(mut value: Value) -> Option<Object> {
 
 fn decode(data: &Map<String, Value>, object: &mut Object) {
     for (key, value) in data {
-        let base64: Zeroizing<String> =
-            Zeroizing::new(value.as_str().unwrap_or("*").chars().filter(|c| !c.is_whitespace()).collect());
+        let text = if value.is_null() { "" } else { value.as_str().unwrap_or("*") };
+        // It never grows, so that no copy is left behind.
+        let mut base64 = Zeroizing::new(String::with_capacity(text.len()));
+        base64.extend(text.chars().filter(|c| !c.is_whitespace()));
         match Base64::decode_vec(&base64) {
             Ok(bytes) => drop(object.entries.insert(key.clone(), Zeroizing::new(bytes))),
             Err(_) => object.unreadable.push(shown(key)),

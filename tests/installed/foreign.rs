@@ -17,6 +17,9 @@ keyUsage = critical, keyCertSign, cRLSign
 extendedKeyUsage = serverAuth, clientAuth
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
+[plain]
+basicConstraints = critical, CA:TRUE, pathlen:0
+keyUsage = critical, keyCertSign, cRLSign
 [uri]
 basicConstraints = critical, CA:TRUE, pathlen:0
 keyUsage = critical, keyCertSign, cRLSign
@@ -64,6 +67,9 @@ fn what_is_accepted_when_it_is_loaded_and_refused_by_peers() {
     in_all(&pki, &["server", "root"], &[], 4, &["installed.key-purpose"]);
     in_all(&pki, &["uri", "root"], &[], 0, &["installed.uri-constraints"]);
     pki.issue("sub", "intermediate", "intermediate", "/O=Istio/L=east/CN=sub");
+    in_all(&pki, &["sub", "intermediate", "root"], &[], 4, &["verify.path.outlives-issuer"]);
+    // Shorter-lived, as whoever tries this would make it.
+    pki.openssl("x509 -req -in sub.csr -CA intermediate.pem -CAkey intermediate.key -days 30 -extfile openssl.cnf -extensions intermediate -out sub.pem -set_serial 77", &[]);
     in_all(&pki, &["sub", "intermediate", "root"], &[], 4, &["verify.path.path-length"]);
     in_all(&pki, &["sub", "root"], &[], 4, &["installed.chain-order"]);
     pki.issue("leaf", "journal", "root", "/O=Istio/CN=no CA");
@@ -98,7 +104,7 @@ fn a_root_of_version_1_is_named() {
         &["/O=Example/CN=Old Root"],
     );
     pki.openssl("x509 -req -in root.csr -signkey root.key -days 3650 -out root.pem", &[]);
-    pki.issue("east", "intermediate", "root", "/O=Istio/L=east/CN=east");
+    pki.issue("east", "plain", "root", "/O=Istio/L=east/CN=east");
     in_all(&pki, &["east", "root"], &[], 4, &["installed.v1-root"]);
 }
 
