@@ -15,6 +15,7 @@
 pub mod audit;
 pub mod calendar;
 pub mod cluster;
+pub mod document;
 pub mod error;
 pub mod finding;
 #[expect(clippy::disallowed_methods, reason = "the folder that holds a CA")]

@@ -13,7 +13,7 @@ use imports::{cycle, imports};
 use source::{Source, reachable, rust_files, sources};
 
 /// Open to all, standing on nothing but each other.
-const BASE: [&str; 3] = ["error", "finding", "text"];
+const BASE: [&str; 4] = ["document", "error", "finding", "text"];
 
 /// A house or a file in it, what it may import, and why.
 #[rustfmt::skip]
@@ -71,6 +71,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ("rayon", &["plan/make.rs", "plan/review.rs", "perform/batch.rs", "release/check.rs", "release/layout.rs", "cli/intake.rs", "audit.rs"],
         "what is done to each of a batch, on every core"),
     ("indicatif", &["cli/unlock.rs"], "progress is shown on the command line"),
+    ("serde_saphyr", &["document.rs"], "YAML, within bounds that stand in one place"),
     ("toml", &["policy/", "release/documents.rs"], "documents that people write, and the manifest"),
 ];
 
