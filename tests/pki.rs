@@ -152,6 +152,7 @@ impl Pki {
             certificate,
             policy: "istio".into(),
             request: Digest::of(cluster.as_bytes()),
+            object: None,
         });
         let input = ReleaseInput {
             name,

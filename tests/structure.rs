@@ -22,6 +22,7 @@ const HOUSES: &[(&str, &[&str], &str)] = &[
     ("media", &["x509::Digest"], "bytes and their digests, whatever they mean"),
     ("intake", &["x509"], "what a request says, not what is made of it"),
     ("policy", &["x509", "intake"], "judges requests"),
+    ("policy/values.rs", &["release::Consumer"], "a policy names who takes the release"),
     ("lint", &["x509"], "judges bytes alone, whoever built them"),
     ("verify", &["x509", "lint"], "reads with the linter's parser, and lints again what was signed"),
     ("journal", &["x509"], "entries and what they add up to"),

@@ -29,7 +29,7 @@ pub use profile::{
 pub use register::{Cluster, Register, RegisteredSubject};
 pub use rules::{BY_RECORD, RULES, RuleInfo, reserved_id, serial_unique};
 pub use set::PolicySet;
-pub use shipped::{DEFAULT_REGISTER, SHIPPED, pre_signed_ttl};
+pub use shipped::{DEFAULT_REGISTER, SHIPPED, fixed_organisation, pre_signed_ttl};
 pub use values::{
     AttributeType, Consumer, HttpUrl, KeyKind, Mode, Permission, PolicyOid, PreSigned, Purpose, Span, Usage,
     is_dns_label,

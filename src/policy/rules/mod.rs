@@ -85,6 +85,7 @@ pub const RULES: &[RuleInfo] = &[
     validity::NESTED,
     validity::NOT_EXPIRED,
     validity::REMAINING,
+    validity::CONSUMER,
     claims::BASIC_CONSTRAINTS,
     claims::KEY_USAGE,
     claims::EXTENDED_KEY_USAGE,

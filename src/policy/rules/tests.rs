@@ -42,6 +42,11 @@ fn outlived(world: &mut World, left: &str) {
     world.issuer.not_after = world.now + Seconds::parse(left).unwrap();
 }
 
+fn of_linkerd(world: &mut World, span: &str) {
+    world.set("release.consumer", "\"linkerd\"");
+    ask_for(world, span);
+}
+
 const BASIC: BasicConstraintsClaim = BasicConstraintsClaim { ca: true, path_len: Some(0) };
 
 const CASES: &[Case] = &[
@@ -270,6 +275,7 @@ const CASES: &[Case] = &[
         Outcome::Refused,
     ),
     ("validity.remaining", |w| outlived(w, "120d"), |w| outlived(w, "119d"), Outcome::Warning),
+    ("validity.consumer", |w| of_linkerd(w, "60d"), |w| of_linkerd(w, "59d"), Outcome::Warning),
     (
         "claim.basic-constraints",
         |w| w.claims().basic_constraints = Some(BASIC),
