@@ -73,7 +73,7 @@ fn what_is_accepted_when_it_is_loaded_and_refused_by_peers() {
     in_all(&pki, &["sub", "intermediate", "root"], &[], 4, &["verify.path.path-length"]);
     in_all(&pki, &["sub", "root"], &[], 4, &["installed.chain-order"]);
     pki.issue("leaf", "journal", "root", "/O=Istio/CN=no CA");
-    in_all(&pki, &["leaf", "root"], &[], 4, &["installed.key-purpose"]);
+    in_all(&pki, &["leaf", "root"], &[], 4, &["installed.key-purpose", "installed.not-a-ca"]);
 }
 
 /// A signature by another key of the same name: names and identifiers agree, nothing else does.
