@@ -11,6 +11,7 @@ mod cluster;
 mod command_line;
 mod companion;
 mod conformance;
+mod consumers;
 mod crash;
 mod defects;
 mod drill;
