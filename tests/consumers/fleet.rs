@@ -145,10 +145,8 @@ fn object(profile: &str, csr: &[u8]) -> Option<String> {
     let approved = "status:\n  conditions:\n  - lastTransitionTime: \"2026-11-22T10:00:00Z\"\n    message: reviewed\n    \
         reason: Approved\n    status: \"True\"\n    type: Approved\n";
     let head = match profile {
-        "cert-manager-request" => format!(
-            "apiVersion: cert-manager.io/v1\nkind: CertificateRequest\nmetadata:\n  name: mesh-ca-1\n  namespace: istio-system\n\
-             spec:\n  isCA: true\n  issuerRef:\n    kind: Issuer\n    name: anchorite\n  usages:\n  - cert sign\n  - crl sign\n"
-        ),
+        "cert-manager-request" => "apiVersion: cert-manager.io/v1\nkind: CertificateRequest\nmetadata:\n  name: mesh-ca-1\n  namespace: istio-system\n\
+             spec:\n  isCA: true\n  issuerRef:\n    kind: Issuer\n    name: anchorite\n  usages:\n  - cert sign\n  - crl sign\n".to_string(),
         "kubernetes-csr" => format!(
             "apiVersion: certificates.k8s.io/v1\nkind: CertificateSigningRequest\nmetadata:\n  name: {profile}\n\
              spec:\n  signerName: example.org/anchorite\n  usages:\n  - cert sign\n  - crl sign\n"
