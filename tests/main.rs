@@ -5,6 +5,7 @@
 mod adopt;
 mod agree;
 mod appliance;
+mod bundles;
 mod card_host;
 mod card_itself;
 mod cluster;

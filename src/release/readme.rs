@@ -80,7 +80,8 @@ fn load(input: &ReleaseInput) -> String {
         all.entry(member.consumer).or_default().push(member);
     }
     let mut out = String::new();
-    for (consumer, members) in all {
+    for (consumer, mut members) in all {
+        members.sort_by(|a, b| a.cluster.cmp(&b.cluster));
         let terms = consumer.terms();
         let names: Vec<&str> = members.iter().take(NAMED).map(|member| member.cluster.as_str()).collect();
         let more = match members.len().saturating_sub(NAMED) {
@@ -93,7 +94,7 @@ fn load(input: &ReleaseInput) -> String {
                 out.push_str("  # where the key lies:\n  anchorite assemble --bundle <cluster> --key <key file> --out <folder> --root-sha256 <as noted>\n");
                 out.push_str(&indented(terms.load_lines("<folder>", str::to_string)));
                 if terms.files.iter().any(|(_, form)| matches!(form, Form::Patch(_))) {
-                    out.push_str("  # or, where the Secret holds this certificate's key already, in a Secret of your name:\n");
+                    out.push_str("  # or, in a Secret that holds this certificate's key already:\n");
                 }
                 out.push_str(&indented(terms.direct_lines("<cluster>", None)));
             }
