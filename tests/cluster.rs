@@ -126,11 +126,11 @@ fn released(name: &str) -> (Pki, PrivateKey, BTreeMap<String, Vec<u8>>) {
 }
 
 fn options(noted: &[anchorite::x509::Digest]) -> AssembleOptions<'_> {
-    AssembleOptions { noted, allow_rehearsal: false, at: now(), crls: &[], trust: None }
+    AssembleOptions { noted, allow_rehearsal: false, at: now(), crls: &[], trust: None, secret: None }
 }
 
 fn try_assemble(pki: &Pki, bundle: &BTreeMap<String, Vec<u8>>, key: &PrivateKey) -> Result<Vec<OutFile>> {
-    assemble(bundle, key, &options(&[pki.root_sha256()]), &OpenSsl)
+    assemble(bundle, key, &options(&[pki.root_sha256()]), &OpenSsl).map(|joined| joined.files)
 }
 
 #[test]

@@ -5,12 +5,14 @@
 mod adopt;
 mod agree;
 mod appliance;
+mod bundles;
 mod card_host;
 mod card_itself;
 mod cluster;
 mod command_line;
 mod companion;
 mod conformance;
+mod consumers;
 mod crash;
 mod defects;
 mod drill;

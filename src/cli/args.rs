@@ -403,6 +403,9 @@ pub struct Assemble {
     /// Take the trust bundle of this release in place of the bundle's own: a stage of a rollover
     #[arg(long, value_name = "RELEASE")]
     pub trust: Option<PathBuf>,
+    /// The Secret to make, where it is not the consumer's usual one
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = secret)]
+    pub secret: Option<(String, String)>,
     /// Accept the bundle of a rehearsal
     #[arg(long)]
     pub rehearsal: bool,
@@ -422,6 +425,11 @@ pub struct Completions {
 pub struct Manual {
     /// The folder
     pub dir: PathBuf,
+}
+
+fn secret(text: &str) -> Result<(String, String), String> {
+    let (namespace, name) = text.split_once('/').ok_or("want NAMESPACE/NAME")?;
+    Ok((namespace.into(), name.into()))
 }
 
 fn root_algorithm(text: &str) -> Result<KeyAlgorithm, String> {

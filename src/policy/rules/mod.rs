@@ -79,6 +79,7 @@ pub const RULES: &[RuleInfo] = &[
     renewal::SPACING,
     issuer::COURSE,
     issuer::SIGNATURE,
+    issuer::CONSUMER,
     issuer::PATH_LENGTH,
     validity::MAXIMUM,
     validity::MINIMUM,

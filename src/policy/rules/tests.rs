@@ -227,6 +227,18 @@ const CASES: &[Case] = &[
         Outcome::Refused,
     ),
     ("issuer.course", nothing, |w| w.forbidden = Some("the root is retired"), Outcome::Refused),
+    (
+        "issuer.consumer",
+        |w| {
+            w.set("release.consumer", "\"linkerd\"");
+            w.issuer.public_key = rsa(4096);
+        },
+        |w| {
+            w.set("release.consumer", "\"linkerd\"");
+            w.issuer.public_key = rsa(3072);
+        },
+        Outcome::Refused,
+    ),
     ("issuer.signature", nothing, |w| w.issuer.signature = SignatureAlgorithm::RsaSha512, Outcome::Refused),
     ("issuer.signature", nothing, |w| w.issuer.signature = SignatureAlgorithm::Ed25519, Outcome::Warning),
     (

@@ -18,7 +18,7 @@ const CACERTS: Secret = Secret {
     file: "cacerts.yaml",
     namespace: "istio-system",
     name: "cacerts",
-    naming: Naming::Fixed,
+    naming: Naming::Named,
     kind: "Opaque",
     entries: NAMES,
     key: Some("ca-key.pem"),

@@ -29,8 +29,10 @@ pub struct Secret {
 /// Which names a Secret may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Naming {
-    /// Its consumer looks for this one.
+    /// Its consumer looks for this one, in this namespace.
     Fixed,
+    /// Its consumer looks for this one, wherever it is itself.
+    Named,
     /// Any with a dot in it.
     Dotted,
     /// Any.
@@ -59,7 +61,10 @@ impl Secret {
             );
         }
         match self.naming {
-            Naming::Fixed if name != self.name => bad(
+            Naming::Fixed if (namespace, name) != (self.namespace, self.name) => {
+                bad(format!("its consumer looks for {}/{}", self.namespace, self.name), "leave --secret out")
+            }
+            Naming::Named if name != self.name => bad(
                 format!("its consumer looks for a Secret called {}", self.name),
                 "give that name; the namespace may be another",
             ),

@@ -73,11 +73,15 @@ pub struct Terms {
     pub warns_below: Seconds,
     /// The only kind of key that it takes, where there is one.
     pub key: Option<KeyAlgorithm>,
+    /// The only kinds of roots' keys, where it is particular.
+    pub roots: &'static [KeyAlgorithm],
     /// Loads what was assembled. `{out}` is its folder; a line that begins with # is for people.
     pub load: &'static [&'static str],
     /// Loads what stands in the release. `{bundle}` is the cluster's folder, `{object}` the
     /// object that is answered.
     pub direct: &'static [&'static str],
+    /// Stands for an object whose name is not known.
+    pub unnamed: &'static str,
 }
 
 /// What most consumers have in common.
@@ -89,8 +93,10 @@ const PLAIN: Terms = Terms {
     path_length: 0,
     warns_below: Seconds(0),
     key: None,
+    roots: &[],
     load: &[],
     direct: &[],
+    unnamed: "NAME",
 };
 
 /// What is made for a consumer where the key lies.
@@ -167,6 +173,31 @@ impl Consumer {
         let files = self.terms().files.iter();
         files.map(|(name, form)| Ok((*name, form.make(parts, facts, object)?.into_bytes()))).collect()
     }
+}
+
+impl Terms {
+    /// The lines that load what was assembled into this folder; `word` writes an argument in
+    /// which the folder stands.
+    pub fn load_lines(&self, out: &str, word: impl Fn(&str) -> String) -> Vec<String> {
+        let filled = |line: &&str| match line.starts_with('#') {
+            true => line.replace("{out}", out),
+            false => words(line, |part| word(&part.replace("{out}", out))),
+        };
+        self.load.iter().map(filled).collect()
+    }
+
+    /// The lines that load what stands in this folder of a release.
+    pub fn direct_lines(&self, bundle: &str, object: Option<&Object>) -> Vec<String> {
+        let object = object.map_or_else(|| self.unnamed.into(), Object::arguments);
+        self.direct.iter().map(|line| line.replace("{bundle}", bundle).replace("{object}", &object)).collect()
+    }
+}
+
+fn words(line: &str, word: impl Fn(&str) -> String) -> String {
+    line.split(' ')
+        .map(|part| if part.contains('{') { word(part) } else { part.into() })
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 impl fmt::Display for Consumer {

@@ -34,6 +34,7 @@ pub(super) const CERT_MANAGER_REQUEST: Terms = Terms {
     direct: &[
         "kubectl patch certificaterequest {object} --subresource=status --type=json --patch-file {bundle}/status-patch.json",
     ],
+    unnamed: "NAME -n NAMESPACE",
     ..PLAIN
 };
 
@@ -43,6 +44,7 @@ pub(super) const KUBERNETES_CSR: Terms = Terms {
     direct: &[
         "kubectl patch certificatesigningrequest {object} --subresource=status --type=json --patch-file {bundle}/status-patch.json",
     ],
+    unnamed: PLAIN.unnamed,
     ..CERT_MANAGER_REQUEST
 };
 

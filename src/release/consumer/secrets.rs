@@ -44,7 +44,7 @@ const IDENTITY_ISSUER: Secret = Secret {
 
 const TRUST_ROOTS: (&str, Form) = ("linkerd-identity-trust-roots.yaml", Form::TrustRoots);
 
-/// `linkerd check` takes P-256 alone, and warns below 60 days.
+/// `linkerd check` takes a P-256 issuer alone beneath these roots, and warns below 60 days.
 pub(super) const LINKERD: Terms = Terms {
     name: "linkerd",
     files: &[TRUST_ROOTS, ("secret-patch.yaml", Form::Patch(&IDENTITY_ISSUER))],
@@ -56,6 +56,7 @@ pub(super) const LINKERD: Terms = Terms {
     crl: Err("Linkerd's proxies check none"),
     warns_below: Seconds(60 * Seconds::DAY.0),
     key: Some(KeyAlgorithm::P256),
+    roots: &[KeyAlgorithm::P256, KeyAlgorithm::Rsa(2048), KeyAlgorithm::Rsa(4096)],
     load: &[
         "kubectl apply -f {out}/linkerd-identity-trust-roots.yaml",
         "# where the roots are new: restart every workload before the next line",

@@ -29,7 +29,13 @@ pub fn key(data: &[u8]) {
         })
         .collect();
     let noted = [world::root().fingerprint()];
-    let options =
-        AssembleOptions { noted: &noted, allow_rehearsal: false, at: world::now(), crls: &[], trust: None };
+    let options = AssembleOptions {
+        noted: &noted,
+        allow_rehearsal: false,
+        at: world::now(),
+        crls: &[],
+        trust: None,
+        secret: None,
+    };
     good(assemble(&east, &key, &options, &Verifier));
 }
