@@ -3,12 +3,8 @@
 use serde_json::json;
 
 use super::dress::{config_map, folder, list, secret, write, yaml};
-use super::{FLEET, Files, finds, verify};
+use super::{FLEET, Files, finds, root, verify};
 use crate::pki::Pki;
-
-fn root() -> [String; 1] {
-    [FLEET.a.root_sha256.clone()]
-}
 
 fn issuer() -> Files {
     let file = |name: &str| FLEET.east[name].clone();
