@@ -2,7 +2,7 @@
 //! released in one session, each manifest and patch accepted by kubectl.
 
 mod defects;
-mod kubectl;
+pub mod kubectl;
 mod refused;
 
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ const STEP: &[&str] = &["intermediate_ca.crt", "intermediate_ca_key", "root_ca.c
 /// A shipped policy, what stands in the folder beside the PEM files, and what `assemble`
 /// makes; nothing where the key is elsewhere.
 #[rustfmt::skip]
-const ALL: [(&str, &[&str], &[&str]); 13] = [
+pub const ALL: [(&str, &[&str], &[&str]); 13] = [
     ("istio", PATCH, ISTIO),
     ("istio-tls", PATCH, &["ca.crt", "cacerts.yaml", "tls.crt", "tls.key"]),
     ("cert-manager-request", STATUS, &[]),
@@ -49,7 +49,7 @@ const ALL: [(&str, &[&str], &[&str]); 13] = [
 ];
 
 /// One cluster of each consumer, called like its policy, all of them registered.
-struct Fleet(Appliance);
+pub struct Fleet(pub Appliance);
 
 impl Fleet {
     fn requesting(kind: &str) -> Self {
@@ -66,7 +66,7 @@ impl Fleet {
         Self(a)
     }
 
-    fn released(kind: &str) -> Self {
+    pub fn released(kind: &str) -> Self {
         let fleet = Self::requesting(kind);
         fleet.0.sign(&[]).code(0);
         fleet
