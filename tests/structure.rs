@@ -41,6 +41,9 @@ const HOUSES: &[(&str, &[&str], &str)] = &[
     ("release", &["x509"], "files as bytes"),
     ("release/verifier.rs", &["verify"], "the judge of releases; all else there takes any judge"),
     ("cluster", &["x509", "release"], "the cluster's side knows releases, nothing of the CA"),
+    ("exported", &["x509", "journal", "policy"], "what the rules ask for, away from the home"),
+    ("installed", &["x509", "release", "verify", "intake::pem", "cluster::PrivateKey"],
+        "what a cluster loaded, judged as what leaves here is"),
     ("audit", &["x509", "journal", "lint", "verify"], "checks the record without the token"),
     ("calendar", &["x509", "journal", "policy::CrlConfig"], "what the record adds up to, in the configuration's spans"),
     ("home", &["x509", "journal", "media", "policy", "audit", "verify"], "the folder that holds a CA"),
@@ -81,7 +84,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
 const WORLD: &[(&str, &[&str], &str)] = &[
     ("std::fs", &["media/", "home/", "token/pkcs11/module.rs", "cli/"], "sticks, the home, the module's digest, the terminal"),
     (".exists()", &["home/", "cli/"], "asks the disk"),
-    (".is_dir()", &["home/", "cli/folder.rs", "cli/request.rs"], "asks the disk"),
+    (".is_dir()", &["home/", "media/loaded.rs", "cli/folder.rs", "cli/installed.rs", "cli/request.rs"], "asks the disk"),
     (".is_file()", &["token/pkcs11/module.rs"], "asks the disk"),
     (".canonicalize()", &["token/pkcs11/module.rs", "cli/assemble.rs", "cli/request.rs", "cli/status.rs", "cli/verify.rs"], "asks the disk"),
     (".metadata()", &["token/pkcs11/module.rs", "cli/assemble.rs", "cli/pin.rs"], "asks the disk"),

@@ -7,7 +7,7 @@
 mod claims;
 pub(crate) mod crl;
 mod keycheck;
-mod pem;
+pub(crate) mod pem;
 mod pkcs10;
 mod possession;
 mod pss;

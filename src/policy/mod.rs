@@ -27,7 +27,7 @@ pub use profile::{
     SubjectAltNames, Validity,
 };
 pub use register::{Cluster, Register, RegisteredSubject};
-pub use rules::{RULES, RuleInfo, reserved_id, serial_unique};
+pub use rules::{BY_RECORD, RULES, RuleInfo, reserved_id, serial_unique};
 pub use set::PolicySet;
 pub use shipped::{DEFAULT_REGISTER, SHIPPED, fixed_organisation, pre_signed_ttl};
 pub use values::{

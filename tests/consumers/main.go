@@ -1,5 +1,5 @@
-// Loads a bundle as its consumer does, with Go's standard library, which all of these are written
-// with; then signs what that consumer signs, and judges it as a peer does that has the roots alone.
+// Loads a bundle as its consumer does, with Go's standard library, with which most of these are written;
+// then signs what that consumer signs, and judges it as a peer does that has the roots alone:
 // "accepted", or why not.
 package main
 
@@ -31,23 +31,15 @@ type authority struct {
 }
 
 func main() {
-	consumers := map[string]func([]string) (*authority, error){
-		"istiod": istiod, "istiod-tls": istiodTLS, "cert-manager-issuer": certManagerIssuer,
-		"spire": spire, "linkerd": linkerd, "vault": vault, "step-ca": stepCA,
+	loaders := map[string]func([]string) (*authority, error){
+		"istiod": istiod, "istiod-tls": istiodTLS, "gloo-mesh": glooMesh, "request": request,
+		"cert-manager-issuer": certManagerIssuer, "ccm-pca": ccmPCA, "spire": spire,
+		"linkerd": linkerd, "vault": vault, "step-ca": stepCA,
 	}
-	load, files := consumers[os.Args[1]], os.Args[2:]
-	if os.Args[1] == "cert-manager-request" {
-		say(certManagerRequest(files))
-		return
-	}
-	ca, err := load(files)
+	ca, err := loaders[os.Args[1]](os.Args[2:])
 	if err == nil {
 		err = ca.judge()
 	}
-	say(err)
-}
-
-func say(err error) {
 	if err != nil {
 		fmt.Printf("refused: %v\n", err)
 	} else {
@@ -80,6 +72,15 @@ func istiodTLS(files []string) (*authority, error) {
 	return istiod([]string{files[0], files[1], files[0], files[2]})
 }
 
+// The management plane reads istiod's names, and signs a CA for each cluster's istiod.
+func glooMesh(files []string) (*authority, error) {
+	ca, err := istiod(files)
+	if err != nil {
+		return nil, err
+	}
+	return ca.below("istiod")
+}
+
 // tls.crt tls.key ca.crt: what stands first in ca.crt is handed down as the root.
 func certManagerIssuer(files []string) (*authority, error) {
 	ca, err := pair(files[0], files[1])
@@ -100,39 +101,55 @@ func certManagerIssuer(files []string) (*authority, error) {
 	return ca, selfSigned(ca.roots)
 }
 
-// The key, status.certificate, status.ca and the request: what a CertificateRequest comes to.
-func certManagerRequest(files []string) error {
-	ca, err := pair(files[1], files[0])
+// status.certificate, the key, status.ca and the request: what an object that asked comes to.
+func request(files []string) (*authority, error) {
+	ca, err := pair(files[0], files[1])
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if ca.sent, err = certificates(files[1]); err != nil {
-		return err
+	if ca.sent, err = certificates(files[0]); err != nil {
+		return nil, err
 	}
 	if ca.roots, err = certificates(files[2]); err != nil {
-		return err
+		return nil, err
 	}
-	block, err := os.ReadFile(files[3])
+	asked, err := os.ReadFile(files[3])
 	if err != nil {
-		return err
+		return nil, err
 	}
-	der, _ := pem.Decode(block)
-	request, err := x509.ParseCertificateRequest(der.Bytes)
+	block, _ := pem.Decode(asked)
+	csr, err := x509.ParseCertificateRequest(block.Bytes)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if !bytes.Equal(request.RawSubjectPublicKeyInfo, ca.certificate.RawSubjectPublicKeyInfo) {
-		return errors.New("the certificate is not the request's")
+	if !bytes.Equal(csr.RawSubjectPublicKeyInfo, ca.certificate.RawSubjectPublicKeyInfo) {
+		return nil, errors.New("the certificate is not the request's")
 	}
 	for _, sent := range ca.sent {
 		if bytes.Equal(sent.RawIssuer, sent.RawSubject) {
-			return errors.New("the chain holds the root")
+			return nil, errors.New("the chain holds the root")
 		}
 	}
-	if err := selfSigned(ca.roots); err != nil {
-		return err
+	return ca, selfSigned(ca.roots)
+}
+
+// The import's certificate body, the key that the service keeps, and the certificate chain. What
+// it signs is the mesh's CA.
+func ccmPCA(files []string) (*authority, error) {
+	ca, err := pair(files[0], files[1])
+	if err != nil {
+		return nil, err
 	}
-	return ca.judge()
+	if ca.sent, err = certificates(files[0]); err != nil {
+		return nil, err
+	}
+	if ca.roots, err = certificates(files[2]); err != nil {
+		return nil, err
+	}
+	if err := selfSigned(ca.roots); err != nil {
+		return nil, err
+	}
+	return ca.below("mesh")
 }
 
 // UpstreamAuthority "disk": cert_file_path key_file_path bundle_file_path. What it signs is

@@ -9,9 +9,11 @@ mod certificate;
 mod cms;
 mod crl;
 mod csr;
+mod exported;
 pub mod files;
 mod history;
 pub mod index;
+mod installed;
 mod journal;
 mod key;
 mod pem;
@@ -31,8 +33,10 @@ pub use self::certificate::certificate;
 pub use self::cms::cms;
 pub use self::crl::crl;
 pub use self::csr::{csr, request};
+pub use self::exported::exported;
 pub use self::history::history;
 pub use self::index::index;
+pub use self::installed::installed;
 pub use self::journal::journal;
 pub use self::key::key;
 pub use self::pem::pem;
@@ -46,14 +50,16 @@ pub use self::stick::stick;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is its folder's in `regressions/`.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 16] = [
     ("arguments", arguments),
     ("certificate", certificate),
     ("cms", cms),
     ("crl", crl),
     ("csr", csr),
+    ("exported", exported),
     ("history", history),
     ("index", index),
+    ("installed", installed),
     ("journal", journal),
     ("key", key),
     ("pem", pem),

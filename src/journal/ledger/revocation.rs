@@ -78,16 +78,22 @@ impl Ledger {
     /// The clusters' certificates that were released and have not ended by then, the
     /// one that ends first at the head.
     pub fn alive(&self, at: Time) -> Result<Vec<Issued>> {
-        let mut alive = Vec::new();
-        for week in self.weeks.range(week(at)..).map(|(week, _)| *week) {
-            let of_week = self.ending_in(week)?.into_iter();
-            alive.extend(of_week.filter(|c| c.status == Status::Released && c.not_after >= at));
-        }
+        let mut alive = self.unended(at)?;
+        alive.retain(|c| c.status == Status::Released);
         alive.sort_by(|a, b| (a.not_after, &a.cluster, &a.serial).cmp(&(b.not_after, &b.cluster, &b.serial)));
         Ok(alive)
     }
 
-    /// At most how many these are.
+    /// The clusters' certificates that have not ended by then, however far they came.
+    pub fn unended(&self, at: Time) -> Result<Vec<Issued>> {
+        let mut unended = Vec::new();
+        for week in self.weeks.range(week(at)..).map(|(week, _)| *week) {
+            unended.extend(self.ending_in(week)?.into_iter().filter(|c| c.not_after >= at));
+        }
+        Ok(unended)
+    }
+
+    /// At most how many are alive.
     pub fn alive_count(&self, at: Time) -> u64 {
         self.weeks.range(week(at)..).map(|(_, count)| count).sum()
     }

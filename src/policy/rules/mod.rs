@@ -110,6 +110,18 @@ pub const RULES: &[RuleInfo] = &[
     serial::UNIQUE,
 ];
 
+/// The rules that ask the past: another day's record may decide them otherwise.
+pub const BY_RECORD: [&str; 8] = [
+    subject::NOT_ISSUER.id,
+    key::NOT_ISSUER.id,
+    key::ONE_SUBJECT.id,
+    renewal::SAME_KEY.id,
+    renewal::SAME_SUBJECT.id,
+    renewal::SPACING.id,
+    issuer::COURSE.id,
+    serial::UNIQUE.id,
+];
+
 /// Judges a request by every rule that can be judged.
 pub(super) fn evaluate(case: &Case<'_>, profile: Option<&Profile>) -> Vec<Finding> {
     let judge = |rule: &RuleInfo| match (rule.check, profile) {

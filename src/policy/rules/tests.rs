@@ -3,10 +3,12 @@
 
 mod crl;
 
+use std::collections::BTreeSet;
+
 use const_oid::db::rfc5280;
 use x509_cert::ext::pkix::{KeyUsage, KeyUsages};
 
-use super::{Check, RULES};
+use super::{BY_RECORD, Check, RULES};
 use crate::finding::Outcome;
 use crate::intake::{BasicConstraintsClaim, CRL_RULES};
 use crate::policy::sample::{UNKNOWN, World, dns, l_as_null, p256, p521, request, request_named, rsa};
@@ -449,6 +451,23 @@ fn each_evaluated_rule_finds_under_its_own_id_once() {
     }
     let of_crls = RULES.iter().filter(|rule| matches!(rule.check, Check::Crl)).map(|rule| rule.id);
     assert!(of_crls.eq(CRL_RULES.iter().map(|rule| rule.id)), "each of intake's is asked");
+}
+
+/// What is judged without the record, or by an older one, may differ in these rules alone.
+#[test]
+fn the_rules_that_ask_the_past_are_listed() {
+    let mut differing = BTreeSet::from(["serial.unique"]);
+    for (_, accept, other, _) in CASES.iter().chain(crl::CASES) {
+        for change in [accept, other] {
+            let mut world = World::new();
+            change(&mut world);
+            let knowing = world.decide().findings;
+            (world.past, world.companions, world.forbidden) = Default::default();
+            let both = knowing.into_iter().zip(world.decide().findings);
+            differing.extend(both.filter(|(a, b)| a != b).map(|(a, _)| a.rule));
+        }
+    }
+    assert_eq!(differing, BTreeSet::from(BY_RECORD));
 }
 
 #[test]
