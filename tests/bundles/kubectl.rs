@@ -10,13 +10,18 @@ use crate::support::tool;
 
 pub struct Kubectl(tempfile::TempDir);
 
+/// The one that tests/run fetches.
+pub fn program() -> PathBuf {
+    tool("kubectl-1.37.1/kubectl")
+}
+
 impl Kubectl {
     pub fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
     fn run(&self, args: &[&str]) -> Result<Value, String> {
-        let kubectl = tool("kubectl-1.37.1/kubectl");
+        let kubectl = program();
         let mut command = Command::new(&kubectl);
         command.args(args).args(["-o", "json"]).env("HOME", self.0.path()).env("KUBECONFIG", "/dev/null");
         let out = command

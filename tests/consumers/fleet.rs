@@ -12,8 +12,9 @@ use serde_json::Value;
 
 use super::judges;
 use crate::appliance::Appliance;
+use crate::bundles::kubectl::program;
 use crate::mesh::Authority;
-use crate::support::{run, tool};
+use crate::support::run;
 
 pub struct Fleet(Appliance);
 
@@ -128,7 +129,7 @@ impl Cluster {
         let args = "patch --local -f object.yaml --type=json --patch-file bundle/status-patch.json -o json";
         let patched = run(
             &self.0,
-            tool("kubectl-1.37.1/kubectl").to_str().unwrap(),
+            program().to_str().unwrap(),
             &args.split(' ').collect::<Vec<_>>(),
         )
         .stdout;
