@@ -8,7 +8,7 @@ use crate::appliance::{Appliance, Ran, copy};
 use crate::pki::now;
 
 /// The rules that only the ceremony's own record decides, as the export says itself.
-const BY_RECORD: [&str; 8] = [
+const BY_RECORD: [&str; 9] = [
     "subject.issuer",
     "key.issuer",
     "key.one-subject",
@@ -16,6 +16,7 @@ const BY_RECORD: [&str; 8] = [
     "renewal.same-subject",
     "renewal.spacing",
     "issuer.course",
+    "issuer.consumer",
     "serial.unique",
 ];
 

@@ -111,7 +111,7 @@ pub const RULES: &[RuleInfo] = &[
 ];
 
 /// The rules that ask the past: another day's record may decide them otherwise.
-pub const BY_RECORD: [&str; 8] = [
+pub const BY_RECORD: [&str; 9] = [
     subject::NOT_ISSUER.id,
     key::NOT_ISSUER.id,
     key::ONE_SUBJECT.id,
@@ -119,6 +119,7 @@ pub const BY_RECORD: [&str; 8] = [
     renewal::SAME_SUBJECT.id,
     renewal::SPACING.id,
     issuer::COURSE.id,
+    issuer::CONSUMER.id,
     serial::UNIQUE.id,
 ];
 
