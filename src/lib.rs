@@ -29,6 +29,7 @@ pub mod perform;
 pub mod plan;
 pub mod policy;
 pub mod release;
+pub mod sshsig;
 pub mod text;
 pub mod token;
 pub mod verify;
