@@ -24,6 +24,7 @@ mod generators;
 mod long_journal;
 mod main_path;
 mod mesh;
+mod objects;
 mod piv;
 mod pki;
 mod post_quantum;

@@ -14,6 +14,7 @@ mod history;
 pub mod index;
 mod journal;
 mod key;
+mod object;
 mod pem;
 mod plan;
 pub mod policy;
@@ -35,6 +36,7 @@ pub use self::history::history;
 pub use self::index::index;
 pub use self::journal::journal;
 pub use self::key::key;
+pub use self::object::object;
 pub use self::pem::pem;
 pub use self::plan::plan;
 pub use self::policy::policy;
@@ -46,7 +48,7 @@ pub use self::stick::stick;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is its folder's in `regressions/`.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("arguments", arguments),
     ("certificate", certificate),
     ("cms", cms),
@@ -56,6 +58,7 @@ pub const TARGETS: [(&str, Target); 14] = [
     ("index", index),
     ("journal", journal),
     ("key", key),
+    ("object", object),
     ("pem", pem),
     ("plan", plan),
     ("policy", policy),

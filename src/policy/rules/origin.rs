@@ -112,7 +112,7 @@ fn sender(case: &Case<'_>, profile: &Profile) -> Finding {
     let wanted = "a signature by a sender whom clusters.toml names for this cluster";
     let finding = match (**mode, key) {
         (SenderMode::Require, _) => {
-            told(Outcome::Refused, wanted, "register the sender's public key, `sender = […]`")
+            told(Outcome::Refused, wanted, "register the sender's public key, as `sender` of its cluster")
         }
         (SenderMode::Warn, None) => told(Outcome::Warning, wanted, &sign()),
         (_, Some(_)) => told(
