@@ -17,9 +17,11 @@ pub mod calendar;
 pub mod cluster;
 pub mod document;
 pub mod error;
+pub mod exported;
 pub mod finding;
 #[expect(clippy::disallowed_methods, reason = "the folder that holds a CA")]
 pub mod home;
+pub mod installed;
 pub mod intake;
 pub mod journal;
 pub mod lint;

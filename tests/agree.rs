@@ -2,7 +2,7 @@
 //! istiod asks it, and rustls-webpki as ztunnel asks it. Each row says what each of them says, and
 //! where they do not agree, why; what anchorite makes is a row where they do.
 
-mod judges;
+pub mod judges;
 
 use judges::Verdict;
 

@@ -171,7 +171,7 @@ impl Appliance {
             "--to",
             stick.to_str().unwrap(),
             "--organisation",
-            if profile == "istio" { "Istio" } else { "Example" },
+            if profile.starts_with("istio") { "Istio" } else { "Example" },
         ])
         .code(0);
     }

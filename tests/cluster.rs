@@ -5,6 +5,7 @@ use std::fs;
 
 use anchorite::cluster::{AssembleOptions, KeyForm, OutFile, PrivateKey, assemble, make_key, make_request};
 use anchorite::error::{Kind, Result};
+use anchorite::policy::fixed_organisation;
 use anchorite::text::hex;
 use anchorite::x509::KeyAlgorithm;
 use secrecy::ExposeSecret as _;
@@ -25,7 +26,7 @@ fn openssl_takes_keys_and_requests() {
     for algorithm in kinds {
         let key = new_key(algorithm);
         fs::write(dir.path().join("key.pem"), key.to_pem().expose_secret()).unwrap();
-        fs::write(dir.path().join("request.pem"), make_request(&key, "east", "istio", None).unwrap())
+        fs::write(dir.path().join("request.pem"), make_request(&key, "east", Some("Istio")).unwrap())
             .unwrap();
         run(dir.path(), "openssl", &["pkey", "-in", "key.pem", "-noout", "-check"]);
         let openssl = |more: &str| {
@@ -54,10 +55,12 @@ fn the_organisation_follows_profile_and_wish() {
     let key = new_key(KeyAlgorithm::P256);
     for (profile, organisation, wanted) in [
         ("istio", None, "Istio"),
+        ("istio-tls", None, "Istio"),
         ("issuing-ca", None, "east"),
         ("issuing-ca", Some("Example, Inc."), "\"Example, Inc.\""),
     ] {
-        let request = make_request(&key, "east", profile, organisation).unwrap();
+        let organisation = organisation.map(String::from).or_else(|| fixed_organisation(profile));
+        let request = make_request(&key, "east", organisation.as_deref()).unwrap();
         fs::write(dir.path().join("request.pem"), request).unwrap();
         let output = run(dir.path(), "openssl", &["req", "-in", "request.pem", "-noout", "-subject"]);
         let subject = String::from_utf8(output.stdout).unwrap();
@@ -89,7 +92,7 @@ fn keys_made_elsewhere_are_read() {
         assert_eq!((key.form(), key.public_key().algorithm()), (form, algorithm), "{file}");
         let public = openssl(&format!("pkey -in {file} -pubout -outform DER")).stdout;
         assert_eq!(key.public_key().as_der(), public, "{file}");
-        assert!(make_request(&key, "east", "istio", None).is_ok(), "{file}");
+        assert!(make_request(&key, "east", Some("Istio")).is_ok(), "{file}");
         let written = key.to_pem();
         assert!(String::from_utf8(pem).unwrap().ends_with(written.expose_secret()), "{file}");
         assert!(
@@ -116,18 +119,18 @@ fn keys_made_elsewhere_are_read() {
 fn released(name: &str) -> (Pki, PrivateKey, BTreeMap<String, Vec<u8>>) {
     let pki = Pki::new("Example Root G1");
     let key = new_key(KeyAlgorithm::P256);
-    fs::write(pki.path().join("east.csr"), make_request(&key, "east", "istio", None).unwrap()).unwrap();
+    fs::write(pki.path().join("east.csr"), make_request(&key, "east", Some("Istio")).unwrap()).unwrap();
     pki.sign("east", "intermediate", "root");
     let bundle = cluster_folder(&pki.release(name, &["east"]), "east");
     (pki, key, bundle)
 }
 
 fn options(noted: &[anchorite::x509::Digest]) -> AssembleOptions<'_> {
-    AssembleOptions { noted, allow_rehearsal: false, at: now(), crls: &[], trust: None }
+    AssembleOptions { noted, allow_rehearsal: false, at: now(), crls: &[], trust: None, secret: None }
 }
 
 fn try_assemble(pki: &Pki, bundle: &BTreeMap<String, Vec<u8>>, key: &PrivateKey) -> Result<Vec<OutFile>> {
-    assemble(bundle, key, &options(&[pki.root_sha256()]), &OpenSsl)
+    assemble(bundle, key, &options(&[pki.root_sha256()]), &OpenSsl).map(|joined| joined.files)
 }
 
 #[test]

@@ -12,9 +12,9 @@ use crate::appliance::{Appliance, PIN, Ran, module, ran};
 
 /// The verbs in an order in which their examples can be run one after the other.
 #[rustfmt::skip]
-const ORDER: [&str; 34] = [
+const ORDER: [&str; 36] = [
     "init", "root create", "policy check", "policy pin",
-    "request", "inspect", "sign", "verify", "assemble", "plan", "perform",
+    "request", "inspect", "policy export", "precheck", "sign", "assemble", "verify", "plan", "perform",
     "status", "revoke", "crl",
     "audit verify", "audit show", "audit export", "audit restore",
     "token list", "token check", "token attest",

@@ -19,7 +19,7 @@ fn long() -> Appliance {
             let pem = make_key(KeyAlgorithm::P256).unwrap();
             let key = PrivateKey::from_pem(pem.expose_secret().as_bytes()).unwrap();
             let cluster = format!("{round}{n}");
-            a.write(&format!("in/{cluster}.csr"), make_request(&key, &cluster, "istio", None).unwrap());
+            a.write(&format!("in/{cluster}.csr"), make_request(&key, &cluster, Some("Istio")).unwrap());
         }
         a.sign(&["--policy", "istio"]).code(0);
     }

@@ -6,6 +6,7 @@
 mod authority;
 mod ceremony;
 mod envoy;
+mod island;
 mod pooled;
 mod revocation;
 mod rollover;

@@ -8,7 +8,9 @@ use std::process::Command;
 use std::time::SystemTime;
 
 use anchorite::error::{Error, Result};
-use anchorite::release::{Consumer, CrlFacts, Crls, Judge, Member, ReleaseInput, Verifier, cms, prepare};
+use anchorite::release::{
+    Consumer, CrlFacts, Crls, Judge, Member, Object, ReleaseInput, Verifier, cms, prepare,
+};
 use anchorite::x509::{Digest, Time};
 use tempfile::TempDir;
 
@@ -111,12 +113,28 @@ impl Pki {
         clusters: &[&str],
         companions: &[Vec<u8>],
     ) -> BTreeMap<String, Vec<u8>> {
-        self.lay_out(name, clusters, companions, &Crls::default()).into_iter().collect()
+        self.lay_out(name, clusters, companions, &Crls::default(), &|_| ()).into_iter().collect()
     }
 
     /// The same, with CRLs.
     pub fn release_with(&self, name: &str, clusters: &[&str], crls: &Crls) -> BTreeMap<String, Vec<u8>> {
-        self.lay_out(name, clusters, &[], crls).into_iter().collect()
+        self.lay_out(name, clusters, &[], crls, &|_| ()).into_iter().collect()
+    }
+
+    /// The same for one cluster, by its name, of any consumer.
+    pub fn release_for(
+        &self,
+        name: &str,
+        cluster: &str,
+        consumer: Consumer,
+        object: Option<&Object>,
+        companions: &[Vec<u8>],
+    ) -> BTreeMap<String, Vec<u8>> {
+        let change = |member: &mut Member| {
+            member.consumer = consumer;
+            member.object = object.cloned();
+        };
+        self.lay_out(name, &[cluster], companions, &Crls::default(), &change).into_iter().collect()
     }
 
     /// An empty CRL of somebody's, DER.
@@ -134,7 +152,7 @@ impl Pki {
     }
 
     pub fn release_in_order(&self, name: &str, clusters: &[&str]) -> Vec<(String, Vec<u8>)> {
-        self.lay_out(name, clusters, &[], &Crls::default())
+        self.lay_out(name, clusters, &[], &Crls::default(), &|_| ())
     }
 
     fn lay_out(
@@ -143,15 +161,21 @@ impl Pki {
         clusters: &[&str],
         companions: &[Vec<u8>],
         crls: &Crls,
+        change: &dyn Fn(&mut Member),
     ) -> Vec<(String, Vec<u8>)> {
         let (root, journal) = (self.der("root"), self.der("journal"));
         let certificates: Vec<_> = clusters.iter().map(|cluster| self.der(cluster)).collect();
-        let members = clusters.iter().zip(&certificates).map(|(cluster, certificate)| Member {
-            cluster: (*cluster).into(),
-            consumer: Consumer::Istio,
-            certificate,
-            policy: "istio".into(),
-            request: Digest::of(cluster.as_bytes()),
+        let members = clusters.iter().zip(&certificates).map(|(cluster, certificate)| {
+            let mut member = Member {
+                cluster: (*cluster).into(),
+                consumer: Consumer::Istio,
+                certificate,
+                policy: "istio".into(),
+                request: Digest::of(cluster.as_bytes()),
+                object: None,
+            };
+            change(&mut member);
+            member
         });
         let input = ReleaseInput {
             name,

@@ -191,6 +191,6 @@ fn render(
         None => format!("a P-256 key beside it, '{}',", shown(label)),
     };
     out.push_str(&format!("   with {beside} that seals the journal and signs releases\n"));
-    out.push_str("   what other software signed with this key is not on record here\n");
+    out.push_str("   what other software signed with this key, CRLs included, is not on record here\n");
     Ok(out)
 }

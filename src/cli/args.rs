@@ -2,6 +2,7 @@
 
 mod audit;
 mod hardware;
+mod precheck;
 mod revocation;
 mod rollover;
 mod status;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use self::audit::{Audit, AuditExport, AuditRestore, AuditShow, AuditVerb, AuditVerify};
 pub use self::hardware::{Login, Token, TokenAttest, TokenCheck, TokenVerb};
+pub use self::precheck::{PolicyExport, Precheck};
 pub use self::revocation::{Crl, Named, Revoke, serial};
 pub use self::rollover::{RolloverBegin, RolloverStage, RolloverVerb, RootRetire, RootRollover};
 pub use self::status::Status;
@@ -61,6 +63,7 @@ pub enum Verb {
     Audit(Audit),
     Verify(Verify),
     Policy(Policy),
+    Precheck(Precheck),
     Request(Request),
     Assemble(Assemble),
     Token(Token),
@@ -293,12 +296,25 @@ pub struct Perform {
     pub pin: Pin,
 }
 
-/// Check a release, or one cluster's folder of it, anywhere
+/// Check a release, or one cluster's folder of it, anywhere; or what clusters have loaded
 #[derive(Debug, Args)]
-#[command(after_help = "example:\n  anchorite verify /media/out/anchorite-2026-11-22-0001 --root-sha256 HEX")]
+#[command(
+    after_help = "example:\n  anchorite verify /media/out/anchorite-2026-11-22-0001 --root-sha256 HEX\n  \
+        anchorite verify --installed east-cacerts --root-sha256 HEX\n\n\
+        --installed takes a folder of PEM files, as `assemble` writes it or a pod has it mounted, or a file\n\
+        with Secrets and ConfigMaps as `kubectl get -o yaml` or `-o json` prints them; several of either,\n\
+        one for each cluster, are held against each other."
+)]
 pub struct Verify {
     /// The release folder, or one cluster's folder in it
-    pub bundle: PathBuf,
+    #[arg(required_unless_present = "installed", conflicts_with = "installed")]
+    pub bundle: Option<PathBuf>,
+    /// What a cluster has loaded, once for each: a folder, or Secrets in YAML or JSON
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub installed: Vec<PathBuf>,
+    /// Tell what of that ends within this time [default: 30d]
+    #[arg(long, value_name = "SPAN", value_parser = span, requires = "installed")]
+    pub within: Option<Seconds>,
     /// The root certificate's SHA-256, as noted at its ceremony; once for each root in the trust bundle
     #[arg(long, value_name = "HEX", value_parser = parse_digest, required = true)]
     pub root_sha256: Vec<Digest>,
@@ -310,7 +326,7 @@ pub struct Verify {
     pub at: Option<Time>,
 }
 
-/// Policies: check an edit, put it in force
+/// Policies: check an edit, put it in force, carry them to where requests are made
 #[derive(Debug, Args)]
 #[command(after_help = "example:\n  anchorite policy check --home /srv/ca")]
 pub struct Policy {
@@ -329,6 +345,7 @@ pub enum PolicyVerb {
     /// Put edited documents in force, on record; without an edit, settle and seal what is open
     #[command(after_help = "example:\n  anchorite policy pin --home /srv/ca")]
     Pin(Pin),
+    Export(PolicyExport),
 }
 
 /// On the cluster's side: make a key, a request, and the cluster's own empty CRL
@@ -391,6 +408,9 @@ pub struct Assemble {
     /// Take the trust bundle of this release in place of the bundle's own: a stage of a rollover
     #[arg(long, value_name = "RELEASE")]
     pub trust: Option<PathBuf>,
+    /// The Secret to make, where it is not the consumer's usual one
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = secret)]
+    pub secret: Option<(String, String)>,
     /// Accept the bundle of a rehearsal
     #[arg(long)]
     pub rehearsal: bool,
@@ -410,6 +430,11 @@ pub struct Completions {
 pub struct Manual {
     /// The folder
     pub dir: PathBuf,
+}
+
+fn secret(text: &str) -> Result<(String, String), String> {
+    let (namespace, name) = text.split_once('/').ok_or("want NAMESPACE/NAME")?;
+    Ok((namespace.into(), name.into()))
 }
 
 fn root_algorithm(text: &str) -> Result<KeyAlgorithm, String> {

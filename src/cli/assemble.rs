@@ -1,12 +1,12 @@
-//! `assemble`: on the cluster's side, a bundle and its key become the Secret.
+//! `assemble`: on the cluster's side, a bundle and its key become what its consumer loads.
 
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use anchorite::cluster::{AssembleOptions, OutFile, assemble};
+use anchorite::cluster::{AssembleOptions, Joined, OutFile, assemble};
 use anchorite::media::durable::{NewFile, write_folder};
-use anchorite::release::{CA_CRL, Judge as _, MANIFEST, Verifier};
+use anchorite::release::{Judge as _, MANIFEST, Verifier};
 use anchorite::x509::pem;
 use anchorite::{Error, Result};
 
@@ -34,36 +34,46 @@ pub fn run(globals: &Globals, args: &Assemble) -> Result<u8> {
         at: process::now(),
         crls: &crls,
         trust: trust.as_ref(),
+        secret: args.secret.as_ref().map(|(namespace, name)| (&namespace[..], &name[..])),
     };
-    let files = assemble(&bundle, &key, &options, &Verifier)?;
+    let joined = assemble(&bundle, &key, &options, &Verifier)?;
+    let files = &joined.files;
     let mode = |file: &OutFile| if file.secret { 0o600 } else { 0o644 };
     let new = files.iter().map(|file| NewFile { path: file.name, bytes: &file.bytes, mode: mode(file) });
     write_folder(&args.out, 0o700, &new.collect::<Vec<_>>())?;
-    let place = shown_path(&args.out);
-    let set = files.iter().find(|f| f.name == CA_CRL).and_then(|f| pem::crls(&f.bytes)).unwrap_or_default();
-    let set = set.iter().map(|der| Verifier.crl_facts(der)).collect::<Result<Vec<_>>>()?;
+    report(globals, args, &joined)
+}
+
+fn report(globals: &Globals, args: &Assemble, joined: &Joined) -> Result<u8> {
+    let (place, files, terms) = (shown_path(&args.out), &joined.files, joined.consumer.terms());
+    let set = files.iter().find(|f| terms.crl == Ok(f.name)).and_then(|f| pem::crls(&f.bytes));
+    let set =
+        set.unwrap_or_default().iter().map(|der| Verifier.crl_facts(der)).collect::<Result<Vec<_>>>()?;
+    let load = terms.load_lines(&place, |word| quoted(Path::new(word)));
+    if let Some(warning) = &joined.warning {
+        output::note(&format!("{} {warning}", output::styled(output::WARN, "warning:")));
+    }
     if globals.json {
         let crls = set.iter().map(|crl| serde_json::json!({"issuer": crl.issuer.to_string(), "number": crl.number, "next_update": crl.next_update}));
         output::json(&serde_json::json!({
-            "out": place, "files": files.iter().map(|f| f.name).collect::<Vec<_>>(), "crls": crls.collect::<Vec<_>>(),
+            "out": place, "consumer": joined.consumer, "files": files.iter().map(|f| f.name).collect::<Vec<_>>(),
+            "crls": crls.collect::<Vec<_>>(), "load": load, "warning": joined.warning,
         }))?;
-    } else {
-        let mut list: String = files.iter().map(|f| format!("  {}\n", f.name)).collect();
-        if let Some(first) = set.first() {
-            list.push_str(&format!(
-                "the fleet's set: CRL {} of {}, until {}, and {} more\n",
-                first.number,
-                first.issuer,
-                first.next_update,
-                set.len() - 1
-            ));
-        }
-        output::text(&format!(
-            "{} {place}\n{list}load it: kubectl apply -f {}\n",
-            output::styled(output::GOOD, "assembled"),
-            quoted(&args.out.join("cacerts.yaml"))
-        ))?;
+        return Ok(0);
     }
+    let mut list: String = files.iter().map(|f| format!("  {}\n", f.name)).collect();
+    if let Some(first) = set.first() {
+        list.push_str(&format!(
+            "the fleet's set: CRL {} of {}, until {}, and {} more\n",
+            first.number,
+            first.issuer,
+            first.next_update,
+            set.len() - 1
+        ));
+    }
+    list.push_str(&format!("load it, for the consumer {}:\n", joined.consumer));
+    load.iter().for_each(|line| list.push_str(&format!("  {line}\n")));
+    output::text(&format!("{} {place}\n{list}", output::styled(output::GOOD, "assembled")))?;
     Ok(0)
 }
 

@@ -3,20 +3,38 @@
 use anchorite::Result;
 use anchorite::finding::{Finding, Outcome};
 use anchorite::intake::{Object, Request};
+use anchorite::journal::Head;
 use anchorite::media::read::MediaFinding;
 use anchorite::plan::{Later, decide, review};
 use anchorite::policy::{Context, Decision};
-use anchorite::x509::Digest;
+use anchorite::x509::{Digest, Time};
 use serde::Serialize;
 
 use super::args::{Globals, Inspect};
 use super::output::{BAD, GOOD, WARN, styled};
 use super::{intake, output, process, unlock};
 
+/// What came, and what the policy says of it.
 #[derive(Serialize)]
-struct Report {
+pub struct Report {
     requests: Vec<Judged>,
     media: Vec<MediaFinding>,
+    /// By what it was judged, where that was not the home.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub precheck: Option<Away>,
+}
+
+/// The policies' origin, and what is left to the ceremony.
+#[derive(Serialize)]
+pub struct Away {
+    pub home: String,
+    pub journal: Head,
+    pub written: Time,
+    pub certificates: usize,
+    pub root_sha256: Digest,
+    pub export_sha256: Digest,
+    pub at: Time,
+    pub ceremony: Vec<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -38,7 +56,7 @@ struct Judged {
 pub fn run(globals: &Globals, args: &Inspect) -> Result<u8> {
     let home = unlock::home(globals)?;
     home.policies.check_named(args.policy.as_deref())?;
-    let incoming = intake::look(&args.paths, &home.config)?;
+    let mut incoming = intake::look(&args.paths, &home.config)?;
     let ledger = home.journal.ledger();
     let context = Context {
         policies: &home.policies,
@@ -48,41 +66,60 @@ pub fn run(globals: &Globals, args: &Inspect) -> Result<u8> {
         now: process::now(),
     };
     let decisions = decide(&context, &incoming.requests)?;
-    let later = Later::sort(ledger, &|serial| home.issued(serial), incoming.crls, context.now)?;
-    let nothing = decisions.is_empty() && incoming.unusable.is_empty();
-    let nothing = nothing && later.taken.is_empty() && later.refused.is_empty();
-    if nothing && !incoming.media.iter().any(|m| m.refused) {
+    let crls = std::mem::take(&mut incoming.crls);
+    let later = Later::sort(ledger, &|serial| home.issued(serial), crls, context.now)?;
+    let report = Report::of(&decisions, incoming, intake::taken(&later).chain(intake::left(&later)));
+    if report.is_empty() && later.taken.is_empty() && later.refused.is_empty() {
         return Err(intake::nothing_found(&args.paths, &later.strange));
     }
-    let each = decisions.iter().zip(&incoming.requests);
-    let mut requests: Vec<Judged> = each.map(|(decision, request)| judged(decision, request)).collect();
-    requests.extend(incoming.unusable.into_iter().map(|u| {
-        Judged {
-            file: u.file,
-            digest: u.digest.to_string(),
-            cluster: None,
-            policy: None,
-            object: None,
-            sender: None,
-            verdict: "refuse",
-            findings: u
-                .by
-                .iter()
-                .map(|b| serde_json::json!({"rule": b.rule, "outcome": "refused", "message": b.message}))
-                .collect(),
-        }
-    }));
-    let mut media = incoming.media;
-    media.extend(intake::taken(&later).chain(intake::left(&later)));
-    let report = Report { requests, media };
-    let refused =
-        report.requests.iter().any(|r| r.verdict == "refuse") || report.media.iter().any(|m| m.refused);
-    if globals.json {
-        output::json(&report)?;
-    } else {
-        output::text(&render(&report, args.all))?;
+    report.show(globals, args.all)
+}
+
+impl Report {
+    /// Of decisions on what came, and what is said of CRLs that came alone.
+    pub fn of(
+        decisions: &[Decision],
+        incoming: intake::Incoming,
+        crls: impl Iterator<Item = MediaFinding>,
+    ) -> Self {
+        let each = decisions.iter().zip(&incoming.requests);
+        let mut requests: Vec<Judged> = each.map(|(decision, request)| judged(decision, request)).collect();
+        requests.extend(incoming.unusable.into_iter().map(|u| {
+            Judged {
+                file: u.file,
+                digest: u.digest.to_string(),
+                cluster: None,
+                policy: None,
+                object: None,
+                sender: None,
+                verdict: "refuse",
+                findings: u
+                    .by
+                    .iter()
+                    .map(|b| serde_json::json!({"rule": b.rule, "outcome": "refused", "message": b.message}))
+                    .collect(),
+            }
+        }));
+        let mut media = incoming.media;
+        media.extend(crls);
+        Self { requests, media, precheck: None }
     }
-    Ok(u8::from(refused))
+
+    /// Whether no request came, and nothing that somebody has to look at.
+    pub fn is_empty(&self) -> bool {
+        self.requests.is_empty() && !self.media.iter().any(|m| m.refused)
+    }
+
+    /// Shows it; exit 1 where anything is refused.
+    pub fn show(&self, globals: &Globals, all: bool) -> Result<u8> {
+        if globals.json {
+            output::json(self)?;
+        } else {
+            output::text(&render(self, all))?;
+        }
+        let refused = |r: &Judged| r.verdict == "refuse";
+        Ok(u8::from(self.requests.iter().any(refused) || self.media.iter().any(|m| m.refused)))
+    }
 }
 
 fn judged(decision: &Decision, request: &Request) -> Judged {
@@ -163,7 +200,23 @@ fn render(report: &Report, all: bool) -> String {
             finding.rule
         ));
     }
+    out.extend(report.precheck.iter().map(origin));
     out
+}
+
+fn origin(away: &Away) -> String {
+    let Away { home, journal, written, certificates, root_sha256, export_sha256, at, ceremony } = away;
+    format!(
+        "judged away from the home, as of {at}, by an export of {written}\n  \
+           export  {export_sha256}\n  \
+           journal {} of home {}: {} lines, {certificates} certificates known\n  \
+           root    {root_sha256}\n\
+         judged again at the ceremony, by what is on record then: {}\n",
+        journal.hash,
+        anchorite::text::shown(home),
+        journal.count,
+        ceremony.join(", ")
+    )
 }
 
 /// What the review adds under an item: what was cut and what to know. Wishes granted

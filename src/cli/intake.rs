@@ -24,7 +24,12 @@ pub struct Incoming {
 
 /// Reads folders and files. A private key among them ends it at once.
 pub fn read(paths: &[PathBuf], config: &Config) -> Result<Incoming> {
-    let stick = read_paths(paths, &limits(config))?;
+    read_within(paths, &limits(config))
+}
+
+/// As [`read`], within the bounds that an export brings.
+pub fn read_within(paths: &[PathBuf], limits: &Limits) -> Result<Incoming> {
+    let stick = read_paths(paths, limits)?;
     no_private_keys(&stick)?;
     Ok(sort(stick))
 }

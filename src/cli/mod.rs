@@ -12,12 +12,14 @@ mod folder;
 mod generate;
 mod init;
 mod inspect;
+mod installed;
 mod intake;
 mod output;
 mod perform;
 mod pin;
 mod plan;
 mod policy;
+mod precheck;
 mod process;
 mod renew;
 mod request;
@@ -90,6 +92,7 @@ fn run(cli: Cli) -> Result<u8> {
         Verb::Audit(a) => audit::run(globals, &a),
         Verb::Verify(a) => verify::run(globals, &a).map_err(away),
         Verb::Policy(a) => policy::run(globals, &a),
+        Verb::Precheck(a) => precheck::run(globals, &a),
         Verb::Request(a) => request::run(globals, &a),
         Verb::Assemble(a) => assemble::run(globals, &a).map_err(away),
         Verb::Token(a) => token::run(globals, &a),

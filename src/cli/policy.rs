@@ -1,12 +1,14 @@
-//! `policy check` and `policy pin`.
+//! `policy check`, `policy pin` and `policy export`.
 
 use std::path::PathBuf;
 
-use anchorite::media::durable;
+use anchorite::exported;
+use anchorite::media::durable::{self, NewFile, write_folder};
 use anchorite::policy::PolicySet;
+use anchorite::x509::Digest;
 use anchorite::{Error, Result};
 
-use super::args::{Globals, Pin, Policy, PolicyVerb};
+use super::args::{Globals, Pin, Policy, PolicyExport, PolicyVerb};
 use super::{output, process, shown_path, unlock};
 
 pub fn run(globals: &Globals, args: &Policy) -> Result<u8> {
@@ -14,6 +16,7 @@ pub fn run(globals: &Globals, args: &Policy) -> Result<u8> {
         PolicyVerb::Check { files } if files.is_empty() => check_home(globals),
         PolicyVerb::Check { files } => check_files(globals, files),
         PolicyVerb::Pin(pin_args) => pin(globals, pin_args),
+        PolicyVerb::Export(export_args) => export(globals, export_args),
     }
 }
 
@@ -58,6 +61,35 @@ fn check_home(globals: &Globals) -> Result<u8> {
         output::text(&format!("well formed, but not in force:\n{list}next: anchorite policy pin\n"))?;
     }
     Ok(u8::from(!edits.is_empty()))
+}
+
+/// The policies in force alone: what was edited and not pinned would be no advice.
+fn export(globals: &Globals, args: &PolicyExport) -> Result<u8> {
+    let home = unlock::home(globals)?;
+    let (ledger, root) = (home.journal.ledger(), home.root()?);
+    let files =
+        exported::write(ledger, root, &home.config.limits, home.policies.register(), home.documents()?)?;
+    let head = home.journal.head();
+    let folder = args.to.join(format!("anchorite-policies-{:06}", head.count));
+    let new: Vec<_> = files.iter().map(|(path, bytes)| NewFile { path, bytes, mode: 0o644 }).collect();
+    write_folder(&folder, 0o755, &new)?;
+    let digest = files.get(exported::RECORD).map(|bytes| Digest::of(bytes));
+    if globals.json {
+        output::json(&serde_json::json!({
+            "export": shown_path(&folder), "export_sha256": digest, "files": files.len(), "head": head,
+        }))?;
+    } else {
+        output::text(&format!(
+            "{} {}\n  export  {}\n  journal {}, {} lines\nelsewhere: anchorite precheck --policies {} REQUESTS\n",
+            output::styled(output::GOOD, "exported"),
+            shown_path(&folder),
+            digest.map_or_else(String::new, |digest| digest.to_string()),
+            head.hash,
+            head.count,
+            super::quoted(&folder)
+        ))?;
+    }
+    Ok(0)
 }
 
 fn pin(globals: &Globals, args: &Pin) -> Result<u8> {

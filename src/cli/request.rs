@@ -6,7 +6,7 @@ use anchorite::cluster::{PrivateKey, make_crl, make_key, make_request};
 use anchorite::intake::{self, Arrival};
 use anchorite::media::durable;
 use anchorite::plan::review::wrapped_words;
-use anchorite::policy::{pre_signed_ttl, reserved_id};
+use anchorite::policy::{fixed_organisation, pre_signed_ttl, reserved_id};
 use anchorite::release::{self, names};
 use anchorite::x509::{Issuer, Name, PublicKey, Time};
 use anchorite::{Error, Result};
@@ -54,7 +54,8 @@ fn whole(globals: &Globals, args: &Request, csr: &str, crl: &str) -> Result<u8> 
         Some(pem) => PrivateKey::from_pem(pem.expose_secret().as_bytes())?,
         None => read_key(&args.key)?,
     };
-    let pem = make_request(&key, &args.cluster, &args.profile, args.organisation.as_deref())?;
+    let organisation = args.organisation.clone().or_else(|| fixed_organisation(&args.profile));
+    let pem = make_request(&key, &args.cluster, organisation.as_deref())?;
     let request = read_request("", &pem)
         .ok_or_else(|| Error::usage("request.make", "the request that was made cannot be read"))?;
     let (list, until) = make_list(args, &key, &request.subject, &request.key_id())?;

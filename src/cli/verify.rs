@@ -12,10 +12,11 @@ use anchorite::{Error, Result};
 
 use super::args::{Globals, Verify};
 use super::output::{BAD, GOOD, WARN, styled};
-use super::{away, folder, output, process, shown_path};
+use super::{away, folder, installed, output, process, shown_path};
 
 pub fn run(globals: &Globals, args: &Verify) -> Result<u8> {
-    let files = folder::read(&args.bundle)?;
+    let Some(bundle) = &args.bundle else { return installed::run(globals, args) };
+    let files = folder::read(bundle)?;
     let at = args.at.unwrap_or_else(process::now);
     // A cluster's folder carries its receipt at the top; a release does not.
     let report = if files.contains_key(RECEIPT) {
@@ -29,7 +30,7 @@ pub fn run(globals: &Globals, args: &Verify) -> Result<u8> {
     if globals.json {
         output::json(&as_json(&report))?;
     } else {
-        output::text(&render(&report, &args.bundle))?;
+        output::text(&render(&report, bundle))?;
     }
     Ok(code)
 }

@@ -1,5 +1,5 @@
-//! Joining a cluster's bundle with its key into what istiod loads: the four
-//! files of `cacerts`, and the Secret that holds them.
+//! Joining a cluster's bundle with its key into what its consumer loads: files by the
+//! consumer's names, and the Secret that holds them.
 
 use std::collections::BTreeMap;
 
@@ -10,15 +10,11 @@ use super::fleet::{self, Release};
 use super::key::PrivateKey;
 use super::secret;
 use crate::error::{Error, Result};
-use crate::release::certificate::facts;
-use crate::release::{self, CA_CERT, CA_CRL, CERT_CHAIN, Consumer, Judge, ROOT_CERT, istio};
+use crate::release::certificate::{Facts, facts};
+use crate::release::consumer::{Assembled, Parts, Terms};
+use crate::release::{self, CA_CERT, Consumer, Judge, ROOT_CERT, Receipt, istio, pem};
 use crate::text::hex;
-use crate::x509::{Digest, PublicKey, Time};
-
-/// The key's file in `cacerts`.
-const CA_KEY: &str = "ca-key.pem";
-/// The Secret.
-const SECRET: &str = "cacerts.yaml";
+use crate::x509::{Digest, PublicKey, Seconds, Time};
 
 /// A file to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +25,17 @@ pub struct OutFile {
     pub bytes: Zeroizing<Vec<u8>>,
     /// It holds the private key: mode 0600.
     pub secret: bool,
+}
+
+/// What was joined.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    /// Who loads it.
+    pub consumer: Consumer,
+    /// The files, the Secret last.
+    pub files: Vec<OutFile>,
+    /// What to look at before it is loaded.
+    pub warning: Option<String>,
 }
 
 /// What `assemble` is asked for.
@@ -44,6 +51,8 @@ pub struct AssembleOptions<'a> {
     pub crls: &'a [Release],
     /// A release whose trust bundle takes the place of the bundle's own.
     pub trust: Option<&'a Release>,
+    /// Namespace and name of the Secret, where they are others than usual.
+    pub secret: Option<(&'a str, &'a str)>,
 }
 
 /// Checks a cluster's folder as `verify` does, holds its certificate against the
@@ -53,65 +62,123 @@ pub fn assemble(
     key: &PrivateKey,
     options: &AssembleOptions<'_>,
     judge: &dyn Judge,
-) -> Result<Vec<OutFile>> {
-    let files = release::folder(bundle);
-    let certificates = istio::check("", &files).map_err(first)?;
+) -> Result<Joined> {
+    let certificates = istio::check("", &release::folder(bundle)).map_err(first)?;
     let report = release::check_cluster(bundle, options.noted, options.allow_rehearsal, options.at, judge);
     if let Some(worst) = report.worst() {
         return Err(worst.clone());
     }
-    if report.clusters.iter().any(|receipt| receipt.consumer != Consumer::Istio) {
-        return Err(Error::refused(
-            "assemble.consumer",
-            "the bundle is not one for Istio: it has no Secret `cacerts`",
+    let receipt = report.clusters.first().ok_or_else(|| first(Vec::new()))?;
+    let (terms, made) = wanted(receipt)?;
+    if options.secret.is_some() && made.secret.is_none() {
+        return Err(Error::usage(
+            "assemble.secret",
+            format!("{} reads files, not a Secret", receipt.consumer),
         )
-        .next("take the PEM files of the folder as they are, with the key beside them"));
+        .next("leave --secret out"));
     }
-    check_key(key.public_key(), &facts(CA_CERT, &certificates.certificate)?.public_key)?;
-    let crls = match options.crls {
-        [] => None,
-        releases => Some(fleet::crls(releases, &certificates, options, judge)?),
+    let facts = facts(CA_CERT, &certificates.certificate)?;
+    check_key(key.public_key(), &facts.public_key, receipt.consumer)?;
+    let crls = match (options.crls, terms.crl) {
+        ([], _) => None,
+        (_, Err(why)) => {
+            let message = format!("{} has no place for CRLs: {why}", receipt.consumer);
+            return Err(Error::refused("assemble.crl-no-place", message).next("leave --crl out"));
+        }
+        (releases, Ok(name)) => Some((name, fleet::crls(releases, &certificates, options, judge)?)),
     };
-    let trust = options.trust.map(|files| fleet::trust(files, &certificates, options, judge)).transpose()?;
-    let mut files = files;
-    files.extend(crls.as_deref().map(|crls| (CA_CRL, crls)));
-    files.extend(trust.as_deref().map(|trust| (ROOT_CERT, trust)));
-    Ok(join(&files, key))
+    let mut certificates = certificates;
+    if let Some(files) = options.trust {
+        let roots = fleet::trust(files, &certificates, options, judge)?;
+        certificates.trusted = pem::trust_bundle(ROOT_CERT, &roots)?;
+    }
+    let crls = crls.as_ref().map(|(name, bytes)| (*name, &bytes[..]));
+    Ok(Joined {
+        consumer: receipt.consumer,
+        files: join(made, &certificates.parts(), &facts, key, crls, options)?,
+        warning: short_lived(terms, &facts, options.at),
+    })
 }
 
-fn join(files: &release::Folder, key: &PrivateKey) -> Vec<OutFile> {
-    let key = key.to_pem();
-    let key = key.expose_secret().as_bytes();
-    let mut entries: Vec<(&'static str, &[u8])> = vec![(CA_KEY, key)];
-    for name in [CA_CERT, CERT_CHAIN, ROOT_CERT, CA_CRL] {
-        entries.extend(files.get(name).map(|bytes| (name, *bytes)));
-    }
-    entries.sort_unstable_by_key(|(name, _)| *name);
-    let file = |name, bytes: &[u8]| OutFile {
-        name,
-        bytes: Zeroizing::new(bytes.to_vec()),
-        secret: matches!(name, CA_KEY | SECRET),
+/// What is made for the receipt's consumer; nothing where its key is elsewhere.
+fn wanted(receipt: &Receipt) -> Result<(&'static Terms, &'static Assembled)> {
+    let terms = receipt.consumer.terms();
+    let nothing = |who: &&str| {
+        let message = format!("{}: {who}, and there is nothing to join", receipt.consumer);
+        let step = terms.direct_lines("CLUSTER_DIR", receipt.object.as_ref()).into_iter().next();
+        Error::refused("assemble.consumer", message)
+            .next(format!("load what is in the folder: {}", step.unwrap_or_default()))
     };
-    let mut out: Vec<OutFile> = entries.iter().map(|(name, bytes)| file(name, bytes)).collect();
-    out.push(OutFile { name: SECRET, bytes: secret::yaml(&entries), secret: true });
-    out
+    terms.assembled.as_ref().map(|made| (terms, made)).map_err(nothing)
 }
 
-fn check_key(key: &PublicKey, certified: &PublicKey) -> Result<()> {
-    if key == certified {
-        return Ok(());
+fn join(
+    made: &Assembled,
+    parts: &Parts,
+    facts: &Facts,
+    key: &PrivateKey,
+    crls: Option<(&'static str, &[u8])>,
+    options: &AssembleOptions<'_>,
+) -> Result<Vec<OutFile>> {
+    let pem = key.to_pem();
+    let pem = pem.expose_secret().as_bytes();
+    let file = |name, bytes: &[u8], secret| OutFile { name, bytes: Zeroizing::new(bytes.to_vec()), secret };
+    let mut out = vec![file(made.key, pem, true)];
+    for (name, form) in made.files {
+        out.push(file(name, form.make(parts, facts, None)?.as_bytes(), false));
     }
-    Err(Error::refused(
-        "assemble.key-mismatch",
+    out.extend(crls.map(|(name, bytes)| file(name, bytes, false)));
+    out.sort_unstable_by_key(|file| file.name);
+    if let Some(secret) = made.secret {
+        let (namespace, name) = options.secret.unwrap_or((secret.namespace, secret.name));
+        secret.check_place(namespace, name)?;
+        let certificates: Vec<_> =
+            secret.entries.iter().map(|(name, part)| (*name, parts.get(*part))).collect();
+        let mut entries: Vec<_> = certificates.iter().map(|(name, text)| (*name, text.as_bytes())).collect();
+        entries.extend(secret.key.map(|name| (name, pem)).into_iter().chain(crls));
+        entries.sort_unstable_by_key(|(name, _)| *name);
+        let bytes = secret::yaml(&secret.head(namespace, name), &entries);
+        out.push(OutFile { name: secret.file, bytes, secret: secret.key.is_some() });
+    }
+    Ok(out)
+}
+
+fn short_lived(terms: &Terms, facts: &Facts, at: Time) -> Option<String> {
+    let Seconds(least) = terms.warns_below;
+    let Seconds(left) = facts.not_after - at;
+    let days = |seconds: u64| seconds / Seconds::DAY.0;
+    (left < least).then(|| {
         format!(
-            "the key is {} with key id {}, the certificate in {CA_CERT} is for {} with key id {}",
-            key.algorithm(),
-            hex(&key.key_id()),
-            certified.algorithm(),
-            hex(&certified.key_id()),
-        ),
-    )
-    .next("give the key that the request was made with, or the bundle of this key's cluster"))
+            "{} days are left of the certificate's life, {} wants {}: renew it at the next session",
+            days(left),
+            terms.name,
+            days(least)
+        )
+    })
+}
+
+fn check_key(key: &PublicKey, certified: &PublicKey, consumer: Consumer) -> Result<()> {
+    if key != certified {
+        return Err(Error::refused(
+            "assemble.key-mismatch",
+            format!(
+                "the key is {} with key id {}, the certificate in {CA_CERT} is for {} with key id {}",
+                key.algorithm(),
+                hex(&key.key_id()),
+                certified.algorithm(),
+                hex(&certified.key_id()),
+            ),
+        )
+        .next("give the key that the request was made with, or the bundle of this key's cluster"));
+    }
+    match consumer.terms().key {
+        Some(wanted) if wanted != key.algorithm() => Err(Error::refused(
+            "assemble.key-kind",
+            format!("the key is {}, {consumer} takes {wanted} alone", key.algorithm()),
+        )
+        .next(format!("make a new key and request: anchorite request --profile {consumer}"))),
+        _ => Ok(()),
+    }
 }
 
 fn first(errors: Vec<Error>) -> Error {

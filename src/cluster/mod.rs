@@ -11,7 +11,7 @@ mod pair;
 pub mod request;
 mod secret;
 
-pub use assemble::{AssembleOptions, OutFile, assemble};
+pub use assemble::{AssembleOptions, Joined, OutFile, assemble};
 pub use crl::make_crl;
 pub use key::{KeyForm, PrivateKey};
 pub use request::{make_key, make_request};

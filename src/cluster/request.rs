@@ -55,16 +55,11 @@ pub fn make_key(algorithm: KeyAlgorithm) -> Result<SecretString> {
 
 /// Makes the request, in PEM. Its subject is `O, L=<cluster>, CN=<cluster>-<key id>`:
 /// the cluster's id stands in L, and one key has one name. O is the organisation
-/// given, else `Istio` for the profile `istio`, else the cluster. It asks for
-/// critical CA:TRUE, critical keyCertSign and cRLSign, and states the key id.
-pub fn make_request(
-    key: &PrivateKey,
-    cluster: &str,
-    profile: &str,
-    organisation: Option<&str>,
-) -> Result<Vec<u8>> {
+/// given, else the cluster. It asks for critical CA:TRUE, critical keyCertSign and
+/// cRLSign, and states the key id.
+pub fn make_request(key: &PrivateKey, cluster: &str, organisation: Option<&str>) -> Result<Vec<u8>> {
     names::cluster(cluster)?;
-    let organisation = organisation.unwrap_or(if profile == "istio" { "Istio" } else { cluster });
+    let organisation = organisation.unwrap_or(cluster);
     let key_id = key.public_key().key_id();
     let mut params = CertificateParams::default();
     params.distinguished_name = subject(organisation, cluster, &key_id)?;
@@ -157,10 +152,10 @@ mod tests {
     #[test]
     fn names_that_cannot_be_are_refused() {
         let key = key(KeyAlgorithm::P256);
-        assert_eq!(make_request(&key, "East_1", "istio", None).unwrap_err().id, "release.cluster");
+        assert_eq!(make_request(&key, "East_1", None).unwrap_err().id, "release.cluster");
         for bad in ["", " x", "a\u{7}", &"x".repeat(65)] {
             assert_eq!(
-                make_request(&key, "east", "istio", Some(bad)).unwrap_err().id,
+                make_request(&key, "east", Some(bad)).unwrap_err().id,
                 "request.organisation",
                 "{bad}"
             );

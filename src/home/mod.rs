@@ -108,10 +108,7 @@ impl Home {
     /// Opens a home whose documents are the pinned ones.
     pub fn open(dir: &Path) -> Result<Self> {
         let home = Self::open_edited(dir)?;
-        if let Some(first) = home.edited.first() {
-            return Err(Error::integrity("home.edited", format!("{}: {first}", shown_path(dir)))
-                .next("if the edit is wanted, `anchorite policy pin` puts it in force; if not, undo it"));
-        }
+        refuse_edits(dir, &home.edited)?;
         Ok(home)
     }
 
@@ -152,6 +149,13 @@ impl Home {
     /// SHA-256 of the documents as they were read.
     pub fn digests(&self) -> BTreeMap<String, Digest> {
         self.digests.clone()
+    }
+
+    /// The documents in force by name, read once more; one that was edited meanwhile is refused.
+    pub fn documents(&self) -> Result<BTreeMap<String, Vec<u8>>> {
+        let documents = Documents::read(&self.dir)?;
+        refuse_edits(&self.dir, &documents.compare(self.journal.ledger().files()))?;
+        Ok(documents.into_files())
     }
 
     /// The root, if it was made.
@@ -215,6 +219,12 @@ impl Home {
         }
         open
     }
+}
+
+fn refuse_edits(dir: &Path, edited: &[String]) -> Result<()> {
+    let Some(first) = edited.first() else { return Ok(()) };
+    Err(Error::integrity("home.edited", format!("{}: {first}", shown_path(dir)))
+        .next("if the edit is wanted, `anchorite policy pin` puts it in force; if not, undo it"))
 }
 
 /// What `init` decided stands in the journal for good; the configuration repeats it for its readers.

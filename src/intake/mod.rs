@@ -8,7 +8,7 @@ mod claims;
 pub(crate) mod crl;
 mod keycheck;
 mod object;
-mod pem;
+pub(crate) mod pem;
 mod pkcs10;
 mod possession;
 mod pss;

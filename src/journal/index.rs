@@ -13,7 +13,7 @@ mod table;
 
 use std::borrow::Cow;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +102,21 @@ impl Index {
         let number = number(key, self.depth());
         let page = page_of(self.depth(), &self.content.pages, number, load)?;
         find(&read(load, &bucket_of(&page, number))?, key)
+    }
+
+    /// The values under many keys; each page and bucket is read once.
+    pub fn get_all(&self, keys: &[Digest], load: Load<'_>) -> Result<HashMap<Digest, String>> {
+        let mut wanted: BTreeMap<usize, HashSet<Digest>> = BTreeMap::new();
+        for key in keys {
+            wanted.entry(number(key, self.depth())).or_default().insert(*key);
+        }
+        let mut table = Table::above(self, load);
+        let mut found = HashMap::new();
+        for (number, keys) in wanted {
+            let there = parse(&table.bucket(number)?)?.into_iter();
+            found.extend(there.filter(|(key, _)| keys.contains(key)));
+        }
+        Ok(found)
     }
 
     /// The digest of every page and bucket for which there is a file.

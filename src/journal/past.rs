@@ -1,5 +1,7 @@
 //! What lies beneath a ledger that does not hold the whole journal in memory. Pure.
 
+use std::collections::HashMap;
+
 use crate::error::Result;
 use crate::x509::Digest;
 
@@ -7,6 +9,8 @@ use crate::x509::Digest;
 pub trait Past: std::fmt::Debug + Send + Sync {
     /// The value (JSON) under a [`key`].
     fn get(&self, key: &Digest) -> Result<Option<String>>;
+    /// The values of many keys, of those that there are: what several lie in is read once.
+    fn get_all(&self, keys: &[Digest]) -> Result<HashMap<Digest, String>>;
 }
 
 /// What is looked for.

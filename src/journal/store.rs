@@ -1,5 +1,6 @@
 //! The index's files: `state/index.json`, and its pages and buckets in `state/index/`.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -80,5 +81,9 @@ pub fn check_index(state: &Path) -> Result<Option<Index>> {
 impl Past for Store {
     fn get(&self, key: &Digest) -> Result<Option<String>> {
         self.index.get(key, &|digest| self.part(digest))
+    }
+
+    fn get_all(&self, keys: &[Digest]) -> Result<HashMap<Digest, String>> {
+        self.index.get_all(keys, &|digest| self.part(digest))
     }
 }

@@ -20,6 +20,12 @@ const SERVER_AUTH: &[u8] = &oid!(raw 1.3.6.1.5.5.7.3.1);
 const CLIENT_AUTH: &[u8] = &oid!(raw 1.3.6.1.5.5.7.3.2);
 const ANY: &[u8] = &oid!(raw 2.5.29.37.0);
 
+/// Whether these purposes let a chain serve, and let it call (RFC 5280 §4.2.1.12).
+pub(crate) fn tls(purposes: &[&[u8]]) -> (bool, bool) {
+    let has = |purpose| purposes.contains(&purpose) || purposes.contains(&ANY);
+    (has(SERVER_AUTH), has(CLIENT_AUTH))
+}
+
 pub(super) fn ca(context: &Context<'_>) -> Verdict {
     let wanted = context.kind != Journal;
     match context.view.basic_constraints().map(|b| b.ca) {

@@ -5,6 +5,7 @@
 
 pub mod durable;
 mod file;
+pub mod loaded;
 mod names;
 pub mod read;
 pub mod write;

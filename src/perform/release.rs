@@ -10,8 +10,7 @@ use crate::journal::{Event, JOURNAL_FILE, RootCourse};
 use crate::media::check_names;
 use crate::media::write::Output;
 use crate::plan::{self, Item, Plan};
-use crate::policy;
-use crate::release::{self, Consumer, Crls, MANIFEST, Member, ReleaseInput, Verifier, cms};
+use crate::release::{self, Crls, MANIFEST, Member, ReleaseInput, Verifier, cms};
 use crate::token::Key;
 use crate::verify::verify_detached;
 use crate::x509::{Digest, Issuer, Tbs};
@@ -111,16 +110,17 @@ impl Session<'_> {
             Error::usage("policy.missing", format!("policy {} is not there any more", item.policy))
                 .next("put it back with `policy pin`, then perform the plan again")
         })?;
-        let consumer = match *profile.release.consumer {
-            policy::Consumer::Istio => Consumer::Istio,
-            policy::Consumer::Pem => Consumer::Pem,
-        };
         Ok(Member {
             cluster: item.cluster.clone(),
-            consumer,
+            consumer: *profile.release.consumer,
             certificate,
             policy: item.policy.clone(),
             request: Digest::of(&item.request.0),
+            object: item.object.as_ref().map(|object| release::Object {
+                kind: object.kind.name().into(),
+                namespace: object.namespace.clone(),
+                name: object.name.clone(),
+            }),
         })
     }
 

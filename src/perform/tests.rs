@@ -273,7 +273,7 @@ fn serial(n: u8) -> Serial {
 fn request(cluster: &str) -> Request {
     let pem = make_key(KeyAlgorithm::P256).unwrap();
     let key = PrivateKey::from_pem(pem.expose_secret().as_bytes()).unwrap();
-    let pem = make_request(&key, cluster, "istio", None).unwrap();
+    let pem = make_request(&key, cluster, Some("Istio")).unwrap();
     match intake::read(&format!("{cluster}.csr"), &pem).remove(0) {
         Arrival::Request(request) => *request,
         other => panic!("{other:?}"),

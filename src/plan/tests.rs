@@ -23,7 +23,7 @@ struct Scene {
 
 fn request(cluster: &str) -> Request {
     let key = PrivateKey::from_pem(make_key(KeyAlgorithm::P256).unwrap().expose_secret().as_bytes()).unwrap();
-    let pem = make_request(&key, cluster, "istio", None).unwrap();
+    let pem = make_request(&key, cluster, Some("Istio")).unwrap();
     match intake::read(&format!("{cluster}.csr"), &pem).remove(0) {
         Arrival::Request(request) => *request,
         other => panic!("{other:?}"),

@@ -6,7 +6,7 @@ use super::sample::{World, dns, p256, request};
 use super::{Consumer, KeyKind, Profile, SHIPPED, Span, Verdict};
 use crate::finding::{Finding, Outcome};
 use crate::intake::BasicConstraintsClaim;
-use crate::x509::{Seconds, Serial, Status};
+use crate::x509::{Seconds, Serial, SignatureAlgorithm, Status};
 
 fn days(n: u64) -> Seconds {
     Seconds(n * 86_400)
@@ -185,17 +185,57 @@ fn policies_warn_of_what_some_verifiers_choke_on() {
 
 #[test]
 fn shipped_policies_say_what_they_promise() {
-    let profile = |i: usize| Profile::parse(SHIPPED[i].0, SHIPPED[i].1).unwrap();
+    use super::Mode::{Narrow, Refuse};
+    #[rustfmt::skip]
+    let promised = [
+        ("istio", 0, "60d", "300d", Consumer::Istio, Refuse),
+        ("issuing-ca", 1, "365d", "900d", Consumer::Pem, Refuse),
+        ("istio-tls", 0, "60d", "300d", Consumer::IstioTls, Refuse),
+        ("cert-manager-request", 0, "60d", "300d", Consumer::CertManagerRequest, Narrow),
+        ("kubernetes-csr", 0, "60d", "300d", Consumer::KubernetesCsr, Narrow),
+        ("cert-manager-issuer", 1, "365d", "900d", Consumer::CertManagerIssuer, Refuse),
+        ("gloo-mesh", 1, "365d", "730d", Consumer::GlooMesh, Refuse),
+        ("ccm-pca", 1, "365d", "900d", Consumer::CcmPca, Refuse),
+        ("spire", 1, "365d", "730d", Consumer::Spire, Refuse),
+        ("linkerd", 0, "365d", "730d", Consumer::Linkerd, Refuse),
+        ("vault", 0, "365d", "1825d", Consumer::Vault, Refuse),
+        ("ingress", 0, "300d", "365d", Consumer::Ingress, Refuse),
+        ("step-ca", 0, "365d", "730d", Consumer::StepCa, Refuse),
+    ];
+    assert_eq!(promised.len(), SHIPPED.len());
     let span = |text| Span(Seconds::parse(text).unwrap());
-    let (istio, issuing) = (profile(0), profile(1));
-    assert_eq!((istio.name(), *istio.path_length), ("istio", 0));
-    assert_eq!((*istio.validity.default, *istio.validity.maximum), (span("60d"), span("300d")));
-    assert_eq!((issuing.name(), *issuing.path_length), ("issuing-ca", 1));
-    assert_eq!((*issuing.validity.default, *issuing.validity.maximum), (span("365d"), span("900d")));
-    for profile in [istio, issuing] {
-        assert_eq!(*profile.validity.backdate, span("5m"));
-        assert_eq!(*profile.key.algorithms, [KeyKind::P256, KeyKind::P384, KeyKind::Rsa]);
-        assert_eq!(*profile.key.rsa_minimum, 2048);
-        assert!(profile.extensions.extended_key_usage.is_empty());
+    for ((name, length, default, maximum, consumer, beyond), (file, text)) in
+        promised.into_iter().zip(SHIPPED)
+    {
+        let profile = Profile::parse(file, text).unwrap();
+        assert_eq!((profile.name(), *profile.path_length), (name, length));
+        let validity = &profile.validity;
+        assert_eq!((*validity.default, *validity.maximum), (span(default), span(maximum)), "{name}");
+        assert_eq!((*profile.release.consumer, *profile.claims.validity), (consumer, beyond), "{name}");
+        assert_eq!(*validity.backdate, span("5m"), "{name}");
+        assert!(validity.minimum.0 >= consumer.terms().warns_below, "{name}");
+        let kinds: &[KeyKind] = match consumer {
+            Consumer::Linkerd => &[KeyKind::P256],
+            _ => &[KeyKind::P256, KeyKind::P384, KeyKind::Rsa],
+        };
+        assert_eq!(*profile.key.algorithms, kinds, "{name}");
+        assert_eq!(*profile.key.rsa_minimum, 2048, "{name}");
+        assert!(profile.extensions.extended_key_usage.is_empty(), "{name}");
+    }
+}
+
+/// What a cluster asks for by the policy's own name is granted, beneath a root that fits.
+#[test]
+fn each_shipped_policy_grants_a_plain_request() {
+    for (file, _) in SHIPPED {
+        let name = file.strip_prefix("policies/").unwrap().strip_suffix(".toml").unwrap();
+        let mut world = World::new();
+        world.forced = Some(name.into());
+        let organisation = super::fixed_organisation(name).unwrap_or("Example".into());
+        *world.request() = request(&format!("O={organisation},L=east,CN=east-1"), 1);
+        assert_eq!(world.decide().verdict(), Verdict::Grant, "{name}");
+        world.issuer.signature = SignatureAlgorithm::EcdsaSha384;
+        let refused = world.decide().verdict() == Verdict::Refuse;
+        assert_eq!(refused, name == "linkerd", "a P-384 root and {name}");
     }
 }

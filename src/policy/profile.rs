@@ -299,6 +299,15 @@ impl Profile {
             Err(fault(file, text, offset, IDS.value, &message, next))
         };
         self.check_validity(file, text)?;
+        let (consumer, length) = (*self.release.consumer, &self.path_length);
+        let least = consumer.terms().path_length;
+        if **length < least {
+            let message = format!(
+                "path-length: found {}, want {least} or more: the consumer {consumer} makes CAs below it",
+                **length
+            );
+            return fail(length.offset(), message, "raise it, or name another consumer");
+        }
         let Key { algorithms, rsa_minimum, rsa_maximum } = &self.key;
         if algorithms.is_empty() {
             return fail(

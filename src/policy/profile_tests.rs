@@ -49,13 +49,27 @@ fn values_out_of_bounds_are_refused() {
         ("claims.key-usage", "\"grant\""),
         ("renewal.same-key", "true"),
         ("renewal.spacing", "\"soon\""),
-        ("release.consumer", "\"linkerd\""),
+        ("release.consumer", "\"linkerd2\""),
     ] {
         let e = error(key, value);
         assert_eq!(e.id, "policy.value", "{key} = {value}: {e}");
         let section = key.split('.').next().unwrap();
         assert!(e.message.starts_with("policies/istio.toml:") && e.message.contains(section), "{e}");
         assert!(!e.next.is_empty(), "{e}");
+    }
+}
+
+/// With a path length of 0 it would be signed and loaded, and nothing below it verify.
+#[test]
+fn a_consumer_that_makes_cas_has_room_for_them() {
+    for consumer in ["gloo-mesh", "ccm-pca", "spire"] {
+        let mut world = World::new();
+        world.set("release.consumer", &format!("\"{consumer}\""));
+        let e = world.try_policies().unwrap_err();
+        assert_eq!(e.id, "policy.value", "{e}");
+        assert!(e.message.contains("path-length: found 0, want 1 or more"), "{e}");
+        world.set("path-length", "1");
+        world.try_policies().unwrap();
     }
 }
 

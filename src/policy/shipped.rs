@@ -1,13 +1,23 @@
 //! The documents that come with anchorite; `init` writes them into a new home.
 
+use const_oid::db::rfc4519;
+
 use super::profile::Profile;
+use super::values::AttributeType;
 use crate::x509::Seconds;
 
-/// The shipped policies: the file's path in a home, and its text.
-pub const SHIPPED: &[(&str, &str)] = &[
-    ("policies/istio.toml", include_str!("../../policies/istio.toml")),
-    ("policies/issuing-ca.toml", include_str!("../../policies/issuing-ca.toml")),
-];
+macro_rules! shipped {
+    ($($name:literal)*) => {
+        &[$((concat!("policies/", $name, ".toml"), include_str!(concat!("../../policies/", $name, ".toml"))),)*]
+    };
+}
+
+/// The shipped policies: the file's path in a home, and its text. One for each consumer;
+/// `issuing-ca` is for whatever takes PEM files.
+pub const SHIPPED: &[(&str, &str)] = shipped! {
+    "istio" "issuing-ca" "istio-tls" "cert-manager-request" "kubernetes-csr" "cert-manager-issuer" "gloo-mesh"
+    "ccm-pca" "spire" "linkerd" "vault" "ingress" "step-ca"
+};
 
 /// What an unknown policy may grant: the longest of those that CAs are known to be given.
 const LONGEST: Seconds = Seconds(1_825 * 86_400);
@@ -17,11 +27,18 @@ const CEREMONY: Seconds = Seconds(90 * 86_400);
 /// How long a CRL must hold that is signed before its certificate, and must outlast it:
 /// the maximum of the shipped policy of this name, or five years, and 90 days.
 pub fn pre_signed_ttl(policy: &str) -> Seconds {
+    Seconds(shipped(policy).map_or(LONGEST, |p| p.validity.maximum.0).0 + CEREMONY.0)
+}
+
+/// The organisation that the shipped policy of this name wants in a subject, where it wants one.
+pub fn fixed_organisation(policy: &str) -> Option<String> {
+    shipped(policy)?.subject.fixed.get(&AttributeType(rfc4519::O)).map(|value| String::clone(value))
+}
+
+fn shipped(policy: &str) -> Option<Profile> {
     let file = format!("policies/{policy}.toml");
-    let shipped = SHIPPED.iter().find(|(name, _)| *name == file);
-    let maximum =
-        shipped.and_then(|(file, text)| Profile::parse(file, text).ok()).map(|p| p.validity.maximum.0);
-    Seconds(maximum.unwrap_or(LONGEST).0 + CEREMONY.0)
+    let (file, text) = SHIPPED.iter().find(|(name, _)| *name == file)?;
+    Profile::parse(file, text).ok()
 }
 
 /// The register of a new home: explained, and empty.
@@ -33,8 +50,18 @@ mod tests {
 
     #[test]
     fn a_crl_outlasts_what_the_policy_may_grant() {
-        for (policy, days) in [("istio", 390), ("issuing-ca", 990), ("vault", 1_915), ("../istio", 1_915)] {
+        for (policy, days) in
+            [("istio", 390), ("issuing-ca", 990), ("vault", 1_915), ("ingress", 455), ("../istio", 1_915)]
+        {
             assert_eq!(pre_signed_ttl(policy), Seconds(days * 86_400), "{policy}");
         }
+    }
+
+    #[test]
+    fn a_request_names_the_organisation_that_its_policy_wants() {
+        for policy in ["istio", "istio-tls"] {
+            assert_eq!(fixed_organisation(policy).as_deref(), Some("Istio"));
+        }
+        assert_eq!((fixed_organisation("vault"), fixed_organisation("mine")), (None, None));
     }
 }

@@ -8,6 +8,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use x509_cert::ext::pkix::KeyUsages;
 
+pub use crate::release::Consumer;
 use crate::text::shown;
 use crate::x509::name::{oid_by_name, short_name};
 use crate::x509::{KeyAlgorithm, Seconds};
@@ -84,16 +85,6 @@ impl<'de> Deserialize<'de> for NamePattern {
             (!name.is_empty() && name.bytes().all(fits)).then(|| Self(text.into()))
         })
     }
-}
-
-/// Which bundle a release holds for the cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Consumer {
-    /// Istio's plugged-in CA (`cacerts`).
-    Istio,
-    /// The PEM files alone.
-    Pem,
 }
 
 /// A span of time as people write it, e.g. `60d` or `1440h`.

@@ -5,23 +5,13 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::CrlEntry;
+use super::{Consumer, CrlEntry, Object};
 use crate::error::{Error, Result};
 use crate::text::shown;
 use crate::x509::{Digest, Serial, Time};
 
-/// The version of both documents; another one is not understood.
+/// The version of both documents and of what consumers are given; another one is not understood.
 pub const VERSION: u32 = 1;
-
-/// Who takes a cluster's files, which decides their names and order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Consumer {
-    /// istiod's plugged-in CA: the Secret `cacerts`.
-    Istio,
-    /// Anything that takes PEM files.
-    Pem,
-}
 
 /// MANIFEST.toml: the release as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +98,9 @@ pub struct Receipt {
     /// SHA-256 of root-cert.pem, where it holds others: Istio compares its bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trust_bundle_sha256: Option<Digest>,
+    /// The object that the request came in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<Object>,
 }
 
 /// Writes a document; the same value always gives the same bytes.

@@ -2,13 +2,12 @@
 
 use super::certificate::{Facts, facts, is_self_issued};
 use super::documents::{self, Manifest, Receipt, VERSION};
-use super::{CA_CERT, CERT_CHAIN, Folder, Judge, RECEIPT, REHEARSAL, ROOT_CERT, istio, sums};
+use super::{
+    CA_CERT, CERT_CHAIN, COMMON, Consumer, Folder, Judge, RECEIPT, REHEARSAL, ROOT_CERT, istio, sums,
+};
 use crate::error::Error;
 use crate::text::shown;
 use crate::x509::{Digest, Time};
-
-/// Every file of a cluster's folder.
-const FILES: [&str; 4] = [CA_CERT, CERT_CHAIN, ROOT_CERT, RECEIPT];
 
 /// What a folder is held against.
 pub struct Against<'a> {
@@ -38,11 +37,8 @@ pub struct Seen {
 /// Checks one folder; `place` stands before file names in errors, e.g. `east/`.
 pub fn check(place: &str, files: &Folder, against: &Against) -> Seen {
     let mut errors = Vec::new();
-    for extra in files.keys().filter(|name| !FILES.contains(name)) {
-        let file = shown(&format!("{place}{extra}"));
-        errors.push(Error::integrity("release.extra", format!("{file}: does not belong in here")));
-    }
     let receipt = keep(read_receipt(place, files), &mut errors);
+    errors.extend(check_names(place, files, receipt.as_ref().map(|receipt| receipt.consumer)));
     let mut rehearsal = receipt.as_ref().is_some_and(|r| r.rehearsal || r.release.contains(REHEARSAL));
     let (mut root, mut companions) = (None, Vec::new());
     match istio::check(place, files) {
@@ -56,11 +52,55 @@ pub fn check(place: &str, files: &Folder, against: &Against) -> Seen {
             errors.extend(check_roots(&format!("{place}{ROOT_CERT}"), &trusted));
             root = Some(Digest::of(&bundle.root)).filter(|root| against.noted.contains(root));
             companions = bundle.companions.iter().map(|der| Digest::of(der)).collect();
-            check_bundle(place, &bundle, receipt.as_ref(), against, &mut errors);
+            check_bundle(place, files, &bundle, receipt.as_ref(), against, &mut errors);
             errors.extend(check_order(place, files, receipt.as_ref()));
         }
     }
     Seen { receipt, root, companions, rehearsal, errors }
+}
+
+/// The PEM files, the receipt, and what the consumer is given; of a consumer that cannot be
+/// read, what any is given.
+fn check_names(place: &str, files: &Folder, consumer: Option<Consumer>) -> Vec<Error> {
+    let given = |name: &str| {
+        let all = Consumer::ALL.into_iter().filter(|any| consumer.is_none_or(|consumer| consumer == *any));
+        all.flat_map(|consumer| consumer.terms().files).any(|(given, _)| *given == name)
+    };
+    let known =
+        |name: &str| name == RECEIPT || COMMON.iter().any(|(common, _)| *common == name) || given(name);
+    let extra = files.keys().filter(|name| !known(name)).map(|name| {
+        let file = shown(&format!("{place}{name}"));
+        Error::integrity("release.extra", format!("{file}: does not belong in here"))
+    });
+    extra.collect()
+}
+
+/// What the consumer is given is made again from the certificates and the receipt: a patch
+/// that says anything else is as wrong as another certificate.
+fn check_consumer(
+    place: &str,
+    files: &Folder,
+    bundle: &istio::Bundle,
+    receipt: &Receipt,
+    facts: &Facts,
+) -> Vec<Error> {
+    let consumer = receipt.consumer;
+    let made = match consumer.files(&bundle.parts(), facts, receipt.object.as_ref()) {
+        Ok(made) => made,
+        Err(e) => return vec![Error::integrity(e.id, e.message).at(format!("{place}{RECEIPT}"))],
+    };
+    let differing = made.iter().filter_map(|(name, wanted)| {
+        let file = format!("{place}{name}");
+        match files.get(name) {
+            None => Some(sums::missing(&file)),
+            Some(found) if found != wanted => Some(Error::integrity(
+                "release.consumer",
+                format!("{file}: is not what {consumer} is given for the certificates beside it"),
+            )),
+            Some(_) => None,
+        }
+    });
+    differing.collect()
 }
 
 /// Other roots in another order are other bytes.
@@ -106,6 +146,7 @@ fn read_receipt(place: &str, files: &Folder) -> crate::Result<Receipt> {
 
 fn check_bundle(
     place: &str,
+    files: &Folder,
     bundle: &istio::Bundle,
     receipt: Option<&Receipt>,
     against: &Against,
@@ -123,6 +164,7 @@ fn check_bundle(
     let facts = keep(facts(&format!("{place}{CA_CERT}"), &bundle.certificate), errors);
     if let (Some(facts), Some(receipt)) = (facts, receipt) {
         errors.extend(check_receipt(place, receipt, &facts, bundle));
+        errors.extend(check_consumer(place, files, bundle, receipt, &facts));
     }
 }
 

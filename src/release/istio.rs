@@ -1,6 +1,7 @@
 //! The PEM files of a cluster, held to more than their consumer demands: istiod
 //! takes a chain without the intermediate and a root file that holds it.
 
+use super::consumer::Parts;
 use super::{CA_CERT, CERT_CHAIN, Folder, ROOT_CERT, pem, sums};
 use crate::error::Error;
 use crate::x509::Digest;
@@ -16,6 +17,15 @@ pub struct Bundle {
     pub root: Vec<u8>,
     /// The DER of the other roots that are trusted, in their order.
     pub companions: Vec<Vec<u8>>,
+    /// The DER of all roots that are trusted, in the order of root-cert.pem.
+    pub trusted: Vec<Vec<u8>>,
+}
+
+impl Bundle {
+    /// In the forms that consumers want.
+    pub fn parts(&self) -> Parts {
+        Parts::new(self.path.iter().map(Vec::as_slice), &self.root, self.trusted.iter().map(Vec::as_slice))
+    }
 }
 
 /// Checks ca-cert.pem (the intermediate alone), cert-chain.pem (the intermediate
@@ -41,7 +51,7 @@ fn check_order(
     place: &str,
     certificate: Vec<u8>,
     mut path: Vec<Vec<u8>>,
-    mut trusted: Vec<Vec<u8>>,
+    trusted: Vec<Vec<u8>>,
 ) -> Result<Bundle, Vec<Error>> {
     let bad = |file: &str, what: String| Error::integrity("release.chain", format!("{place}{file}: {what}"));
     let mut errors = Vec::new();
@@ -55,8 +65,8 @@ fn check_order(
     if !trusted.contains(&root) {
         errors.push(bad(CERT_CHAIN, "does not end with a root of root-cert.pem".into()));
     }
-    trusted.retain(|der| *der != root);
-    let bundle = Bundle { certificate, path, root, companions: trusted };
+    let companions = trusted.iter().filter(|der| **der != root).cloned().collect();
+    let bundle = Bundle { certificate, path, root, companions, trusted };
     let mut seen = std::collections::BTreeSet::from([bundle.root.as_slice()]);
     for twice in bundle.path.iter().filter(|der| !seen.insert(der.as_slice())) {
         errors.push(bad(CERT_CHAIN, format!("holds the certificate {} twice", Digest::of(twice))));

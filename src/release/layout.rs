@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::certificate::facts;
-use super::documents::{self, Consumer, Entry, Manifest, Receipt, VERSION};
+use super::certificate::{Facts, facts};
+use super::consumer::{Consumer, Object, Parts};
+use super::documents::{self, Entry, Manifest, Receipt, VERSION};
 use super::{
-    CA_CERT, CERT_CHAIN, CROSS_CERT, CrlEntry, Crls, JOURNAL, JOURNAL_CERT, MANIFEST, README, RECEIPT,
-    ROOT_CERT, SIGNATURE, SUMS, names, readme, sums,
+    COMMON, CROSS_CERT, CrlEntry, Crls, JOURNAL, JOURNAL_CERT, MANIFEST, README, RECEIPT, ROOT_CERT,
+    SIGNATURE, SUMS, names, readme, sums,
 };
 use crate::error::{Error, Result};
 use crate::x509::{Digest, Time, pem};
@@ -55,6 +56,8 @@ pub struct Member<'a> {
     pub policy: String,
     /// SHA-256 of the request's DER.
     pub request: Digest,
+    /// The object that the request came in.
+    pub object: Option<Object>,
 }
 
 /// A release that lacks only the signature of its sums.
@@ -161,17 +164,15 @@ fn manifest(input: &ReleaseInput, crl: Option<CrlEntry>, cluster: Vec<Entry>) ->
     }
 }
 
-/// The folder of one cluster. Istio's names serve every consumer of PEM files.
+/// The folder of one cluster: Istio's names, which everybody has, and what its consumer is given.
 fn lay_out_member(input: &ReleaseInput, member: &Member) -> Result<(Entry, BTreeMap<&'static str, Vec<u8>>)> {
-    let receipt = receipt(input, member)?;
-    let own = pem::certificate(member.certificate);
-    let root = pem::certificate(input.root);
-    let folder = BTreeMap::from([
-        (CERT_CHAIN, format!("{own}{root}").into_bytes()),
-        (CA_CERT, own.into_bytes()),
-        (ROOT_CERT, input.trust_bundle().into_bytes()),
-        (RECEIPT, documents::write(RECEIPT, &receipt)?),
-    ]);
+    let facts = facts(&member.cluster, member.certificate)?;
+    let parts = Parts::new([member.certificate], input.root, input.trusted.iter().copied());
+    let receipt = receipt(input, member, &facts);
+    let mut folder: BTreeMap<_, _> =
+        member.consumer.files(&parts, &facts, member.object.as_ref())?.into_iter().collect();
+    folder.extend(COMMON.iter().map(|(name, part)| (*name, parts.get(*part).into_bytes())));
+    folder.insert(RECEIPT, documents::write(RECEIPT, &receipt)?);
     let digests = folder.iter().map(|(name, bytes)| ((*name).into(), Digest::of(bytes))).collect();
     let entry = Entry {
         name: member.cluster.clone(),
@@ -182,15 +183,14 @@ fn lay_out_member(input: &ReleaseInput, member: &Member) -> Result<(Entry, BTree
     Ok((entry, folder))
 }
 
-fn receipt(input: &ReleaseInput, member: &Member) -> Result<Receipt> {
-    let facts = facts(&member.cluster, member.certificate)?;
-    Ok(Receipt {
+fn receipt(input: &ReleaseInput, member: &Member, facts: &Facts) -> Receipt {
+    Receipt {
         version: VERSION,
         release: input.name.into(),
         rehearsal: input.rehearsal,
         cluster: member.cluster.clone(),
         consumer: member.consumer,
-        serial: facts.serial,
+        serial: facts.serial.clone(),
         subject: facts.subject.to_string(),
         not_before: facts.not_before,
         not_after: facts.not_after,
@@ -201,5 +201,6 @@ fn receipt(input: &ReleaseInput, member: &Member) -> Result<Receipt> {
         root_sha256: Digest::of(input.root),
         companions_sha256: input.companions_sha256(),
         trust_bundle_sha256: (input.trusted.len() > 1).then(|| Digest::of(input.trust_bundle().as_bytes())),
-    })
+        object: member.object.clone(),
+    }
 }

@@ -6,6 +6,7 @@
 pub mod certificate;
 pub mod check;
 pub mod cms;
+pub mod consumer;
 mod crls;
 pub mod documents;
 mod folder;
@@ -20,8 +21,10 @@ mod verifier;
 use std::collections::BTreeMap;
 
 pub use check::{Judge, Report, check, check_cluster};
+use consumer::Part;
+pub use consumer::{Consumer, Object};
 pub use crls::{ClusterList, CrlEntry, CrlFacts, Crls, SeenCrls};
-pub use documents::{Consumer, Manifest, Receipt};
+pub use documents::{Manifest, Receipt};
 pub use layout::{Member, Prepared, ReleaseInput, prepare};
 pub use verifier::Verifier;
 
@@ -51,6 +54,10 @@ pub const CA_CERT: &str = "ca-cert.pem";
 pub const CERT_CHAIN: &str = "cert-chain.pem";
 /// What was signed for a cluster, and why.
 pub const RECEIPT: &str = "receipt.toml";
+
+/// The PEM files of every cluster's folder, whoever takes them.
+const COMMON: [(&str, Part); 3] =
+    [(CA_CERT, Part::Certificate), (CERT_CHAIN, Part::Chain), (ROOT_CERT, Part::Roots)];
 
 /// Every file that stands at a release's top, and those that may.
 const TOP: [&str; 6] = [MANIFEST, SUMS, SIGNATURE, ROOT_CERT, JOURNAL_CERT, README];

@@ -13,6 +13,11 @@ pub fn is_dns_label(name: &str) -> bool {
         && !name.ends_with('-')
 }
 
+/// Whether this is a name that Kubernetes gives its objects: DNS labels with dots between (RFC 1123 §2.1).
+pub fn is_dns_subdomain(name: &str) -> bool {
+    name.len() <= 253 && name.split('.').all(is_dns_label)
+}
+
 /// Refuses a cluster id that cannot be a folder in a release.
 pub fn cluster(name: &str) -> Result<()> {
     if name == JOURNAL {

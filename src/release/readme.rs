@@ -1,7 +1,13 @@
 //! README.txt: checking and loading a release with what every machine has.
 
-use super::ReleaseInput;
+use std::collections::BTreeMap;
+
+use super::consumer::Form;
+use super::{Consumer, Member, ReleaseInput};
 use crate::x509::Digest;
+
+/// How many clusters of a consumer are named.
+const NAMED: usize = 20;
 
 /// Shows the fingerprint of the one root, or of each.
 const OF_ONE: &str = "openssl x509 -in root-cert.pem -noout -fingerprint -sha256";
@@ -30,12 +36,13 @@ pub fn text(input: &ReleaseInput) -> String {
     };
     let (crl_files, crl_steps) = crls(input);
     let stage = input.stage.map(stage).unwrap_or_default();
+    let load = load(input);
     let (name, root, journal) = (input.name, Digest::of(input.root), Digest::of(input.journal_certificate));
     format!(
         "{warning}{name}\n\
 \n\
 What it holds\n\
-  <cluster>/       one cluster's intermediate, its chain, the root, and a receipt\n\
+  <cluster>/       one cluster's intermediate, its chain, the root, a receipt, and what its consumer takes\n\
 {beside}\
 {crl_files}\
   journal/         the journal up to this session\n\
@@ -62,16 +69,48 @@ them because they stand here:\n\
 Or with anchorite, which checks more:\n\
 \n\
   anchorite verify . --root-sha256 <the root's fingerprint, as noted>{each}\n\
-\n\
-Load it, in the cluster that holds the key\n\
-\n\
-  anchorite assemble --bundle <cluster> --key <key file> --out <folder> --root-sha256 <as noted>\n\
-  kubectl apply -f <folder>/cacerts.yaml\n\
-\n\
-or, with the key in ca-key.pem beside the cluster's files:\n\
-\n\
-  kubectl create secret generic cacerts -n istio-system --from-file=ca-cert.pem --from-file=ca-key.pem --from-file=cert-chain.pem --from-file=root-cert.pem\n"
+{load}"
     )
+}
+
+/// How each consumer that is in it loads its files.
+fn load(input: &ReleaseInput) -> String {
+    let mut all: BTreeMap<Consumer, Vec<&Member>> = BTreeMap::new();
+    for member in &input.members {
+        all.entry(member.consumer).or_default().push(member);
+    }
+    let mut out = String::new();
+    for (consumer, mut members) in all {
+        members.sort_by(|a, b| a.cluster.cmp(&b.cluster));
+        let terms = consumer.terms();
+        let names: Vec<&str> = members.iter().take(NAMED).map(|member| member.cluster.as_str()).collect();
+        let more = match members.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        out.push_str(&format!("\nLoad it: {consumer} ({}{more})\n\n", names.join(", ")));
+        match &terms.assembled {
+            Ok(_) => {
+                out.push_str("  # where the key lies:\n  anchorite assemble --bundle <cluster> --key <key file> --out <folder> --root-sha256 <as noted>\n");
+                out.push_str(&indented(terms.load_lines("<folder>", str::to_string)));
+                if terms.files.iter().any(|(_, form)| matches!(form, Form::Patch(_))) {
+                    out.push_str("  # or, in a Secret that holds this certificate's key already:\n");
+                }
+                out.push_str(&indented(terms.direct_lines("<cluster>", None)));
+            }
+            Err(who) => {
+                out.push_str(&format!("  # {who}\n"));
+                for member in members {
+                    out.push_str(&indented(terms.direct_lines(&member.cluster, member.object.as_ref())));
+                }
+            }
+        }
+    }
+    out
+}
+
+fn indented(lines: Vec<String>) -> String {
+    lines.iter().map(|line| format!("  {line}\n")).collect()
 }
 
 /// What there is of CRLs, and in which order it is loaded.

@@ -4,6 +4,7 @@
 
 mod adoption;
 pub mod attestation;
+mod authority;
 pub mod certificate;
 pub mod cms;
 pub mod crl;
@@ -18,6 +19,7 @@ pub(crate) mod tests;
 
 pub use self::adoption::{ADOPTION_RULES, AdoptionRule, check_adopted, check_companion, judge_adopted};
 pub use self::attestation::{Attested, Version, Vouchers, verify_attestation, verify_statement};
+pub use self::authority::{Authority, read_authority};
 pub use self::certificate::{Certificate, Verified, verify};
 pub use self::cms::{check_journal_certificate, signed_digest, verify_detached};
 pub use self::crl::{Crl, describe_crl, parse_crl, read_crl, verify_crl};

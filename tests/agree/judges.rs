@@ -78,23 +78,17 @@ fn judge_as_ztunnel(identity: &Identity, trust: &Trust) -> Result<(), Error> {
         .map(|der| OwnedCertRevocationList::from_der(&der.unwrap()).map(CertRevocationList::from))
         .collect::<Result<Vec<_>, _>>()?;
     let lists: Vec<_> = lists.iter().collect();
-    let revocation = RevocationOptionsBuilder::new(&lists)
-        .unwrap()
-        .with_depth(RevocationCheckDepth::Chain)
-        .with_status_policy(UnknownStatusPolicy::Allow)
-        .with_expiration_policy(ExpirationPolicy::Ignore)
-        .build();
+    // Without any there is nothing to look up.
+    let revocation = RevocationOptionsBuilder::new(&lists).ok().map(|options| {
+        options
+            .with_depth(RevocationCheckDepth::Chain)
+            .with_status_policy(UnknownStatusPolicy::Allow)
+            .with_expiration_policy(ExpirationPolicy::Ignore)
+            .build()
+    });
     let at = UnixTime::since_unix_epoch(std::time::Duration::from_secs(Time::unix(now())));
     EndEntityCert::try_from(&chain[0])?
-        .verify_for_usage(
-            &[&P256],
-            &anchors,
-            &chain[1..],
-            at,
-            KeyUsage::client_auth(),
-            Some(revocation),
-            None,
-        )
+        .verify_for_usage(&[&P256], &anchors, &chain[1..], at, KeyUsage::client_auth(), revocation, None)
         .map(drop)
 }
 

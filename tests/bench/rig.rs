@@ -158,7 +158,7 @@ pub fn requests(numbers: std::ops::Range<usize>) -> Vec<Vec<u8>> {
 fn request(number: usize) -> Vec<u8> {
     let key = make_key(KeyAlgorithm::P256).unwrap();
     let key = PrivateKey::from_pem(key.expose_secret().as_bytes()).unwrap();
-    make_request(&key, &format!("cluster-{number:06}"), "istio", None).unwrap()
+    make_request(&key, &format!("cluster-{number:06}"), Some("Istio")).unwrap()
 }
 
 /// Runs a whole process and demands success; how long it took from start to exit.

@@ -57,6 +57,7 @@ impl fmt::Display for Figure {
             Self::Seconds(seconds) if *seconds < 1.0 => write!(f, "{:.1} ms", seconds * 1e3),
             Self::Seconds(seconds) => write!(f, "{seconds:.2} s"),
             Self::Rate(rate) => write!(f, "{rate:.0}/s"),
+            Self::Bytes(bytes) if *bytes < 10_000 => write!(f, "{bytes} B"),
             Self::Bytes(bytes) if *bytes < 1_000_000 => write!(f, "{:.0} kB", *bytes as f64 / 1e3),
             Self::Bytes(bytes) => write!(f, "{:.1} MB", *bytes as f64 / 1e6),
         }

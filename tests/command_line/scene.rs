@@ -145,6 +145,7 @@ impl Scene {
         put("RELEASE", &|| self.first("out"));
         put("/media/out/anchorite-2026-11-22-0001", &|| self.first("out"));
         put("/media/audit/anchorite-export-000042", &|| self.first("audit"));
+        put("/media/audit/anchorite-policies-000042", &|| self.begins("audit", "anchorite-policies-"));
         put("/usr/lib/softhsm/libsofthsm2.so", &module);
         put("/media/out", &|| path("out"));
         put("/media/audit", &|| path("audit"));
@@ -175,7 +176,12 @@ impl Scene {
     }
 
     fn first(&self, folder: &str) -> String {
-        let entries = std::fs::read_dir(self.0.path(folder)).unwrap();
-        entries.map(|e| e.unwrap().path().display().to_string()).min().unwrap()
+        self.begins(folder, "")
+    }
+
+    fn begins(&self, folder: &str, name: &str) -> String {
+        let entries = std::fs::read_dir(self.0.path(folder)).unwrap().map(Result::unwrap);
+        let fitting = entries.filter(|e| e.file_name().to_str().unwrap().starts_with(name));
+        fitting.map(|e| e.path().display().to_string()).min().unwrap()
     }
 }

@@ -167,6 +167,7 @@ fn make_world() {
                 certificate: der,
                 policy: item.policy.clone(),
                 request: Digest::of(&item.request.0),
+                object: None,
             })
             .collect(),
         crls: &release::Crls::default(),

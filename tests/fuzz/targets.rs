@@ -9,9 +9,11 @@ mod certificate;
 mod cms;
 mod crl;
 mod csr;
+mod exported;
 pub mod files;
 mod history;
 pub mod index;
+mod installed;
 mod journal;
 mod key;
 mod object;
@@ -32,8 +34,10 @@ pub use self::certificate::certificate;
 pub use self::cms::cms;
 pub use self::crl::crl;
 pub use self::csr::{csr, request};
+pub use self::exported::exported;
 pub use self::history::history;
 pub use self::index::index;
+pub use self::installed::installed;
 pub use self::journal::journal;
 pub use self::key::key;
 pub use self::object::object;
@@ -48,14 +52,16 @@ pub use self::stick::stick;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is its folder's in `regressions/`.
-pub const TARGETS: [(&str, Target); 15] = [
+pub const TARGETS: [(&str, Target); 17] = [
     ("arguments", arguments),
     ("certificate", certificate),
     ("cms", cms),
     ("crl", crl),
     ("csr", csr),
+    ("exported", exported),
     ("history", history),
     ("index", index),
+    ("installed", installed),
     ("journal", journal),
     ("key", key),
     ("object", object),

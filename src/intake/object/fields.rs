@@ -47,7 +47,7 @@ impl<'a> Fields<'a> {
         match kind {
             ObjectKind::CertificateRequest => {
                 let namespace = metadata.text("namespace")?;
-                object.namespace = namespace.map(|n| metadata.name("namespace", n)).transpose()?;
+                object.namespace = namespace.map(|n| metadata.label("namespace", n)).transpose()?;
                 object.issuer = Some(issuer(&spec.table("issuerRef")?)?);
                 // Not written, it is false (cert-manager.io/v1).
                 object.is_ca = Some(spec.truth("isCA")?.unwrap_or(false));
@@ -190,14 +190,16 @@ impl<'a> Table<'a> {
 
     /// A name as Kubernetes gives them (RFC 1123): nothing in it steers a shell or a path.
     fn name(&self, field: &str, text: &str) -> Result<String> {
-        let label = |label: &str| {
-            let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-            !label.is_empty() && label.bytes().all(inner) && !label.starts_with('-') && !label.ends_with('-')
-        };
-        if text.len() <= 253 && text.split('.').all(label) {
+        if text.len() <= 253 && text.split('.').all(is_label) {
             return Ok(text.into());
         }
-        Err(self.wrong(field, "a name of a-z, 0-9, hyphens and dots, at most 253 (RFC 1123)"))
+        Err(self
+            .wrong(field, "a name of a-z, 0-9, hyphens and dots, at most 253, 63 between dots (RFC 1123)"))
+    }
+
+    fn label(&self, field: &str, text: &str) -> Result<String> {
+        let wanted = "a name of a-z, 0-9 and hyphens, at most 63 (RFC 1123)";
+        if is_label(text) { Ok(text.into()) } else { Err(self.wrong(field, wanted)) }
     }
 
     /// One word of what stands in kinds and signers' names.
@@ -245,6 +247,15 @@ impl<'a> Table<'a> {
             },
         }
     }
+}
+
+/// RFC 1123 §2.1.
+fn is_label(text: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (1..=63).contains(&text.len())
+        && text.bytes().all(inner)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
 }
 
 /// What a value is, in words; of strings as much as fits in a line.

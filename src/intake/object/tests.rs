@@ -127,6 +127,7 @@ fn each_field_is_named_when_it_is_wrong() {
         ("/metadata/name", json!("A b"), "metadata.name: found \"A b\""),
         ("/metadata/name", json!("a\u{1b}[2J"), "\\u{1b}"),
         ("/metadata/name", long, "at most 253"),
+        ("/metadata/namespace", json!("a.b"), "metadata.namespace: found \"a.b\""),
         ("/metadata/namespace", json!("../x"), "metadata.namespace: found \"../x\""),
         ("/spec", Value::Null, "spec: found nothing, want a mapping"),
         ("/spec/request", Value::Null, "spec.request: found nothing"),

@@ -3,6 +3,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use serde::de::DeserializeOwned;
+
 use super::{Ledger, PlanState};
 use crate::error::{Error, Result};
 use crate::journal::Head;
@@ -25,7 +27,7 @@ pub(in crate::journal) struct Recent {
 impl Recent {
     /// `list`: where it is found by the week in which it ends.
     pub(super) fn add(&mut self, issued: Issued, list: Option<Digest>) {
-        for group in groups(&issued).chain(list) {
+        for group in groups_of(&issued).chain(list) {
             self.groups.entry(group).or_default().push(issued.serial.clone());
         }
         self.certificates.insert(issued.serial.clone(), issued);
@@ -39,7 +41,7 @@ impl Recent {
 }
 
 /// Under which keys a certificate is found, besides its serial.
-fn groups(issued: &Issued) -> impl Iterator<Item = Digest> {
+fn groups_of(issued: &Issued) -> impl Iterator<Item = Digest> {
     let own = [key(Kind::Key, &issued.key.0), key(Kind::Subject, &issued.subject.canonical())];
     let cluster = issued.cluster.as_ref().map(|cluster| key(Kind::Cluster, cluster.as_bytes()));
     own.into_iter().chain(cluster)
@@ -104,10 +106,25 @@ impl Ledger {
     }
 
     pub(super) fn group(&self, key: Digest) -> Result<Vec<Issued>> {
-        let mut serials: Vec<Serial> = self.recall(key)?.unwrap_or_default();
-        serials.extend(self.recent.groups.get(&key).into_iter().flatten().cloned());
-        let certificates = serials.iter().filter_map(|serial| self.by_serial(serial).transpose());
-        certificates.collect()
+        self.groups(&[key])
+    }
+
+    /// The certificates of several groups, in their order.
+    pub(super) fn groups(&self, keys: &[Digest]) -> Result<Vec<Issued>> {
+        let older = self.recall_all::<Vec<Serial>>(keys)?;
+        let mut serials: Vec<&Serial> = Vec::new();
+        for key in keys {
+            serials.extend(older.get(key).into_iter().flatten());
+            serials.extend(self.recent.groups.get(key).into_iter().flatten());
+        }
+        let of_serial = |serial: &Serial| key(Kind::Serial, serial.as_bytes());
+        let beneath = serials.iter().filter(|serial| !self.recent.certificates.contains_key(serial));
+        let older: HashMap<Digest, Issued> =
+            self.recall_all(&beneath.map(|serial| of_serial(serial)).collect::<Vec<_>>())?;
+        let certificate = |serial: &Serial| {
+            self.recent.certificates.get(serial).or_else(|| older.get(&of_serial(serial))).cloned()
+        };
+        Ok(serials.into_iter().filter_map(certificate).collect())
     }
 
     pub(super) fn set_status(&mut self, serial: Option<&Serial>, status: Status) -> Result<()> {
@@ -118,11 +135,20 @@ impl Ledger {
         Ok(())
     }
 
-    fn recall<T: serde::de::DeserializeOwned>(&self, key: Digest) -> Result<Option<T>> {
+    fn recall<T: DeserializeOwned>(&self, key: Digest) -> Result<Option<T>> {
         let Some(past) = &self.past else { return Ok(None) };
-        let Some(value) = past.get(&key)? else { return Ok(None) };
-        serde_json::from_str(&value).map(Some).map_err(|e| {
-            Error::integrity("journal.index", format!("state/index: the entry {key} cannot be read ({e})"))
-        })
+        past.get(&key)?.map(|value| read(&key, &value)).transpose()
     }
+
+    fn recall_all<T: DeserializeOwned>(&self, keys: &[Digest]) -> Result<HashMap<Digest, T>> {
+        let Some(past) = &self.past else { return Ok(HashMap::new()) };
+        let found = past.get_all(keys)?.into_iter();
+        found.map(|(key, value)| Ok((key, read(&key, &value)?))).collect()
+    }
+}
+
+fn read<T: DeserializeOwned>(key: &Digest, value: &str) -> Result<T> {
+    serde_json::from_str(value).map_err(|e| {
+        Error::integrity("journal.index", format!("state/index: the entry {key} cannot be read ({e})"))
+    })
 }

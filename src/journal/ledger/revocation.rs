@@ -78,16 +78,22 @@ impl Ledger {
     /// The clusters' certificates that were released and have not ended by then, the
     /// one that ends first at the head.
     pub fn alive(&self, at: Time) -> Result<Vec<Issued>> {
-        let mut alive = Vec::new();
-        for week in self.weeks.range(week(at)..).map(|(week, _)| *week) {
-            let of_week = self.ending_in(week)?.into_iter();
-            alive.extend(of_week.filter(|c| c.status == Status::Released && c.not_after >= at));
-        }
+        let mut alive = self.unended(at)?;
+        alive.retain(|c| c.status == Status::Released);
         alive.sort_by(|a, b| (a.not_after, &a.cluster, &a.serial).cmp(&(b.not_after, &b.cluster, &b.serial)));
         Ok(alive)
     }
 
-    /// At most how many these are.
+    /// The clusters' certificates that have not ended by then, however far they came.
+    pub fn unended(&self, at: Time) -> Result<Vec<Issued>> {
+        let mut unended = Vec::new();
+        for week in self.weeks.range(week(at)..).map(|(week, _)| *week) {
+            unended.extend(self.ending_in(week)?.into_iter().filter(|c| c.not_after >= at));
+        }
+        Ok(unended)
+    }
+
+    /// At most how many are alive.
     pub fn alive_count(&self, at: Time) -> u64 {
         self.weeks.range(week(at)..).map(|(_, count)| count).sum()
     }
@@ -96,14 +102,16 @@ impl Ledger {
     pub fn without_crl(&self, at: Time, most: usize) -> Result<(Vec<Issued>, u64)> {
         let mut found = Vec::new();
         let from = week(at);
-        for week in self.lacking.range(from..).map(|(week, _)| *week) {
+        let weeks = self.lacking.range(from..).map(|(week, _)| *week);
+        // A list at a time: there may be a great many, of which the first few are enough.
+        for list in weeks.flat_map(|week| self.lists(week)) {
             if found.len() >= most {
                 break;
             }
-            let of_week = self.ending_in(week)?.into_iter();
-            let lacking =
-                of_week.filter(|c| c.status == Status::Released && c.not_after >= at && c.crl.is_none());
-            found.extend(lacking);
+            let lacking = self.groups(&[list])?.into_iter();
+            found.extend(
+                lacking.filter(|c| c.status == Status::Released && c.not_after >= at && c.crl.is_none()),
+            );
         }
         // Some of this very week's may have ended: then none is said to be left.
         let counted = self.lacking.range(from..).map(|(_, count)| count).sum();
@@ -113,12 +121,13 @@ impl Ledger {
     }
 
     fn ending_in(&self, week: u64) -> Result<Vec<Issued>> {
+        self.groups(&self.lists(week).collect::<Vec<_>>())
+    }
+
+    /// The lists of what ends in a week.
+    fn lists(&self, week: u64) -> impl Iterator<Item = Digest> + use<> {
         let count = self.weeks.get(&week).copied().unwrap_or(0);
-        let mut all = Vec::new();
-        for nth in (0..count).step_by(A_LIST as usize) {
-            all.extend(self.group(list(week, nth))?);
-        }
-        Ok(all)
+        (0..count).step_by(A_LIST as usize).map(move |nth| list(week, nth))
     }
 
     /// Each once, and only what the root has signed for others.

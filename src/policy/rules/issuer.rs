@@ -31,6 +31,25 @@ fn signature(case: &Case<'_>, profile: &Profile) -> Finding {
     SIGNATURE.finding(outcome, found.describe(), wanted).from_policy(profile.source(accepted))
 }
 
+pub(super) const CONSUMER: RuleInfo = RuleInfo::new(
+    "issuer.consumer",
+    "every root that is trusted has a key that the consumer's own check takes",
+    "RFC 5280 §6.1",
+    Check::Policy(consumer),
+);
+
+fn consumer(case: &Case<'_>, profile: &Profile) -> Finding {
+    let consumer = &profile.release.consumer;
+    let taken = consumer.terms().roots;
+    let wanted = match taken {
+        [] => format!("any, for {}", **consumer),
+        _ => format!("{} for {}", listed(taken), **consumer),
+    };
+    let kinds: Vec<_> = case.roots().map(|root| root.public_key.algorithm()).collect();
+    let holds = taken.is_empty() || kinds.iter().all(|kind| taken.contains(kind));
+    CONSUMER.demand(holds, listed(kinds), wanted).from_policy(profile.source(consumer))
+}
+
 pub(super) const COURSE: RuleInfo = RuleInfo::new(
     "issuer.course",
     "the root is trusted by the clusters, and not retired",

@@ -68,6 +68,7 @@ pub const RULES: &[RuleInfo] = &[
     origin::SENDER,
     object::IS_CA,
     object::CONTRADICTION,
+    object::CONSUMER,
     batch::DUPLICATE,
     batch::CLUSTER_TWICE,
     subject::NOT_EMPTY,
@@ -88,12 +89,14 @@ pub const RULES: &[RuleInfo] = &[
     renewal::SPACING,
     issuer::COURSE,
     issuer::SIGNATURE,
+    issuer::CONSUMER,
     issuer::PATH_LENGTH,
     validity::MAXIMUM,
     validity::MINIMUM,
     validity::NESTED,
     validity::NOT_EXPIRED,
     validity::REMAINING,
+    validity::CONSUMER,
     claims::BASIC_CONSTRAINTS,
     claims::KEY_USAGE,
     claims::EXTENDED_KEY_USAGE,
@@ -116,6 +119,18 @@ pub const RULES: &[RuleInfo] = &[
     crl::judged(7),
     crl::judged(8),
     serial::UNIQUE,
+];
+
+/// The rules that ask the past: another day's record may decide them otherwise.
+pub const BY_RECORD: [&str; 8] = [
+    subject::NOT_ISSUER.id,
+    key::NOT_ISSUER.id,
+    key::ONE_SUBJECT.id,
+    renewal::SAME_KEY.id,
+    renewal::SAME_SUBJECT.id,
+    renewal::SPACING.id,
+    issuer::COURSE.id,
+    serial::UNIQUE.id,
 ];
 
 /// Judges a request by every rule that can be judged.

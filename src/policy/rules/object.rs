@@ -11,7 +11,7 @@ use crate::finding::{Finding, Outcome};
 use crate::intake::{Object, ObjectKind, Request, Usage};
 use crate::policy::decision::Case;
 use crate::policy::profile::Profile;
-use crate::policy::values::{Mode, Purpose};
+use crate::policy::values::{Consumer, Mode, Purpose};
 
 pub(super) const IS_CA: RuleInfo = RuleInfo::new(
     "object.is-ca",
@@ -82,6 +82,39 @@ fn purposes(request: &Request, object: &Object) -> Option<String> {
     differ.then(|| {
         format!("spec.usages: {}, and the request's extKeyUsage says {}", names(&said), names(&asked))
     })
+}
+
+pub(super) const CONSUMER: RuleInfo = RuleInfo::new(
+    "object.consumer",
+    "what goes out is an answer to the object that came in",
+    "certificates.k8s.io/v1, cert-manager.io/v1",
+    Check::Policy(consumer),
+);
+
+/// A patch for another kind's status, or for an object nobody can find, answers nobody.
+fn consumer(case: &Case<'_>, profile: &Profile) -> Finding {
+    let consumer = &profile.release.consumer;
+    let wanted = match **consumer {
+        Consumer::CertManagerRequest => ObjectKind::CertificateRequest,
+        Consumer::KubernetesCsr => ObjectKind::CertificateSigningRequest,
+        _ => {
+            let found = case.request.object.as_ref().map_or("no object", |object| object.kind.name());
+            return CONSUMER
+                .finding(Outcome::Pass, found, "any, or none")
+                .from_policy(profile.source(consumer));
+        }
+    };
+    let namespaced = wanted == ObjectKind::CertificateRequest;
+    let place = if namespaced { " in a namespace" } else { "" };
+    let finding = match &case.request.object {
+        None => CONSUMER.finding(Outcome::Pass, "no object", format!("a {}{place}, or none", wanted.name())),
+        Some(object) => CONSUMER.demand(
+            (object.kind, object.namespace.is_some()) == (wanted, namespaced),
+            object.to_string(),
+            format!("a {}{place}; register the cluster with a policy for what it sends", wanted.name()),
+        ),
+    };
+    finding.from_policy(profile.source(consumer))
 }
 
 pub(super) const USAGES: RuleInfo = RuleInfo::new(

@@ -4,10 +4,12 @@
 mod crl;
 mod origin;
 
+use std::collections::BTreeSet;
+
 use const_oid::db::rfc5280;
 use x509_cert::ext::pkix::{KeyUsage, KeyUsages};
 
-use super::{Check, RULES};
+use super::{BY_RECORD, Check, RULES};
 use crate::finding::Outcome;
 use crate::intake::{BasicConstraintsClaim, CRL_RULES};
 use crate::policy::sample::{UNKNOWN, World, dns, l_as_null, p256, p521, request, request_named, rsa};
@@ -39,6 +41,11 @@ fn registered(world: &mut World, more: &str) {
 
 fn outlived(world: &mut World, left: &str) {
     world.issuer.not_after = world.now + Seconds::parse(left).unwrap();
+}
+
+fn of_linkerd(world: &mut World, span: &str) {
+    world.set("release.consumer", "\"linkerd\"");
+    ask_for(world, span);
 }
 
 const BASIC: BasicConstraintsClaim = BasicConstraintsClaim { ca: true, path_len: Some(0) };
@@ -221,6 +228,18 @@ const CASES: &[Case] = &[
         Outcome::Refused,
     ),
     ("issuer.course", nothing, |w| w.forbidden = Some("the root is retired"), Outcome::Refused),
+    (
+        "issuer.consumer",
+        |w| {
+            w.set("release.consumer", "\"linkerd\"");
+            w.issuer.public_key = rsa(4096);
+        },
+        |w| {
+            w.set("release.consumer", "\"linkerd\"");
+            w.issuer.public_key = rsa(3072);
+        },
+        Outcome::Refused,
+    ),
     ("issuer.signature", nothing, |w| w.issuer.signature = SignatureAlgorithm::RsaSha512, Outcome::Refused),
     ("issuer.signature", nothing, |w| w.issuer.signature = SignatureAlgorithm::Ed25519, Outcome::Warning),
     (
@@ -264,6 +283,7 @@ const CASES: &[Case] = &[
     ("validity.expired", nothing, |w| w.issuer.not_after = w.now, Outcome::Refused),
     ("validity.expired", nothing, |w| w.claims().duration = Some(Seconds(0)), Outcome::Refused),
     ("validity.remaining", |w| outlived(w, "120d"), |w| outlived(w, "119d"), Outcome::Warning),
+    ("validity.consumer", |w| of_linkerd(w, "60d"), |w| of_linkerd(w, "59d"), Outcome::Warning),
     (
         "claim.basic-constraints",
         |w| w.claims().basic_constraints = Some(BASIC),
@@ -431,6 +451,23 @@ fn each_evaluated_rule_finds_under_its_own_id_once() {
     }
     let of_crls = RULES.iter().filter(|rule| matches!(rule.check, Check::Crl)).map(|rule| rule.id);
     assert!(of_crls.eq(CRL_RULES.iter().map(|rule| rule.id)), "each of intake's is asked");
+}
+
+/// What is judged without the record, or by an older one, may differ in these rules alone.
+#[test]
+fn the_rules_that_ask_the_past_are_listed() {
+    let mut differing = BTreeSet::from(["serial.unique"]);
+    for (_, accept, other, _) in CASES.iter().chain(crl::CASES) {
+        for change in [accept, other] {
+            let mut world = World::new();
+            change(&mut world);
+            let knowing = world.decide().findings;
+            (world.past, world.companions, world.forbidden) = Default::default();
+            let both = knowing.into_iter().zip(world.decide().findings);
+            differing.extend(both.filter(|(a, b)| a != b).map(|(a, _)| a.rule));
+        }
+    }
+    assert_eq!(differing, BTreeSet::from(BY_RECORD));
 }
 
 #[test]

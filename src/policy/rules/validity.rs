@@ -122,6 +122,23 @@ fn not_expired(case: &Case<'_>, profile: &Profile) -> Finding {
     NOT_EXPIRED.demand(end > now, format!("an end at {end}"), format!("an end after {now}"))
 }
 
+pub(super) const CONSUMER: RuleInfo = RuleInfo::new(
+    "validity.consumer",
+    "the certificate lives longer than its consumer can be without the next",
+    "RFC 5280 §4.1.2.5",
+    Check::Policy(consumer),
+);
+
+fn consumer(case: &Case<'_>, profile: &Profile) -> Finding {
+    let consumer = &profile.release.consumer;
+    let least = consumer.terms().warns_below;
+    let granted = Window::of(case, profile).not_after - case.context.now;
+    let outcome = if granted >= least { Outcome::Pass } else { Outcome::Warning };
+    CONSUMER
+        .finding(outcome, Span(granted).to_string(), format!("at least {} for {}", Span(least), **consumer))
+        .from_policy(profile.source(consumer))
+}
+
 pub(super) const REMAINING: RuleInfo = RuleInfo::new(
     "validity.remaining",
     "the root outlives the next certificate of this length too",

@@ -1,7 +1,8 @@
 //! `request` and `assemble`: the cluster's side.
 
 use super::Scene::{Bare, Released, Root};
-use super::{Row, Run, here};
+use super::Seen::Id;
+use super::{Row, Run, by, here};
 use crate::appliance::Appliance;
 
 fn request(a: &Appliance, cluster: &str, key: &str) -> Run {
@@ -12,6 +13,16 @@ fn request(a: &Appliance, cluster: &str, key: &str) -> Run {
 fn assemble(a: &Appliance, key: &str) -> Run {
     let bundle = a.release().join("east");
     let (key, out) = (a.arg(key), a.arg("cacerts"));
+    Run::of(&["assemble", "--bundle", bundle.to_str().unwrap(), "--key", &key, "--out", &out])
+        .and(&["--root-sha256", &a.root_sha256])
+}
+
+/// The bundle of a cluster of another consumer.
+fn of(a: &Appliance, policy: &str) -> Run {
+    std::fs::remove_file(a.path("in/east.csr")).unwrap();
+    a.request_for("zoo", policy);
+    a.sign(&["--policy", policy]).code(0);
+    let (bundle, key, out) = (a.release().join("zoo"), a.arg("keys/zoo.key"), a.arg("cacerts"));
     Run::of(&["assemble", "--bundle", bundle.to_str().unwrap(), "--key", &key, "--out", &out])
         .and(&["--root-sha256", &a.root_sha256])
 }
@@ -134,19 +145,44 @@ pub fn rows() -> Vec<Row> {
             "--root-sha256",
         ),
         here(
-            "a bundle for another consumer",
+            "a bundle whose key is elsewhere",
             Root,
-            |a| {
-                std::fs::remove_file(a.path("in/east.csr")).unwrap();
-                a.request_for("zoo", "issuing-ca");
-                a.sign(&["--policy", "issuing-ca"]).code(0);
-                let (bundle, key, out) = (a.release().join("zoo"), a.arg("keys/zoo.key"), a.arg("cacerts"));
-                Run::of(&["assemble", "--bundle", bundle.to_str().unwrap(), "--key", &key, "--out", &out])
-                    .and(&["--root-sha256", &a.root_sha256])
-            },
+            |a| of(a, "vault"),
             1,
             "assemble.consumer",
-            "not one for Istio",
+            "nothing to join",
+        )
+        .told(
+            "the key lies in the service that made it (Vault, cert-manager, a PCA): there is nothing to join",
+            "load what is in the cluster's folder; the message has the command",
+        ),
+        here(
+            "CRLs for a consumer that takes none",
+            Root,
+            |a| of(a, "step-ca").and(&["--crl"]),
+            1,
+            "assemble.crl-no-place",
+            "no place for CRLs",
+        )
+        .told("its consumer has no place for CRLs", "leave `--crl` out"),
+        here(
+            "a Secret where nobody looks for it",
+            Released,
+            |a| assemble(a, "keys/east.key").and(&["--secret", "istio-system/mesh-ca"]),
+            2,
+            "assemble.secret",
+            "a Secret called cacerts",
+        )
+        .told("no Secret can be called so, or its consumer would not find it", "leave `--secret` out"),
+        by(
+            "bundles/defects.rs::linkerd_takes_one_kind_of_key",
+            "a key that Linkerd does not take",
+            1,
+            Id("assemble.key-kind"),
+        )
+        .told(
+            "its consumer takes keys of another kind",
+            "a new key and request, by its consumer's own policy",
         ),
         here(
             "an edited bundle",

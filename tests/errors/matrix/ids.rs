@@ -54,7 +54,9 @@ fn dotted(text: &str) -> Vec<String> {
 }
 
 fn file_name(id: &str) -> bool {
-    [".toml", ".pem", ".json", ".jsonl", ".yaml", ".in", ".key", ".csr"].iter().any(|end| id.ends_with(end))
+    [".toml", ".pem", ".json", ".jsonl", ".yaml", ".in", ".key", ".csr", ".crt"]
+        .iter()
+        .any(|end| id.ends_with(end))
 }
 
 #[test]

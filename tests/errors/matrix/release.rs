@@ -30,6 +30,8 @@ pub fn rows() -> Vec<Row> {
                 "release.pem",
                 "release.chain",
                 "release.receipt",
+                "release.consumer",
+                "release.object",
                 "release.manifest",
                 "release.document",
                 "release.name",

@@ -158,6 +158,17 @@ pub fn rows() -> Vec<Row> {
             "renewal.same-subject",
             "another key",
         ),
+        by(
+            "bundles/refused.rs::a_root_that_linkerd_would_not_take_is_refused_before_the_ceremony",
+            "a root that the policy's consumer does not take",
+            1,
+            Id("issuer.consumer"),
+        )
+        .also(&["issuer.signature"])
+        .told(
+            "the policy's consumer would not take a chain of this root's",
+            "a root of another kind (P-256, RSA of 4096 bits): `anchorite root rollover` where there is a fleet already",
+        ),
         here(
             "more CAs than the root may have beneath it",
             Home,

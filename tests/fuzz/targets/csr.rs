@@ -154,6 +154,7 @@ fn signs(grant: &Grant) {
             certificate: &der,
             policy: grant.policy().into(),
             request: Digest::of(b"request"),
+            object: None,
         }],
         crls: &release::Crls::default(),
         cross: None,

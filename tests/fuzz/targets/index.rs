@@ -1,7 +1,7 @@
 //! An index with its pages and buckets and the lines after it, as they lie in a home and in a
 //! release: as they are, and with the lines' hashes and signatures made anew.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use anchorite::audit::{Expectation, State, audit};
@@ -151,6 +151,10 @@ impl Shelf {
 impl Past for Shelf {
     fn get(&self, key: &Digest) -> Result<Option<String>> {
         self.index.get(key, &|digest| self.part(digest))
+    }
+
+    fn get_all(&self, keys: &[Digest]) -> Result<HashMap<Digest, String>> {
+        self.index.get_all(keys, &|digest| self.part(digest))
     }
 }
 

@@ -18,7 +18,7 @@ pub fn key(data: &[u8]) {
     fit(&shown);
     assert!(!pem.expose_secret().lines().skip(1).any(|line| shown.contains(line)));
     // A key that is taken can ask for its certificate, unless its kind is one that nobody takes.
-    if let Some(request) = good(make_request(&key, "east", "istio", None)) {
+    if let Some(request) = good(make_request(&key, "east", Some("Istio"))) {
         assert_eq!(super::request(&request).len(), 1);
     }
     let all = files::unpack(world::RELEASE);
@@ -29,7 +29,13 @@ pub fn key(data: &[u8]) {
         })
         .collect();
     let noted = [world::root().fingerprint()];
-    let options =
-        AssembleOptions { noted: &noted, allow_rehearsal: false, at: world::now(), crls: &[], trust: None };
+    let options = AssembleOptions {
+        noted: &noted,
+        allow_rehearsal: false,
+        at: world::now(),
+        crls: &[],
+        trust: None,
+        secret: None,
+    };
     good(assemble(&east, &key, &options, &Verifier));
 }

@@ -1,7 +1,8 @@
 //! What each target begins with: good input, made with the world's keys.
 
+use anchorite::exported;
 use anchorite::journal::Head;
-use anchorite::policy::SHIPPED;
+use anchorite::policy::{DEFAULT_REGISTER, Limits, SHIPPED};
 use anchorite::x509::{CrlSpec, Digest, Name, Reason, Revocation, Seconds, Serial, SignatureAlgorithm, pem};
 
 use base64ct::{Base64, Encoding as _};
@@ -41,11 +42,35 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     let named = |name: &str| name.replace('/', "-");
     seeds.extend(SHIPPED.iter().map(|(name, text)| ("policy", named(name), text.as_bytes().to_vec())));
     seeds.extend(requests());
+    seeds.extend(away());
     seeds.extend(crls());
     seeds.extend(
         ARGUMENTS.iter().zip(1..).map(|(text, n)| ("arguments", format!("{n}"), text.as_bytes().to_vec())),
     );
     seeds
+}
+
+/// What lies elsewhere: the policies' export, and what a cluster loaded.
+fn away() -> Vec<(&'static str, String, Vec<u8>)> {
+    let documents = SHIPPED.iter().map(|(name, text)| ((*name).to_string(), text.as_bytes().to_vec()));
+    let register = ("clusters.toml".to_string(), DEFAULT_REGISTER.as_bytes().to_vec());
+    let documents = documents.chain([register]).collect();
+    let (limits, policies) = (Limits::default(), world::policies());
+    let export = exported::write(world::ledger(), root(), &limits, policies.register(), documents).unwrap();
+    let export = export.iter().map(|(name, bytes)| (name.as_bytes(), bytes.as_slice()));
+    let all = files::unpack(world::RELEASE);
+    let east: Vec<_> =
+        all.iter().filter_map(|(name, bytes)| Some((name.strip_prefix(b"east/")?, *bytes))).collect();
+    let mut secret = String::from("apiVersion: v1\nkind: Secret\nmetadata:\n  name: cacerts\ndata:\n");
+    for (name, bytes) in &east {
+        let (name, value) = (String::from_utf8_lossy(name), Base64::encode_string(bytes));
+        secret.push_str(&format!("  {name}: {value}\n"));
+    }
+    vec![
+        ("exported", "world".into(), files::pack(export)),
+        ("installed", "east".into(), files::pack(east)),
+        ("installed", "secret".into(), secret.into_bytes()),
+    ]
 }
 
 /// The world's release as that of a long journal: with a part of it and the index.

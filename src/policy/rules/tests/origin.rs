@@ -128,6 +128,27 @@ pub(super) const CASES: &[Case] = &[
         Outcome::Refused,
     ),
     (
+        "object.consumer",
+        |w| {
+            w.set("release.consumer", "\"cert-manager-request\"");
+            w.within(|_| ());
+        },
+        |w| {
+            w.set("release.consumer", "\"kubernetes-csr\"");
+            w.within(|_| ());
+        },
+        Outcome::Refused,
+    ),
+    (
+        "object.consumer",
+        |w| w.set("release.consumer", "\"cert-manager-request\""),
+        |w| {
+            w.set("release.consumer", "\"cert-manager-request\"");
+            w.within(|o| o.namespace = None);
+        },
+        Outcome::Refused,
+    ),
+    (
         "claim.usages",
         |w| asking(w, &["signing", "cert sign", "crl sign"]),
         |w| asking(w, &["cert sign", "code signing"]),

@@ -1,0 +1,159 @@
+//! What a cluster has loaded, looked at closely: the files of a mounted Secret, or the Secret
+//! as `kubectl get` prints it. Consumers accept much that breaks later; this does not. Pure.
+
+mod certificates;
+mod chain;
+mod crl;
+mod fault;
+mod fleet;
+mod form;
+mod key;
+mod object;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+pub use fault::{Fault, Rule, Severity};
+pub use object::{Kind, Object, objects};
+
+use crate::error::{Error, Result};
+use crate::x509::{Digest, Seconds, Time};
+use chain::Chain;
+use fault::Faults;
+use form::Form;
+
+/// Files or entries by name; wiped when dropped, for one of them is a private key.
+pub type Entries = BTreeMap<String, Zeroizing<Vec<u8>>>;
+
+/// One cluster, as it was given.
+#[derive(Debug)]
+pub struct Cluster {
+    /// What it is called: the path that was given.
+    pub name: String,
+    /// What it has loaded.
+    pub objects: Vec<Object>,
+}
+
+/// What clusters are held against.
+#[derive(Debug, Clone, Copy)]
+pub struct Against<'a> {
+    /// The fingerprints of all roots that may be trusted, as they were noted.
+    pub noted: &'a [Digest],
+    /// The moment at which everything must be valid.
+    pub at: Time,
+    /// What ends within this from then on is told.
+    pub within: Seconds,
+    /// Whether what comes from a rehearsal is accepted.
+    pub rehearsal: bool,
+}
+
+/// What was found.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Each cluster with what it has loaded.
+    pub clusters: Vec<Seen>,
+    /// Everything that is not in order.
+    pub findings: Vec<Fault>,
+}
+
+/// A cluster, looked at.
+#[derive(Debug, Serialize)]
+pub struct Seen {
+    /// What it is called.
+    pub cluster: String,
+    /// What it has loaded, of what is known here.
+    pub objects: Vec<SeenObject>,
+}
+
+/// An object, looked at.
+#[derive(Debug, Default, Serialize)]
+pub struct SeenObject {
+    /// What it is called.
+    pub object: String,
+    /// Who loads it.
+    pub form: &'static str,
+    /// The CA's own certificate, where it was found.
+    pub certificate: Option<SeenCertificate>,
+    /// The roots that are trusted.
+    pub roots: Vec<SeenCertificate>,
+    /// Whether the private key was there, and is this certificate's.
+    pub key: bool,
+    /// The CRLs.
+    pub crls: Vec<SeenCrl>,
+}
+
+/// A certificate's facts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SeenCertificate {
+    /// Its subject, fit for a terminal.
+    pub subject: String,
+    /// Its serial number.
+    pub serial: String,
+    /// Its last second.
+    pub not_after: Time,
+    /// SHA-256 of its DER.
+    pub sha256: Digest,
+}
+
+/// A CRL's facts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SeenCrl {
+    /// Its issuer, fit for a terminal.
+    pub issuer: String,
+    /// cRLNumber
+    pub number: u64,
+    /// nextUpdate
+    pub next_update: Time,
+}
+
+impl Report {
+    /// The gravest of what was found.
+    pub fn severity(&self) -> Option<Severity> {
+        self.findings.iter().map(|fault| fault.severity).max()
+    }
+}
+
+/// Looks at clusters, each for itself and then all together.
+///
+/// # Errors
+/// Where one has nothing of a CA's at all: it was not the thing meant.
+pub fn check(clusters: &[Cluster], against: &Against<'_>) -> Result<Report> {
+    let mut report = Report { clusters: Vec::new(), findings: Vec::new() };
+    let mut chains = Vec::new();
+    for cluster in clusters {
+        let (seen, found, faults) = one(cluster, against);
+        if seen.objects.is_empty() {
+            return Err(Error::usage("installed.nothing", format!("{}: holds nothing that a CA's consumer loads", cluster.name))
+                .next("give the folder or the Secret with ca-cert.pem or tls.crt in it, such as istio-system's cacerts, or a ConfigMap with root-cert.pem or ca-bundle.crt"));
+        }
+        report.clusters.push(seen);
+        report.findings.extend(faults);
+        chains.push((cluster.name.as_str(), found));
+    }
+    report.findings.extend(fleet::check(&chains));
+    Ok(report)
+}
+
+fn one(cluster: &Cluster, against: &Against<'_>) -> (Seen, Vec<Chain>, Vec<Fault>) {
+    let mut seen = Seen { cluster: cluster.name.clone(), objects: Vec::new() };
+    let (mut chains, mut all) = (Vec::new(), Vec::new());
+    // Linkerd's trust bundle lies in an object of its own.
+    let bundle = cluster.objects.iter().find_map(|object| object.entries.get(form::LINKERD_BUNDLE));
+    for object in &cluster.objects {
+        let Some(form) = Form::of(object) else { continue };
+        let mut faults = Faults::new(&cluster.name, &object.name, against);
+        let mut told = SeenObject { object: object.name.clone(), form: form.name, ..SeenObject::default() };
+        form.check(object, &mut faults);
+        let mut chain = chain::check(object, &form, bundle, &mut faults);
+        told.roots = chain.trusted.iter().map(certificates::Certificate::told).collect();
+        told.certificate = chain.own.as_ref().map(certificates::Certificate::told);
+        told.key = key::check(object, &form, chain.own.as_ref(), &mut faults);
+        told.crls = crl::check(object, &form, &mut chain, &mut faults);
+        seen.objects.push(told);
+        all.extend(faults.all);
+        chains.push(chain);
+    }
+    (seen, chains, all)
+}

@@ -1,0 +1,112 @@
+//! Secrets and ConfigMaps, taken out of what `kubectl get` prints.
+
+use base64ct::{Base64, Encoding as _};
+use serde_json::{Map, Value};
+use zeroize::{Zeroize as _, Zeroizing};
+
+use super::Entries;
+use crate::document;
+use crate::error::Result;
+use crate::text::shown;
+
+/// What an object is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Files.
+    Folder,
+    /// A Secret of Kubernetes.
+    Secret,
+    /// A ConfigMap.
+    ConfigMap,
+}
+
+/// What somebody loads.
+#[derive(Debug)]
+pub struct Object {
+    /// What it is called, fit for a terminal.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// What it holds.
+    pub entries: Entries,
+    /// Keys whose base64 cannot be read.
+    pub(super) unreadable: Vec<String>,
+}
+
+impl Object {
+    /// Files of a folder.
+    pub fn folder(name: impl Into<String>, entries: Entries) -> Self {
+        Self { name: name.into(), kind: Kind::Folder, entries, unreadable: Vec::new() }
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.entries.contains_key(name) || self.unreadable.iter().any(|key| key == name)
+    }
+
+    pub(super) fn is_named(&self, name: &str) -> bool {
+        self.name.rsplit(['/', ' ']).next() == Some(name)
+    }
+}
+
+/// The Secrets and ConfigMaps of a file, one or many, in YAML or JSON; anything else in it
+/// is passed over. What the parser copied of a value meanwhile is not wiped, its result is.
+pub fn objects(file: &str, bytes: &[u8]) -> Result<Vec<Object>> {
+    let documents = document::read(bytes).map_err(|fault| fault.error(file))?;
+    Ok(documents.into_iter().filter_map(|document| object(document.value)).collect())
+}
+
+fn object(mut value: Value) -> Option<Object> {
+    let text = |value: &Value, path: &str| value.pointer(path).and_then(Value::as_str).map(shown);
+    let kind = match value.get("kind").and_then(Value::as_str) {
+        Some("Secret") => Some((Kind::Secret, "Secret")),
+        Some("ConfigMap") => Some((Kind::ConfigMap, "ConfigMap")),
+        _ => None,
+    };
+    let object = kind.map(|(kind, word)| {
+        let name = text(&value, "/metadata/name").unwrap_or_default();
+        let namespace = text(&value, "/metadata/namespace").map(|space| format!("{space}/"));
+        let name = format!("{word} {}{name}", namespace.unwrap_or_default());
+        let mut object = Object::folder(name, Entries::new());
+        object.kind = kind;
+        let map = |name: &str| value.get(name).and_then(Value::as_object);
+        match kind {
+            Kind::Secret => {
+                map("data").into_iter().for_each(|data| decode(data, &mut object));
+                map("stringData").into_iter().for_each(|data| plain(data, &mut object));
+            }
+            _ => map("data").into_iter().for_each(|data| plain(data, &mut object)),
+        }
+        object
+    });
+    wipe(&mut value);
+    object
+}
+
+fn decode(data: &Map<String, Value>, object: &mut Object) {
+    for (key, value) in data {
+        let text = if value.is_null() { "" } else { value.as_str().unwrap_or("*") };
+        // It never grows, so that no copy is left behind.
+        let mut base64 = Zeroizing::new(String::with_capacity(text.len()));
+        base64.extend(text.chars().filter(|c| !c.is_whitespace()));
+        match Base64::decode_vec(&base64) {
+            Ok(bytes) => drop(object.entries.insert(key.clone(), Zeroizing::new(bytes))),
+            Err(_) => object.unreadable.push(shown(key)),
+        }
+    }
+}
+
+fn plain(data: &Map<String, Value>, object: &mut Object) {
+    for (key, value) in data {
+        let bytes = value.as_str().unwrap_or_default().as_bytes().to_vec();
+        object.entries.insert(key.clone(), Zeroizing::new(bytes));
+    }
+}
+
+fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(values) => values.iter_mut().for_each(wipe),
+        Value::Object(values) => values.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}

@@ -1,0 +1,174 @@
+//! Objects that wait in a cluster for their certificate, and the JSON patches (RFC 6902)
+//! that answer them.
+
+use base64ct::{Base64, Encoding as _};
+use serde::{Deserialize, Serialize};
+
+use super::{Consumer, Form, PLAIN, Part, Parts, Terms};
+use crate::error::{Error, Result};
+use crate::release::certificate::Facts;
+use crate::release::names;
+use crate::text::shown;
+
+const KEY_IN_CLUSTER: &str = "whoever made the request has the key";
+const NO_CRL: &str = "its status has no place for CRLs";
+
+/// The object that a request came in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Object {
+    /// `CertificateRequest` or `CertificateSigningRequest`
+    pub kind: String,
+    /// Where its kind has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+}
+
+pub(super) const CERT_MANAGER_REQUEST: Terms = Terms {
+    name: "cert-manager-request",
+    files: &[("status-patch.json", Form::CertificateRequest)],
+    assembled: Err(KEY_IN_CLUSTER),
+    crl: Err(NO_CRL),
+    direct: &[
+        "kubectl patch certificaterequest {object} --subresource=status --type=json --patch-file {bundle}/status-patch.json",
+    ],
+    unnamed: "NAME -n NAMESPACE",
+    ..PLAIN
+};
+
+pub(super) const KUBERNETES_CSR: Terms = Terms {
+    name: "kubernetes-csr",
+    files: &[("status-patch.json", Form::CertificateSigningRequest)],
+    direct: &[
+        "kubectl patch certificatesigningrequest {object} --subresource=status --type=json --patch-file {bundle}/status-patch.json",
+    ],
+    unnamed: PLAIN.unnamed,
+    ..CERT_MANAGER_REQUEST
+};
+
+impl Object {
+    /// Its names stand in commands and patches; another kind of object has another status.
+    pub(super) fn check(&self, consumer: Consumer) -> Result<()> {
+        let bad = |what: String, next: &str| Err(Error::refused("release.object", what).next(next));
+        let named = names::is_dns_subdomain(&self.name)
+            && self.namespace.as_deref().is_none_or(names::is_dns_label)
+            && self.kind.bytes().all(|b| b.is_ascii_alphanumeric());
+        if !named {
+            return bad(
+                format!("object {}: has no name that Kubernetes would give it", shown(&self.to_string())),
+                "have the object exported anew: kubectl get -o yaml",
+            );
+        }
+        let wanted = match consumer {
+            Consumer::CertManagerRequest => ("CertificateRequest", true),
+            Consumer::KubernetesCsr => ("CertificateSigningRequest", false),
+            _ => return Ok(()),
+        };
+        if wanted != (self.kind.as_str(), self.namespace.is_some()) {
+            return bad(
+                format!("object {self}: its policy's consumer is {consumer}, which answers a {}", wanted.0),
+                "register the cluster with the policy of this kind of object",
+            );
+        }
+        Ok(())
+    }
+
+    /// As kubectl's arguments.
+    pub fn arguments(&self) -> String {
+        match &self.namespace {
+            Some(namespace) => format!("{} -n {namespace}", self.name),
+            None => self.name.clone(),
+        }
+    }
+
+    /// Has the patch fail on any other object.
+    fn tests(&self) -> Vec<Operation> {
+        let test = |field: &'static str, value: &str| Operation {
+            op: "test",
+            path: field,
+            value: Value::Text(value.into()),
+        };
+        let namespace = self.namespace.as_deref().map(|namespace| test("/metadata/namespace", namespace));
+        namespace.into_iter().chain([test("/metadata/name", &self.name)]).collect()
+    }
+}
+
+/// One operation of a JSON patch.
+#[derive(Serialize)]
+struct Operation {
+    op: &'static str,
+    path: &'static str,
+    value: Value,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Value {
+    Text(String),
+    Condition(Condition),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Condition {
+    r#type: &'static str,
+    status: &'static str,
+    reason: &'static str,
+    message: String,
+    last_transition_time: String,
+}
+
+impl std::fmt::Display for Object {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} {}",
+            self.kind,
+            self.namespace.iter().chain([&self.name]).cloned().collect::<Vec<_>>().join("/")
+        )
+    }
+}
+
+/// `status.certificate` is the chain without the root, `status.ca` the root. The condition
+/// is added to those that are there: a merge patch would drop Approved, without which there
+/// are none and nothing can be added. Its time is the certificate's own, so that
+/// the same plan gives the same bytes however often it is released.
+pub(super) fn certificate_request(parts: &Parts, facts: &Facts, object: Option<&Object>) -> Result<String> {
+    let ready = Condition {
+        r#type: "Ready",
+        status: "True",
+        reason: "Issued",
+        message: format!("signed, serial number {}", facts.serial),
+        last_transition_time: facts.not_before.to_string(),
+    };
+    let mut patch = object.map(Object::tests).unwrap_or_default();
+    patch.extend([
+        add("/status/certificate", base64(parts, Part::Path)),
+        add("/status/ca", base64(parts, Part::OwnRootFirst)),
+        add("/status/conditions/-", Value::Condition(ready)),
+    ]);
+    text(&patch)
+}
+
+/// `status.certificate` in CERTIFICATE blocks and nothing else; no root among them.
+pub(super) fn certificate_signing_request(parts: &Parts, object: Option<&Object>) -> Result<String> {
+    let mut patch = object.map(Object::tests).unwrap_or_default();
+    patch.push(add("/status/certificate", base64(parts, Part::Path)));
+    text(&patch)
+}
+
+fn add(path: &'static str, value: Value) -> Operation {
+    Operation { op: "add", path, value }
+}
+
+fn base64(parts: &Parts, part: Part) -> Value {
+    Value::Text(Base64::encode_string(parts.get(part).as_bytes()))
+}
+
+fn text(patch: &[Operation]) -> Result<String> {
+    serde_json::to_string_pretty(patch).map(|text| text + "\n").map_err(|e| {
+        Error::usage("release.document", format!("status-patch.json: {}", shown(&e.to_string())))
+    })
+}

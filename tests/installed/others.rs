@@ -1,0 +1,153 @@
+//! Linkerd, ConfigMaps, and what is no installation at all.
+
+use serde_json::json;
+
+use super::dress::{config_map, folder, list, secret, write, yaml};
+use super::{FLEET, Files, finds, verify};
+use crate::pki::Pki;
+
+fn root() -> [String; 1] {
+    [FLEET.a.root_sha256.clone()]
+}
+
+fn issuer() -> Files {
+    let file = |name: &str| FLEET.east[name].clone();
+    Files::from([("tls.crt".into(), file("ca-cert.pem")), ("tls.key".into(), file("ca-key.pem"))])
+}
+
+#[test]
+fn linkerds_two_objects_belong_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let issuer = secret("linkerd-identity-issuer", "kubernetes.io/tls", &issuer());
+    let roots = |bytes: &[u8]| {
+        config_map("linkerd-identity-trust-roots", &Files::from([("ca-bundle.crt".into(), bytes.to_vec())]))
+    };
+    let good = roots(&FLEET.east["root-cert.pem"]);
+    let path = write(&dir.path().join("list.json"), list(&[issuer.clone(), good.clone()]));
+    finds("both", &verify(&[path], &root(), &[]), 0, &[]);
+    let path = write(&dir.path().join("two.yaml"), format!("{}---\n{}", yaml(&issuer), yaml(&good)));
+    let ran = verify(&[path], &root(), &[]);
+    finds("both in YAML", &ran, 0, &[]);
+    assert_eq!(ran.json()["clusters"][0]["objects"][0]["form"], "linkerd");
+    let path = write(&dir.path().join("issuer.yaml"), yaml(&issuer));
+    finds("no bundle", &verify(&[path], &root(), &[]), 0, &["installed.no-bundle"]);
+    let island = roots(&FLEET.east["ca-cert.pem"]);
+    let path = write(&dir.path().join("island.json"), list(&[issuer, island]));
+    finds("an island", &verify(&[path], &root(), &[]), 4, &["installed.not-a-root", "installed.chain-root"]);
+}
+
+#[test]
+fn linkerd_takes_p256_alone() {
+    let pki = Pki::new("Company Root");
+    pki.openssl("ecparam -name secp384r1 -genkey -noout -out east.key", &[]);
+    pki.openssl("req -new -config openssl.cnf -key east.key -out east.csr -subj", &["/O=Example/CN=east"]);
+    pki.sign("east", "intermediate", "root");
+    let read = |name: &str| std::fs::read(pki.path().join(name)).unwrap();
+    let files = Files::from([
+        ("tls.crt".into(), read("east.pem")),
+        ("tls.key".into(), read("east.key")),
+        ("ca.crt".into(), read("root.pem")),
+    ]);
+    let dir = tempfile::tempdir().unwrap();
+    let noted = [pki.root_sha256().to_string()];
+    for (name, code, wanted) in
+        [("linkerd-identity-issuer", 4, &["installed.linkerd-key"][..]), ("mesh-issuer", 0, &[])]
+    {
+        let path = write(&dir.path().join(name), yaml(&secret(name, "kubernetes.io/tls", &files)));
+        finds(name, &verify(&[path], &noted, &[]), code, wanted);
+    }
+}
+
+/// The bundle that istiod hands to every namespace.
+#[test]
+fn a_trust_bundle_alone_is_looked_at() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str| FLEET.east[name].clone();
+    let bundle =
+        |bytes: Vec<u8>| config_map("istio-ca-root-cert", &Files::from([("root-cert.pem".into(), bytes)]));
+    let path = write(&dir.path().join("good.yaml"), yaml(&bundle(file("root-cert.pem"))));
+    finds("good", &verify(&[path], &root(), &[]), 0, &[]);
+    let path = write(&dir.path().join("bad.yaml"), yaml(&bundle(file("ca-cert.pem"))));
+    finds("bad", &verify(&[path], &root(), &[]), 4, &["installed.not-a-root"]);
+}
+
+#[test]
+fn a_secret_that_cannot_be_read_is_named_and_never_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = secret("cacerts", "Opaque", &FLEET.east);
+    let key = whole["data"]["ca-key.pem"].as_str().unwrap().to_string();
+    let mut bad = whole.clone();
+    bad["data"]["ca-key.pem"] = json!(format!("*{key}"));
+    let path = write(&dir.path().join("base64.json"), bad.to_string());
+    let base64 = verify(&[path], &root(), &[]);
+    finds("base64", &base64, 4, &["installed.base64"]);
+    let text = yaml(&whole);
+    let twice = format!("{text}data:\n  ca-key.pem: {key}\n");
+    let path = write(&dir.path().join("twice.yaml"), twice);
+    let twice = verify(&[path], &root(), &[]).fails(2, "document.duplicate-key");
+    let broken = text.replace("  ca-key.pem: ", "  ca-key.pem: [");
+    let path = write(&dir.path().join("broken.yaml"), broken);
+    let broken = verify(&[path], &root(), &[]).code(2);
+    let mut other = FLEET.east.clone();
+    other.insert("ca-key.pem".into(), FLEET.west["ca-key.pem"].clone());
+    let west = secret("cacerts", "Opaque", &other);
+    let path = write(&dir.path().join("other.yaml"), yaml(&west));
+    let mismatch = verify(&[path], &root(), &[]);
+    finds("mismatch", &mismatch, 4, &["installed.key-mismatch"]);
+    let plain = String::from_utf8(FLEET.west["ca-key.pem"].clone()).unwrap();
+    let line = plain.lines().nth(1).unwrap();
+    for ran in [&base64, &twice, &broken, &mismatch] {
+        for secret in [&key[40..80], line, west["data"]["ca-key.pem"].as_str().unwrap()] {
+            assert!(
+                !ran.stdout.contains(secret) && !ran.stderr.contains(secret),
+                "{}{}",
+                ran.stdout,
+                ran.stderr
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_no_installation_is_not_taken_for_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let empty = folder(&dir.path().join("empty"), &Files::new());
+    verify(&[empty], &root(), &[]).fails(2, "installed.nothing");
+    let other = Files::from([("password".into(), b"x".to_vec())]);
+    let path = write(&dir.path().join("other.yaml"), yaml(&secret("database", "Opaque", &other)));
+    verify(&[path], &root(), &[]).fails(2, "installed.nothing");
+    let path = write(&dir.path().join("pod.json"), json!({"apiVersion": "v1", "kind": "Pod"}).to_string());
+    verify(&[path], &root(), &[]).fails(2, "installed.nothing");
+    verify(&[dir.path().join("nowhere")], &root(), &[]).fails(2, "file.missing");
+    // Among others it is found.
+    let database = secret("database", "Opaque", &other);
+    let path =
+        write(&dir.path().join("all.json"), list(&[database, secret("cacerts", "Opaque", &FLEET.east)]));
+    finds("among others", &verify(&[path], &root(), &[]), 0, &[]);
+}
+
+#[test]
+fn people_see_what_machines_see() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut files = FLEET.east.clone();
+    files.insert("cert-chain.pem".into(), files["root-cert.pem"].clone());
+    let path = folder(&dir.path().join("east"), &files).display().to_string();
+    let words = ["verify", "--installed", &path, "--root-sha256", &FLEET.a.root_sha256];
+    let ran = FLEET.a.run(&words).code(4);
+    for told in [
+        "cert-chain.pem: found",
+        ", want",
+        "[installed.chain-incomplete]",
+        "next: load what",
+        "BROKEN 1 cluster",
+    ] {
+        assert!(ran.stdout.contains(told), "no '{told}' in {}", ran.stdout);
+    }
+    crate::errors::printable(&ran);
+    // One or the other.
+    FLEET
+        .a
+        .run(&["verify", &path, "--installed", &path, "--root-sha256", &FLEET.a.root_sha256])
+        .fails(2, "command-line.usage");
+    FLEET.a.run(&["verify", "--root-sha256", &FLEET.a.root_sha256]).fails(2, "command-line.usage");
+}
