@@ -84,6 +84,10 @@ impl Fleet {
             a.run(&[&made[..], &["--to", stick.to_str().unwrap()]].concat()).code(0);
         }
         a.sign(&[]).code(0);
+        std::fs::create_dir(a.path("exports")).unwrap();
+        a.run(&["policy", "export", "--to", a.path("exports").to_str().unwrap()]).code(0);
+        let export = std::fs::read_dir(a.path("exports")).unwrap().next().unwrap().unwrap().path();
+        copy(&export, &a.path("east/policies"));
         for cluster in ["east", "west"] {
             copy(&a.release(), &a.path(cluster).join("release"));
         }

@@ -6,13 +6,13 @@ use std::process::Command;
 use base64ct::{Base64, Encoding as _};
 use serde_json::{Value, json};
 
+use crate::support::tool;
+
 pub struct Kubectl(tempfile::TempDir);
 
 /// The one that tests/run fetches.
 pub fn program() -> PathBuf {
-    let tools = std::env::var("ANCHORITE_TOOLS")
-        .map_or_else(|_| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools"), PathBuf::from);
-    tools.join("kubectl-1.37.1/kubectl")
+    tool("kubectl-1.37.1/kubectl")
 }
 
 impl Kubectl {

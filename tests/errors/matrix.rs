@@ -2,6 +2,7 @@
 //! message, what it means and what to do. Every row is tried for real, or points to
 //! the test that tries it, and the README's troubleshooting is made from it.
 
+mod away;
 mod cluster;
 mod crl;
 mod home;
@@ -245,7 +246,7 @@ impl Row {
 }
 
 /// The groups, as the README has them.
-fn groups() -> [(&'static str, Vec<Row>); 11] {
+fn groups() -> [(&'static str, Vec<Row>); 12] {
     [
         ("The stick", stick::rows()),
         ("A request", joined(request::rows(), crl::rows())),
@@ -258,6 +259,7 @@ fn groups() -> [(&'static str, Vec<Row>); 11] {
         ("A release", release::rows()),
         ("A change of roots", rollover::rows()),
         ("On the cluster's side", joined(cluster::rows(), crl::clusters_rows())),
+        ("Away from the home", away::rows()),
     ]
 }
 
@@ -324,6 +326,11 @@ fn a_release() {
 #[test]
 fn the_clusters_side() {
     check_all(joined(cluster::rows(), crl::clusters_rows()));
+}
+
+#[test]
+fn away_from_the_home() {
+    check_all(away::rows());
 }
 
 const HEADING: &str = "## When something goes wrong\n";
