@@ -2,12 +2,13 @@
 //! released in one session, each manifest and patch accepted by kubectl.
 
 mod defects;
-mod kubectl;
+pub mod kubectl;
 mod refused;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use anchorite::policy::{Mode, Profile, SHIPPED, Span};
 use kubectl::{Kubectl, data};
 
 use crate::appliance::{Appliance, Ran};
@@ -32,7 +33,7 @@ const STEP: &[&str] = &["intermediate_ca.crt", "intermediate_ca_key", "root_ca.c
 /// A shipped policy, what stands in the folder beside the PEM files, and what `assemble`
 /// makes; nothing where the key is elsewhere.
 #[rustfmt::skip]
-const ALL: [(&str, &[&str], &[&str]); 13] = [
+pub const ALL: [(&str, &[&str], &[&str]); 13] = [
     ("istio", PATCH, ISTIO),
     ("istio-tls", PATCH, &["ca.crt", "cacerts.yaml", "tls.crt", "tls.key"]),
     ("cert-manager-request", STATUS, &[]),
@@ -49,7 +50,7 @@ const ALL: [(&str, &[&str], &[&str]); 13] = [
 ];
 
 /// One cluster of each consumer, called like its policy, all of them registered.
-struct Fleet(Appliance);
+pub struct Fleet(pub Appliance);
 
 impl Fleet {
     fn requesting(kind: &str) -> Self {
@@ -66,7 +67,7 @@ impl Fleet {
         Self(a)
     }
 
-    fn released(kind: &str) -> Self {
+    pub fn released(kind: &str) -> Self {
         let fleet = Self::requesting(kind);
         fleet.0.sign(&[]).code(0);
         fleet
@@ -293,4 +294,40 @@ fn the_same_plan_gives_the_same_bytes() {
         std::fs::rename(a.path(&format!("kept-{part}")), a.path(part)).unwrap();
     }
     assert_eq!(perform(), (name, first));
+}
+
+/// The README's table names each policy with its bounds, each file that is given and made, and
+/// where CRLs go.
+#[test]
+fn the_readme_tells_of_each_consumer() {
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let section = readme.split("\n## Consumers\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| `")).collect();
+    assert_eq!(rows.len(), SHIPPED.len());
+    for (name, beside, made) in ALL {
+        let begins = format!("| `{name}` |");
+        let row = rows.iter().find(|row| row.starts_with(&begins)).unwrap_or_else(|| panic!("{name}"));
+        let (file, text) = SHIPPED.iter().find(|(file, _)| *file == format!("policies/{name}.toml")).unwrap();
+        let profile = Profile::parse(file, text).unwrap();
+        let days = |span: Span| format!("{}d", span.0.0 / 86_400);
+        let asked = *profile.claims.validity == Mode::Narrow;
+        let default =
+            if asked { "as asked up to ".into() } else { format!("{}, ", days(*profile.validity.default)) };
+        let bounds = format!("| {}, {default}{} |", *profile.path_length, days(*profile.validity.maximum));
+        assert!(row.contains(&bounds), "{bounds} in {row}");
+        // The PEM files that everybody has are not named again, nor are Istio's four.
+        let common = ["ca-cert.pem", "cert-chain.pem", "root-cert.pem"];
+        let four = row.contains("four files");
+        for file in beside.iter().chain(made).filter(|file| !common.contains(file)) {
+            let these = row.contains("these and") && beside.contains(file);
+            assert!(
+                row.contains(&format!("`{file}`")) || these || (four && *file == "ca-key.pem"),
+                "{file} in {row}"
+            );
+        }
+        assert_eq!(row.contains("nothing: "), made.is_empty(), "{row}");
+        let place = profile.release.consumer.terms().crl;
+        let last = place.map_or("no".into(), |name| format!("`{name}`"));
+        assert!(row.ends_with(&format!("| {last} |")), "{row}");
+    }
 }

@@ -52,6 +52,11 @@ pub static FLEET: LazyLock<Fleet> = LazyLock::new(|| {
     Fleet { a, east, west }
 });
 
+/// The fleet's, as noted.
+pub fn root() -> [String; 1] {
+    [FLEET.a.root_sha256.clone()]
+}
+
 /// `verify --installed`, with JSON for its result.
 pub fn verify(paths: &[PathBuf], roots: &[String], more: &[&str]) -> Ran {
     let paths: Vec<String> = paths.iter().map(|path| words(path)).collect();
@@ -91,4 +96,9 @@ pub fn finds(what: &str, ran: &Ran, code: i32, wanted: &[&str]) {
         "{what}: {found:?}, not {wanted:?}\n{}",
         ran.json()["findings"]
     );
+}
+
+#[test]
+fn each_defect_of_cacerts_is_named() {
+    istio::each_defect();
 }

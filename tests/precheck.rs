@@ -8,13 +8,14 @@ use crate::appliance::{Appliance, Ran, copy};
 use crate::pki::now;
 
 /// The rules that only the ceremony's own record decides, as the export says itself.
-const BY_RECORD: [&str; 8] = [
+const BY_RECORD: [&str; 9] = [
     "subject.issuer",
     "key.issuer",
     "key.one-subject",
     "renewal.same-key",
     "renewal.same-subject",
     "renewal.spacing",
+    "issuer.consumer",
     "issuer.course",
     "serial.unique",
 ];

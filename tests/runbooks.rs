@@ -7,6 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::appliance::{Appliance, Ran, copy, ran};
+use crate::bundles;
 
 mod root;
 
@@ -38,13 +39,15 @@ const PREAMBLE: &str = r#"set -eu
             esac
             whole "${file#@}" || { echo "not a whole file: $argument"; exit 9; }
         done
-        [ -z "$certificate$key" ] || belongs "$certificate" "${key:-$DIR/east/new.key}" || { echo "no pair: $*"; exit 9; }
+        [ -z "$certificate$key" ] || belongs "$certificate" "${key:-${KEY:-$DIR/east/new.key}}" || { echo "no pair: $*"; exit 9; }
     }
     kubectl() {
         echo "kubectl $*" >>"$DIR/called"
         loads "$@"
         case "$*" in
             *' apply -f -') grep -q '^loaded' ;;
+            *' apply -f '"${MADE:-none}"/*) "$KUBECTL" patch --local -f "${@: -1}" --type=merge -p '{}' -o name ;;
+            *' patch '*) "$KUBECTL" patch --local -f "$DIR/$4.json" --type=json --patch-file "${@: -1}" -o name ;;
             *' apply -f '*/cacerts/*) grep -q 'ca-key.pem:' "${@: -1}" && grep -q 'ca-crl.pem:' "${@: -1}" ;;
             *' apply -f '*) grep -q 'ca-key.pem:' "$5" && cp "${5%/*}"/root-cert.pem "$DIR/$2/loaded.pem" ;;
             *' get configmap istio-ca-root-cert '*) cat "$DIR/$2/loaded.pem" ;;
@@ -54,12 +57,14 @@ const PREAMBLE: &str = r#"set -eu
             *' create secret '*--from-file=root-cert.pem=*) cp "$BOTH/root-cert.pem" "$DIR/$2/loaded.pem" && echo "loaded $*" ;;
             *' create secret '*) echo "loaded $*" ;;
             *' logs '*) echo 'Istiod has detected the newly added intermediate CA'; echo 'Istiod has detected the newly added CRL file'; echo 'Updating new ROOT-CA' ;;
-            *' rollout restart '* | *' get events '*) ;;
+            *' get csr '*) base64 "$BUNDLE/ca-cert.pem" ;;
+            *' rollout restart '* | *' get events '* | *' wait '*) ;;
             *) echo "what is $*?"; exit 9 ;;
         esac
     }
     vault() { echo "vault $*" >>"$DIR/called"; loads "$@"; }
     linkerd() { echo "linkerd $*" >>"$DIR/called"; }
+    systemctl() { echo "systemctl $*" >>"$DIR/called"; }
     cmctl() { echo "cmctl $*" >>"$DIR/called"; }
 "#;
 
@@ -79,6 +84,10 @@ impl Fleet {
             a.run(&[&made[..], &["--to", stick.to_str().unwrap()]].concat()).code(0);
         }
         a.sign(&[]).code(0);
+        std::fs::create_dir(a.path("exports")).unwrap();
+        a.run(&["policy", "export", "--to", a.path("exports").to_str().unwrap()]).code(0);
+        let export = std::fs::read_dir(a.path("exports")).unwrap().next().unwrap().unwrap().path();
+        copy(&export, &a.path("east/policies"));
         for cluster in ["east", "west"] {
             copy(&a.release(), &a.path(cluster).join("release"));
         }
@@ -137,30 +146,82 @@ impl Fleet {
 fn an_intermediate_is_renewed_as_the_runbook_says() {
     let fleet = Fleet::new();
     let blocks = Fleet::blocks("ceremony/rotate-intermediate.md");
-    assert_eq!(blocks.len(), 13);
-    let (steps, consumers) = blocks.split_at(5);
-    let (before, revoke) = steps.split_at(4);
+    let (before, revoke) = blocks[..5].split_at(4);
     for block in before {
         fleet.run(block, &[]).code(0);
-    }
-    for block in consumers {
-        fleet.run(block, &[]).code(0);
-    }
-    let called = std::fs::read_to_string(fleet.0.path("called")).unwrap();
-    for program in ["kubectl ", "vault ", "linkerd ", "cmctl "] {
-        assert!(called.lines().any(|line| line.starts_with(program)), "{program} in {called}");
-    }
-    let wrong = consumers.iter().filter(|block| block.contains("ca-key.pem"));
-    for block in wrong.map(|block| block.replace("/srv/east/cacerts/ca-key.pem", "/srv/west/key")) {
-        assert!(
-            block.contains("install ") || fleet.run(&block, &[]).code != 0,
-            "a wrong key is loaded: {block}"
-        );
     }
     let old = fleet.serial("east", |it| it["replaced_by"].is_string());
     fleet.run(&revoke[0], &[("OLD", &old)]).code(0);
     assert_eq!(fleet.serial("east", |it| it["revoked"]["reason"] == "superseded"), old);
     assert!(!fleet.0.path("east/key").exists());
+}
+
+/// Each consumer's section, with what `assemble` made for it and its folder in the release.
+#[test]
+fn each_consumer_loads_its_bundle_as_the_runbook_says() {
+    let everyone = bundles::Fleet::released("p256");
+    let text = std::fs::read_to_string("ceremony/rotate-intermediate.md").unwrap();
+    let sections: Vec<&str> = text.split("\n## ").filter(|section| section.contains("\nPolicy `")).collect();
+    let policy =
+        |section: &str| section.split("\nPolicy `").nth(1).unwrap().split('`').next().unwrap().to_string();
+    let mut told: Vec<String> = sections.iter().map(|section| policy(section)).collect();
+    let mut shipped: Vec<&str> =
+        bundles::ALL.iter().map(|(name, ..)| *name).filter(|name| *name != "issuing-ca").collect();
+    told.sort();
+    shipped.sort_unstable();
+    assert_eq!(told, shipped, "a section for each consumer");
+    let fleet = Fleet(everyone.0);
+    let dir = &fleet.0;
+    for folder in ["spire", "east", "step/secrets", "step/certs"] {
+        std::fs::create_dir_all(dir.path(folder)).unwrap();
+    }
+    for (name, version, kind) in [
+        ("certificaterequest", "cert-manager.io/v1", "CertificateRequest"),
+        ("certificatesigningrequest", "certificates.k8s.io/v1", "CertificateSigningRequest"),
+    ] {
+        let approved = serde_json::json!({"conditions": [{"type": "Approved", "status": "True"}]});
+        let object = serde_json::json!({"apiVersion": version, "kind": kind, "metadata": {"name": "mesh-ca-2"}, "status": approved});
+        dir.write(&format!("{name}.json"), object.to_string());
+    }
+    let kubectl = bundles::kubectl::program();
+    for section in sections {
+        let name = policy(section);
+        let Some(block) = section.split("```bash\n").nth(1).map(|rest| rest.split("```").next().unwrap())
+        else {
+            assert_eq!(name, "ccm-pca");
+            continue;
+        };
+        let (made, bundle, key) = (
+            dir.path(&format!("made-{name}")),
+            dir.release().join(&name),
+            dir.path(&format!("keys/{name}.key")),
+        );
+        let [made, bundle, key] = [made, bundle, key].map(|path| path.display().to_string());
+        if block.contains("$MADE") {
+            let args = [
+                "assemble",
+                "--bundle",
+                &bundle,
+                "--key",
+                &key,
+                "--out",
+                &made,
+                "--root-sha256",
+                &dir.root_sha256,
+            ];
+            dir.run(&args).code(0);
+        }
+        let places =
+            [("MADE", &made[..]), ("BUNDLE", &bundle), ("KEY", &key), ("KUBECTL", kubectl.to_str().unwrap())];
+        fleet.run(block, &places).code(0);
+        // With another's folder, whatever is not there is noticed.
+        let nobody = [("MADE", "/nobody"), ("BUNDLE", "/nobody"), places[2], places[3]];
+        assert_ne!(fleet.run(block, &nobody).code, 0, "{name}");
+    }
+    let called = std::fs::read_to_string(dir.path("called")).unwrap();
+    for program in ["kubectl ", "vault ", "linkerd ", "cmctl ", "systemctl "] {
+        assert!(called.lines().any(|line| line.starts_with(program)), "{program} in {called}");
+    }
 }
 
 /// A reader finds every file that a runbook names, and every runbook is in the package.

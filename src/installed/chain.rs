@@ -8,7 +8,8 @@ use zeroize::Zeroizing;
 use super::certificates::{Certificate, read};
 use super::fault::{
     ANEW, CA_CERT, CHAIN_INCOMPLETE, CHAIN_ORDER, CHAIN_ROOT, EXPIRED, EXPIRES, Faults, LINKERD_KEY,
-    MULTI_ROOT, NO_BUNDLE, NOT_A_ROOT, NOT_YET, REHEARSAL, ROOT, ROOT_FIRST, ROOT_V1, TLS_PURPOSE, URI,
+    MULTI_ROOT, NO_BUNDLE, NOT_A_CA, NOT_A_ROOT, NOT_YET, REHEARSAL, ROOT, ROOT_FIRST, ROOT_V1, TLS_PURPOSE,
+    URI,
 };
 use super::form::{Form, LINKERD_BUNDLE};
 use super::object::Object;
@@ -42,15 +43,20 @@ pub(super) fn check(
 ) -> Chain {
     let mut chain = Chain::default();
     let entry = |name: &'static str| object.entries.get(name).map(|bytes| (name, bytes));
-    let separate = linkerd.filter(|_| form.is_linkerd()).map(|bytes| (LINKERD_BUNDLE, bytes));
-    match (form.trust.and_then(entry).or(separate), form.trust) {
-        (Some((key, bytes)), _) => {
-            chain.trusted = read(key, bytes, faults);
-            chain.bundle = Some((key, bytes.to_vec()));
-            roots(key, bytes, form, &chain.trusted, faults);
+    if let Some((key, bytes)) = form.trust.and_then(entry) {
+        chain.trusted = read(key, bytes, faults);
+        chain.bundle = Some((key, bytes.to_vec()));
+        roots(key, bytes, form, &chain.trusted, faults);
+    }
+    if form.is_linkerd() {
+        match linkerd {
+            // What is wrong with it is told where it lies.
+            Some(bytes) => {
+                chain.trusted = read(LINKERD_BUNDLE, bytes, &mut Faults::new("", "", faults.against));
+                chain.bundle = Some((LINKERD_BUNDLE, bytes.to_vec()));
+            }
+            None => faults.put(&NO_BUNDLE, LINKERD_BUNDLE, "no such key"),
         }
-        (None, None) => faults.put(&NO_BUNDLE, LINKERD_BUNDLE, "no such key"),
-        (None, Some(_)) => {}
     }
     let own = form.own.and_then(entry).map(|(key, bytes)| (key, read(key, bytes, faults)));
     let Some((key, mut certificates)) =
@@ -164,6 +170,9 @@ fn anchor(key: &str, chain: &mut Chain, faults: &mut Faults<'_>) {
 fn judge(key: &str, form: &Form, chain: &Chain, faults: &mut Faults<'_>) {
     for Certificate { says, .. } in &chain.path {
         lasts(key, says, faults);
+        if !says.ca {
+            faults.put(&NOT_A_CA, key, says.subject.clone());
+        }
         if let Some((server, client)) = says.tls.filter(|both| *both != (true, true)) {
             let found = match (server, client) {
                 (true, _) => "serverAuth alone",
@@ -177,11 +186,11 @@ fn judge(key: &str, form: &Form, chain: &Chain, faults: &mut Faults<'_>) {
         }
     }
     let (Some(own), Some(root)) = (&chain.own, &chain.root) else { return };
-    if form.is_linkerd() {
-        linkerd(key, own, faults);
+    if let Some(algorithm) = form.algorithm {
+        linkerd(key, own, algorithm, faults);
     }
     let first = chain.trusted.first().is_some_and(|first| first == root || !first.says.is_self_issued());
-    if let Some((bundle, _)) = chain.bundle.as_ref().filter(|_| !first && form.trust == Some("ca.crt")) {
+    if let Some((bundle, _)) = chain.bundle.as_ref().filter(|_| form.first_root && !first) {
         faults.put(&ROOT_FIRST, bundle, format!("{} behind another", root.says.subject));
     }
     // What has run out is told already; everything else is judged as of a day when all was valid.
@@ -205,11 +214,11 @@ fn judge(key: &str, form: &Form, chain: &Chain, faults: &mut Faults<'_>) {
     }
 }
 
-fn linkerd(key: &str, own: &Certificate, faults: &mut Faults<'_>) {
-    let p256 = own.says.public_key.as_ref().is_some_and(|key| key.algorithm() == KeyAlgorithm::P256);
+fn linkerd(key: &str, own: &Certificate, algorithm: KeyAlgorithm, faults: &mut Faults<'_>) {
+    let fits = own.says.public_key.as_ref().is_some_and(|key| key.algorithm() == algorithm);
     let sha256 = [SignatureAlgorithm::EcdsaSha256, SignatureAlgorithm::RsaSha256];
     let signed = own.says.signature;
-    if p256 && signed.is_some_and(|signature| sha256.contains(&signature)) {
+    if fits && signed.is_some_and(|signature| sha256.contains(&signature)) {
         return;
     }
     let kind = own.says.public_key.as_ref().map_or("another".into(), |key| key.algorithm().to_string());

@@ -57,12 +57,14 @@ pub(super) struct Faults<'a> {
     cluster: &'a str,
     object: &'a str,
     pub against: &'a Against<'a>,
+    /// What ends within this is told, or sooner where the consumer warns sooner.
+    pub within: Seconds,
     pub all: Vec<Fault>,
 }
 
 impl<'a> Faults<'a> {
     pub fn new(cluster: &'a str, object: &'a str, against: &'a Against<'a>) -> Self {
-        Self { cluster, object, against, all: Vec::new() }
+        Self { cluster, object, against, within: against.within, all: Vec::new() }
     }
 
     /// Puts a breach on the list, each once.
@@ -91,8 +93,8 @@ impl<'a> Faults<'a> {
     /// a third of it is left then.
     pub fn validity(&mut self, key: &str, what: &str, (from, until): (Time, Time), rules: [&Rule; 3]) {
         let [begins, ended, ends] = rules;
-        let Against { at, within, .. } = *self.against;
-        let soon = Seconds(within.0.min((until - from).0 / 3));
+        let at = self.against.at;
+        let soon = Seconds(self.within.0.min((until - from).0 / 3));
         if at < from {
             self.put(begins, key, format!("{what}, which begins at {from}"));
         } else if at > until {
@@ -155,6 +157,8 @@ pub(super) const CHAIN_INCOMPLETE: Rule = rule("installed.chain-incomplete", Bro
 pub(super) const CHAIN_ROOT: Rule = rule("installed.chain-root", Broken, "a chain that ends at a root of the trust bundle", ANEW);
 #[rustfmt::skip]
 pub(super) const NOT_A_ROOT: Rule = rule("installed.not-a-root", Broken, "roots alone: with an intermediate in it the cluster trusts less than its peers, an island", ANEW);
+#[rustfmt::skip]
+pub(super) const NOT_A_CA: Rule = rule("installed.not-a-ca", Broken, "certificates of CAs alone", "request one with `anchorite request`, or load what came of it");
 #[rustfmt::skip]
 pub(super) const ROOT_FIRST: Rule = rule("installed.root-first", Broken, "the root of its own chain first", ANEW);
 #[rustfmt::skip]

@@ -145,8 +145,14 @@ fn one(cluster: &Cluster, against: &Against<'_>) -> (Seen, Vec<Chain>, Vec<Fault
         let Some(form) = Form::of(object) else { continue };
         let mut faults = Faults::new(&cluster.name, &object.name, against);
         let mut told = SeenObject { object: object.name.clone(), form: form.name, ..SeenObject::default() };
+        faults.within = faults.within.max(form.warns_below);
         form.check(object, &mut faults);
         let mut chain = chain::check(object, &form, bundle, &mut faults);
+        // Among all Secrets of a namespace there are those of servers.
+        let leaf = chain.own.as_ref().is_some_and(|own| !own.says.ca);
+        if object.kind == Kind::Secret && leaf && form.may_be_a_leafs(object) {
+            continue;
+        }
         told.roots = chain.trusted.iter().map(certificates::Certificate::told).collect();
         told.certificate = chain.own.as_ref().map(certificates::Certificate::told);
         told.key = key::check(object, &form, chain.own.as_ref(), &mut faults);

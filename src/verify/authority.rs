@@ -26,8 +26,8 @@ pub struct Authority {
     pub not_before: Time,
     /// Last second of validity.
     pub not_after: Time,
-    /// pathLenConstraint, where it has one.
-    pub path_len: Option<u32>,
+    /// Whether it says that it is a CA's.
+    pub ca: bool,
     /// SHA-256 of its SubjectPublicKeyInfo.
     pub key: Digest,
     /// Its public key, where it is of a kind that is known here.
@@ -57,7 +57,7 @@ pub fn read_authority(der: &[u8]) -> Result<Authority> {
         version_3: view.is_v3(),
         not_before: view.not_before.1,
         not_after: view.not_after.1,
-        path_len: view.path_length(),
+        ca: view.basic_constraints().is_some_and(|constraints| constraints.ca),
         key: Digest::of(view.key),
         public_key: view.public_key(),
         signature: algorithm::from_der(view.signature),

@@ -6,7 +6,14 @@ use std::process::Command;
 use base64ct::{Base64, Encoding as _};
 use serde_json::{Value, json};
 
+use crate::support::tool;
+
 pub struct Kubectl(tempfile::TempDir);
+
+/// The one that tests/run fetches.
+pub fn program() -> PathBuf {
+    tool("kubectl-1.37.1/kubectl")
+}
 
 impl Kubectl {
     pub fn new() -> Self {
@@ -14,9 +21,7 @@ impl Kubectl {
     }
 
     fn run(&self, args: &[&str]) -> Result<Value, String> {
-        let tools = std::env::var("ANCHORITE_TOOLS")
-            .map_or_else(|_| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools"), PathBuf::from);
-        let kubectl = tools.join("kubectl-1.37.1/kubectl");
+        let kubectl = program();
         let mut command = Command::new(&kubectl);
         command.args(args).args(["-o", "json"]).env("HOME", self.0.path()).env("KUBECONFIG", "/dev/null");
         let out = command

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::judges;
 use crate::appliance::Appliance;
+use crate::bundles::kubectl::program;
 use crate::mesh::Authority;
 use crate::support::run;
 
@@ -128,7 +129,7 @@ impl Cluster {
     /// The object with its patch applied, as kubectl applies it.
     fn answered(&self) {
         let args = "patch --local -f object.yaml --type=json --patch-file bundle/status-patch.json -o json";
-        let patched = run(&self.0, "kubectl", &args.split(' ').collect::<Vec<_>>()).stdout;
+        let patched = run(&self.0, program().to_str().unwrap(), &args.split(' ').collect::<Vec<_>>()).stdout;
         let object: Value = serde_json::from_slice(&patched).unwrap();
         fs::create_dir(self.path("status")).unwrap();
         for (field, name) in [("certificate", "certificate.pem"), ("ca", "ca.pem")] {

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::agree::judges;
 use crate::mesh::{Identity, Mesh, Trust};
-use crate::support::run;
+use crate::support::{run, tool};
 
 /// Accepted, or why not in the judge's words.
 pub type Verdict = Result<(), String>;
@@ -67,12 +67,8 @@ fn nss(identity: &Identity, trust: &Trust) -> Verdict {
 
 /// The codes of its findings from a notice upwards.
 pub fn pkilint(certificate: &Path) -> Vec<String> {
-    let tools = std::env::var("ANCHORITE_TOOLS").map_or_else(
-        |_| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools"),
-        std::path::PathBuf::from,
-    );
     let mut command = Command::new("python3");
-    command.env("PYTHONPATH", tools.join("pkilint-0.13.3"));
+    command.env("PYTHONPATH", tool("pkilint-0.13.3"));
     command.args(["-m", "pkilint.bin.lint_pkix_cert", "lint", "-s", "NOTICE", "-f", "JSON"]);
     // Its exit code counts the findings.
     let output = command.arg(certificate).output().unwrap();

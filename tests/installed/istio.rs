@@ -1,7 +1,7 @@
 //! `cacerts`, under Istio's names and under those of kubernetes.io/tls.
 
 use super::dress::{self, folder, write};
-use super::{FLEET, Files, finds, ids, verify};
+use super::{FLEET, Files, finds, ids, root, verify};
 use crate::pki::{now, succeeds};
 use anchorite::x509::Seconds;
 
@@ -10,7 +10,7 @@ const CHAIN: &str = "cert-chain.pem";
 fn in_all(what: &str, kind: &str, files: &Files, more: &[&str], code: i32, wanted: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
     for (dress, path) in dress::all(dir.path(), kind, files) {
-        let ran = verify(&[path], &[FLEET.a.root_sha256.clone()], more);
+        let ran = verify(&[path], &root(), more);
         finds(&format!("{what} as {dress}"), &ran, code, wanted);
     }
 }
@@ -193,8 +193,7 @@ const DEFECTS: &[(&str, Change, i32, &[&str])] = &[
     ),
 ];
 
-#[test]
-fn each_defect_of_cacerts_is_named() {
+pub fn each_defect() {
     for (what, change, code, wanted) in DEFECTS {
         let mut files = FLEET.east.clone();
         change(&mut files);
@@ -207,7 +206,7 @@ fn each_defect_of_cacerts_is_named() {
 fn what_assemble_writes_is_in_order_for_openssl_too() {
     for cluster in ["east-cacerts", "west-cacerts"] {
         let path = FLEET.a.path(cluster);
-        let ran = verify(&[path.clone()], &[FLEET.a.root_sha256.clone()], &[]);
+        let ran = verify(std::slice::from_ref(&path), &root(), &[]);
         finds(cluster, &ran, 0, &[]);
         let objects = &ran.json()["clusters"][0]["objects"];
         assert_eq!(
@@ -220,15 +219,10 @@ fn what_assemble_writes_is_in_order_for_openssl_too() {
             &path,
             "verify -x509_strict -CAfile root-cert.pem -untrusted cert-chain.pem ca-cert.pem"
         ));
-        finds(
-            "the Secret",
-            &verify(&[path.join("cacerts.yaml")], &[FLEET.a.root_sha256.clone()], &[]),
-            0,
-            &[],
-        );
+        finds("the Secret", &verify(&[path.join("cacerts.yaml")], &root(), &[]), 0, &[]);
     }
     let both = [FLEET.a.path("east-cacerts"), FLEET.a.path("west-cacerts")];
-    finds("both", &verify(&both, &[FLEET.a.root_sha256.clone()], &[]), 0, &[]);
+    finds("both", &verify(&both, &root(), &[]), 0, &[]);
 }
 
 #[test]
@@ -299,7 +293,7 @@ fn each_defect_of_a_tls_secret_is_named() {
 #[test]
 fn a_revoked_intermediate_is_named() {
     let a = &crate::installed::FLEET.a;
-    let serial = verify(&[a.path("west-cacerts")], &[a.root_sha256.clone()], &[]).json();
+    let serial = verify(&[a.path("west-cacerts")], &root(), &[]).json();
     let serial = serial["clusters"][0]["objects"][0]["certificate"]["serial"].as_str().unwrap().to_string();
     let (out, pin) = (a.path("second"), a.path("pin").display().to_string());
     std::fs::create_dir(&out).unwrap();
@@ -312,7 +306,7 @@ fn a_revoked_intermediate_is_named() {
         let mut files = files.clone();
         files.insert("ca-crl.pem".into(), set.clone());
         let path = folder(&dir.path().join(code.to_string()), &files);
-        finds("a newer set", &verify(&[path], &[a.root_sha256.clone()], &[]), code, wanted);
+        finds("a newer set", &verify(&[path], &root(), &[]), code, wanted);
     }
 }
 
@@ -320,7 +314,7 @@ fn a_revoked_intermediate_is_named() {
 fn a_root_that_nobody_noted_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let path = folder(&dir.path().join("east"), &FLEET.east);
-    let ran = verify(&[path.clone()], &["0".repeat(64)], &[]);
+    let ran = verify(std::slice::from_ref(&path), &["0".repeat(64)], &[]);
     finds("another fingerprint", &ran, 4, &["installed.root"]);
     assert!(ran.stdout.contains(&FLEET.a.root_sha256), "{}", ran.stdout);
     assert!(ids(&verify(&[path], &[FLEET.a.root_sha256.to_uppercase()], &[])).is_empty());

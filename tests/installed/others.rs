@@ -3,12 +3,8 @@
 use serde_json::json;
 
 use super::dress::{config_map, folder, list, secret, write, yaml};
-use super::{FLEET, Files, finds, verify};
+use super::{FLEET, Files, finds, root, verify};
 use crate::pki::Pki;
-
-fn root() -> [String; 1] {
-    [FLEET.a.root_sha256.clone()]
-}
 
 fn issuer() -> Files {
     let file = |name: &str| FLEET.east[name].clone();
@@ -18,7 +14,8 @@ fn issuer() -> Files {
 #[test]
 fn linkerds_two_objects_belong_together() {
     let dir = tempfile::tempdir().unwrap();
-    let issuer = secret("linkerd-identity-issuer", "kubernetes.io/tls", &issuer());
+    let mut files = issuer();
+    let issuer = secret("linkerd-identity-issuer", "kubernetes.io/tls", &files);
     let roots = |bytes: &[u8]| {
         config_map("linkerd-identity-trust-roots", &Files::from([("ca-bundle.crt".into(), bytes.to_vec())]))
     };
@@ -34,6 +31,81 @@ fn linkerds_two_objects_belong_together() {
     let island = roots(&FLEET.east["ca-cert.pem"]);
     let path = write(&dir.path().join("island.json"), list(&[issuer, island]));
     finds("an island", &verify(&[path], &root(), &[]), 4, &["installed.not-a-root", "installed.chain-root"]);
+    // cert-manager adds a ca.crt, which proxies do not read.
+    files.insert("ca.crt".into(), FLEET.east["root-cert.pem"].clone());
+    let with = secret("linkerd-identity-issuer", "kubernetes.io/tls", &files);
+    let path = write(&dir.path().join("with.json"), list(&[with.clone(), good]));
+    finds("with ca.crt", &verify(&[path], &root(), &[]), 0, &[]);
+    let path = write(&dir.path().join("with-island.json"), list(&[with, roots(&FLEET.west["ca-cert.pem"])]));
+    let island = ["installed.not-a-root", "installed.chain-root"];
+    finds("an island all the same", &verify(&[path], &root(), &[]), 4, &island);
+    // Linkerd warns below 60 days, which is all that this one has.
+    let at = (crate::pki::now() + anchorite::x509::Seconds::parse("41d").unwrap()).to_string();
+    let path = dir.path().join("list.json");
+    let ran = verify(&[path], &root(), &["--at", &at, "--within", "1d"]);
+    finds("Linkerd's own bound", &ran, 1, &["installed.expires"]);
+}
+
+/// SPIRE and step-ca read files by names of their own.
+#[test]
+fn other_consumers_files_are_known() {
+    let dir = tempfile::tempdir().unwrap();
+    for (form, [chain, key, roots]) in [
+        ("spire", ["upstream.pem", "upstream.key", "bundle.pem"]),
+        ("step-ca", ["intermediate_ca.crt", "intermediate_ca_key", "root_ca.crt"]),
+    ] {
+        let files = |of: [&str; 3]| -> Files {
+            let bytes = of.map(|name| FLEET.east[name].clone());
+            [chain, key, roots].map(String::from).into_iter().zip(bytes).collect()
+        };
+        let path = folder(&dir.path().join(form), &files(["ca-cert.pem", "ca-key.pem", "root-cert.pem"]));
+        let ran = verify(&[path], &root(), &[]);
+        finds(form, &ran, 0, &[]);
+        assert_eq!(ran.json()["clusters"][0]["objects"][0]["form"], form);
+        let bad = files(["ca-cert.pem", "ca-key.pem", "ca-cert.pem"]);
+        let path = folder(&dir.path().join(format!("{form}-island")), &bad);
+        let island = ["installed.not-a-root", "installed.chain-root"];
+        finds(form, &verify(&[path], &root(), &[]), 4, &island);
+    }
+}
+
+/// A server's Secret lies beside a CA's; under the CA's own name it is a mistake.
+#[test]
+fn servers_secrets_are_passed_over() {
+    let pki = Pki::new("Company Root");
+    pki.issue("server", "journal", "root", "/O=Example/CN=server");
+    let read = |name: &str| std::fs::read(pki.path().join(name)).unwrap();
+    let files = Files::from([
+        ("tls.crt".into(), read("server.pem")),
+        ("tls.key".into(), read("server.key")),
+        ("ca.crt".into(), read("root.pem")),
+    ]);
+    let dir = tempfile::tempdir().unwrap();
+    let of = |name: &str| secret(name, "kubernetes.io/tls", &files);
+    let cacerts = secret("cacerts", "Opaque", &FLEET.east);
+    let path = write(&dir.path().join("all.json"), list(&[of("gateway"), cacerts]));
+    finds("beside", &verify(&[path], &root(), &[]), 0, &[]);
+    let path = write(&dir.path().join("alone.json"), list(&[of("gateway")]));
+    verify(&[path], &root(), &[]).fails(2, "installed.nothing");
+    let path = write(&dir.path().join("cacerts.json"), list(&[of("cacerts")]));
+    let noted = [pki.root_sha256().to_string()];
+    let wanted = ["installed.key-purpose", "installed.not-a-ca"];
+    finds("as cacerts", &verify(&[path], &noted, &[]), 4, &wanted);
+}
+
+/// cert-manager reads the first root of ca.crt alone, Istio all of them.
+#[test]
+fn the_own_root_comes_first_where_the_first_is_read_alone() {
+    let other = Pki::new("Other Root");
+    let mut files = issuer();
+    let roots = [std::fs::read(other.path().join("root.pem")).unwrap(), FLEET.east["root-cert.pem"].clone()];
+    files.insert("ca.crt".into(), roots.concat());
+    let dir = tempfile::tempdir().unwrap();
+    let noted = [FLEET.a.root_sha256.clone(), other.root_sha256().to_string()];
+    for (name, code, wanted) in [("cacerts", 0, &[][..]), ("mesh-ca", 4, &["installed.root-first"])] {
+        let path = write(&dir.path().join(name), yaml(&secret(name, "kubernetes.io/tls", &files)));
+        finds(name, &verify(&[path], &noted, &[]), code, wanted);
+    }
 }
 
 #[test]
@@ -50,9 +122,10 @@ fn linkerd_takes_p256_alone() {
     ]);
     let dir = tempfile::tempdir().unwrap();
     let noted = [pki.root_sha256().to_string()];
-    for (name, code, wanted) in
-        [("linkerd-identity-issuer", 4, &["installed.linkerd-key"][..]), ("mesh-issuer", 0, &[])]
-    {
+    for (name, code, wanted) in [
+        ("linkerd-identity-issuer", 4, &["installed.linkerd-key", "installed.no-bundle"][..]),
+        ("mesh-issuer", 0, &[]),
+    ] {
         let path = write(&dir.path().join(name), yaml(&secret(name, "kubernetes.io/tls", &files)));
         finds(name, &verify(&[path], &noted, &[]), code, wanted);
     }

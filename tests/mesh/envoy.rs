@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::Trust;
 use super::authority::{Identity, spiffe};
+use crate::support::tool;
 
 /// Far beyond what any of it takes; nothing is judged by how long it takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -174,9 +175,7 @@ fn mount(own: &Path, generation: u32, identity: &Identity, trust: &Trust) {
 }
 
 fn spawn(own: &Path) -> Child {
-    let tools = std::env::var("ANCHORITE_TOOLS")
-        .map_or_else(|_| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools"), PathBuf::from);
-    let envoy = tools.join("envoy-1.40.0/envoy");
+    let envoy = tool("envoy-1.40.0/envoy");
     Command::new(&envoy)
         .args(["--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"])
         .args(["--file-flush-interval-msec", "10", "--log-path", "envoy.log", "-c", "envoy.json"])

@@ -122,13 +122,14 @@ pub const RULES: &[RuleInfo] = &[
 ];
 
 /// The rules that ask the past: another day's record may decide them otherwise.
-pub const BY_RECORD: [&str; 8] = [
+pub const BY_RECORD: [&str; 9] = [
     subject::NOT_ISSUER.id,
     key::NOT_ISSUER.id,
     key::ONE_SUBJECT.id,
     renewal::SAME_KEY.id,
     renewal::SAME_SUBJECT.id,
     renewal::SPACING.id,
+    issuer::CONSUMER.id,
     issuer::COURSE.id,
     serial::UNIQUE.id,
 ];

@@ -457,7 +457,7 @@ fn each_evaluated_rule_finds_under_its_own_id_once() {
 #[test]
 fn the_rules_that_ask_the_past_are_listed() {
     let mut differing = BTreeSet::from(["serial.unique"]);
-    for (_, accept, other, _) in CASES.iter().chain(crl::CASES) {
+    for (_, accept, other, _) in CASES.iter().chain(crl::CASES).chain(origin::CASES) {
         for change in [accept, other] {
             let mut world = World::new();
             change(&mut world);
