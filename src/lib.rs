@@ -31,6 +31,7 @@ pub mod perform;
 pub mod plan;
 pub mod policy;
 pub mod release;
+pub mod sshsig;
 pub mod text;
 pub mod token;
 pub mod verify;

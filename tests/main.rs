@@ -27,6 +27,7 @@ mod installed;
 mod long_journal;
 mod main_path;
 mod mesh;
+mod objects;
 mod piv;
 mod pki;
 mod post_quantum;

@@ -15,6 +15,7 @@ const BY_RECORD: [&str; 9] = [
     "renewal.same-key",
     "renewal.same-subject",
     "renewal.spacing",
+    "issuer.consumer",
     "issuer.course",
     "issuer.consumer",
     "serial.unique",

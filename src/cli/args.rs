@@ -215,6 +215,10 @@ pub struct RootCompanion {
 }
 
 /// Show what came on the stick and what the policy says of it (no token needed)
+///
+/// Read are PKCS#10 requests in PEM or DER, cert-manager's CertificateRequest and Kubernetes'
+/// CertificateSigningRequest in YAML or JSON (one, several, a List), the JSON of Vault and CFSSL,
+/// and the SSH signature FILE.sig beside a FILE.
 #[derive(Debug, Args)]
 #[command(after_help = "example:\n  anchorite inspect --home /srv/ca /media/stick")]
 pub struct Inspect {
@@ -348,7 +352,8 @@ pub enum PolicyVerb {
 #[derive(Debug, Args)]
 #[command(
     after_help = "example:\n  anchorite request --cluster east --profile istio --key east.key --to /media/stick\n\n\
-        a CRL alone, for a request or a certificate that exists:\n  anchorite request --crl-for east.csr --cluster east --profile istio --key east.key \\\n      --to /media/stick"
+        a CRL alone, for a request or a certificate that exists:\n  anchorite request --crl-for east.csr --cluster east --profile istio --key east.key \\\n      --to /media/stick\n\n\
+        signed by its sender, where the root knows whose key that is (makes east.csr.sig):\n  ssh-keygen -Y sign -n anchorite-request -f ~/.ssh/id_ed25519 /media/stick/east.csr"
 )]
 pub struct Request {
     /// The cluster's id: a DNS label

@@ -2,6 +2,7 @@
 
 use anchorite::Result;
 use anchorite::finding::{Finding, Outcome};
+use anchorite::intake::{Object, Request};
 use anchorite::journal::Head;
 use anchorite::media::read::MediaFinding;
 use anchorite::plan::{Later, decide, review};
@@ -42,6 +43,12 @@ struct Judged {
     digest: String,
     cluster: Option<String>,
     policy: Option<String>,
+    /// The Kubernetes object that it came in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object: Option<Object>,
+    /// The SSH key that signed its file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sender: Option<String>,
     verdict: &'static str,
     findings: Vec<serde_json::Value>,
 }
@@ -75,13 +82,16 @@ impl Report {
         incoming: intake::Incoming,
         crls: impl Iterator<Item = MediaFinding>,
     ) -> Self {
-        let mut requests: Vec<Judged> = decisions.iter().map(judged).collect();
+        let each = decisions.iter().zip(&incoming.requests);
+        let mut requests: Vec<Judged> = each.map(|(decision, request)| judged(decision, request)).collect();
         requests.extend(incoming.unusable.into_iter().map(|u| {
             Judged {
                 file: u.file,
                 digest: u.digest.to_string(),
                 cluster: None,
                 policy: None,
+                object: None,
+                sender: None,
                 verdict: "refuse",
                 findings: u
                     .by
@@ -112,12 +122,14 @@ impl Report {
     }
 }
 
-fn judged(decision: &Decision) -> Judged {
+fn judged(decision: &Decision, request: &Request) -> Judged {
     Judged {
         file: decision.file.clone(),
         digest: decision.digest.to_string(),
         cluster: decision.cluster.clone(),
         policy: decision.policy.clone(),
+        object: request.object.clone(),
+        sender: request.sender.as_ref().map(|sender| sender.who()),
         verdict: if decision.grant.is_some() { "grant" } else { "refuse" },
         findings: decision.findings.iter().filter_map(|f| serde_json::to_value(f).ok()).collect(),
     }
@@ -139,6 +151,12 @@ fn render(report: &Report, all: bool) -> String {
         // What its sender reads aloud.
         for words in Digest::parse(&request.digest).iter().flat_map(review::wrapped_words) {
             out.push_str(&format!("               {words}\n"));
+        }
+        if let Some(object) = &request.object {
+            out.push_str(&format!("       {}\n", object.line()));
+        }
+        if let Some(sender) = &request.sender {
+            out.push_str(&format!("       signed by {sender}\n"));
         }
         let mut passed = 0;
         for finding in &request.findings {

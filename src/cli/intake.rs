@@ -1,9 +1,10 @@
 //! From a stick to requests: read once, hashed, sorted by content.
 
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use anchorite::intake::{self, Arrival, ReceivedCrl, Request, find_private_key};
-use anchorite::media::read::{Limits, MediaFinding, Stick, read_paths};
+use anchorite::media::read::{Limits, MediaFinding, Stick, StickFile, read_paths};
 use anchorite::plan::{Later, Refused, RefusedBy};
 use anchorite::policy::Config;
 use anchorite::{Error, Result};
@@ -39,7 +40,7 @@ pub fn look(paths: &[PathBuf], config: &Config) -> Result<Incoming> {
     let keys: Vec<MediaFinding> = stick
         .files
         .iter()
-        .filter_map(|file| find_private_key(&file.bytes).map(|kind| private_key(&file.path, kind)))
+        .filter_map(|file| find_private_key(&file.bytes).map(|kind| private_key(file, kind)))
         .collect();
     let mut incoming = sort(stick);
     // "Left alone" is no word for such a file.
@@ -58,11 +59,12 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
-fn private_key(file: &str, kind: &str) -> MediaFinding {
+fn private_key(file: &StickFile, kind: &str) -> MediaFinding {
+    let advice = intake::advice(&file.bytes).map(|advice| format!("; {advice}")).unwrap_or_default();
     MediaFinding {
-        file: file.into(),
+        file: file.path.clone(),
         rule: "media.private-key",
-        message: format!("PRIVATE KEY ON THE STICK: holds {kind}"),
+        message: format!("PRIVATE KEY ON THE STICK: holds {kind}{advice}"),
         refused: true,
     }
 }
@@ -70,7 +72,7 @@ fn private_key(file: &str, kind: &str) -> MediaFinding {
 fn no_private_keys(stick: &Stick) -> Result<()> {
     for file in &stick.files {
         if let Some(kind) = find_private_key(&file.bytes) {
-            let finding = private_key(&file.path, kind);
+            let finding = private_key(file, kind);
             return Err(Error::refused("media.private-key", format!("{}: {}", file.path, finding.message)).next(
                 "stop: treat that key as compromised, destroy the stick, and have its cluster make a new key; only the request travels",
             ));
@@ -83,8 +85,20 @@ fn sort(stick: Stick) -> Incoming {
     let mut incoming =
         Incoming { requests: Vec::new(), crls: Vec::new(), unusable: Vec::new(), media: stick.findings };
     let mut crls = Vec::new();
-    let arrivals: Vec<Vec<Arrival>> =
-        stick.files.par_iter().map(|file| intake::read(&file.path, &file.bytes)).collect();
+    let signatures = signatures(&stick.files);
+    let read = |file: &StickFile| {
+        let mut arrivals = intake::read(&file.path, &file.bytes);
+        if let Some(signature) = signatures.get(file.path.as_str()) {
+            intake::attribute(&mut arrivals, &signature.path, &signature.bytes, &file.bytes);
+        }
+        arrivals
+    };
+    let others: Vec<&StickFile> =
+        stick.files.iter().filter(|file| !intake::is_signature(&file.bytes)).collect();
+    let arrivals: Vec<Vec<Arrival>> = others.into_par_iter().map(read).collect();
+    let claimed = |file: &&StickFile| signatures.values().any(|signature| signature.path == file.path);
+    let alone = stick.files.iter().filter(|file| intake::is_signature(&file.bytes) && !claimed(file));
+    incoming.media.extend(alone.map(signature_alone));
     for arrival in arrivals.into_iter().flatten() {
         match arrival {
             Arrival::Request(request) => incoming.requests.push(*request),
@@ -105,6 +119,25 @@ fn sort(stick: Stick) -> Incoming {
     }
     incoming.crls = intake::pair(&mut incoming.requests, crls);
     incoming
+}
+
+fn signature_alone(file: &StickFile) -> MediaFinding {
+    MediaFinding {
+        file: file.path.clone(),
+        rule: "media.signature-alone",
+        message:
+            "is an SSH signature of no file here: it is called like its file, with .sig behind it; left alone"
+                .into(),
+        refused: false,
+    }
+}
+
+/// The SSH signatures that lie beside the file they are of, by that file's path.
+fn signatures(files: &[StickFile]) -> HashMap<&str, &StickFile> {
+    let paths: HashSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
+    let of = |file: &StickFile| paths.get(file.path.strip_suffix(intake::SUFFIX)?).copied();
+    let pairs = files.iter().filter_map(|file| Some((of(file)?, file)));
+    pairs.filter(|(_, file)| intake::is_signature(&file.bytes)).collect()
 }
 
 /// What is said of CRLs that nothing is done with.
@@ -150,5 +183,5 @@ pub fn nothing_found(paths: &[PathBuf], crls: &[ReceivedCrl]) -> Error {
     let crl = crls.first().map(|crl| format!(", only the CRL of {} in {}", crl.issuer, crl.file));
     let message = format!("{}: no certification request found{}", places.join(", "), crl.unwrap_or_default());
     Error::usage("media.empty", message)
-        .next("is this the right stick, and is it mounted? requests are PKCS#10, as PEM or DER")
+        .next("is this the right stick, and is it mounted? requests are PKCS#10, as PEM or DER, or Kubernetes' objects")
 }

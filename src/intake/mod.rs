@@ -7,6 +7,7 @@
 mod claims;
 pub(crate) mod crl;
 mod keycheck;
+mod object;
 pub(crate) mod pem;
 mod pkcs10;
 mod possession;
@@ -18,6 +19,7 @@ mod rules;
 #[cfg(test)]
 mod sample;
 mod secrets;
+mod sender;
 mod sniff;
 mod strict;
 
@@ -26,9 +28,11 @@ use crate::x509::Digest;
 
 pub use crl::{CRL_RULES, CrlOf, CrlRule, ReceivedCrl, attach, judge_crl, pair};
 pub use keycheck::check as check_key;
+pub use object::{Object, ObjectKind, Usage, within};
 pub use request::{BasicConstraintsClaim, Claims, Request};
 pub use rules::RULES;
-pub use secrets::find_private_key;
+pub use secrets::{advice, find_private_key};
+pub use sender::{NAMESPACE, SUFFIX, Sender, attribute, is_signature};
 
 /// What one file, or one block of it, turned out to be.
 #[derive(Debug, Clone)]
@@ -69,9 +73,19 @@ pub fn read(file: &str, bytes: &[u8]) -> Vec<Arrival> {
             _ => pkcs10::read(file.into(), bytes),
         }];
     }
-    if holds_utf16_pem(bytes) {
+    if holds_utf16(bytes) {
         return whole(utf16());
     }
+    if object::is_one(bytes) { object::read(file, bytes) } else { read_pem(file, bytes) }
+}
+
+/// What can stand in a field of a document: DER or PEM, no further document.
+fn read_plain(file: &str, bytes: &[u8]) -> Vec<Arrival> {
+    if sniff::is_asn1(bytes) { vec![pkcs10::read(file.into(), bytes)] } else { read_pem(file, bytes) }
+}
+
+fn read_pem(file: &str, bytes: &[u8]) -> Vec<Arrival> {
+    let whole = |finding| vec![Arrival::Unusable { file: file.into(), digest: Digest::of(bytes), finding }];
     let Ok(mut blocks) = pem::blocks(bytes) else { return whole(too_many()) };
     blocks.retain(|block| !PASSED_OVER.contains(&block.label.as_str()));
     if blocks.is_empty() {
@@ -161,18 +175,19 @@ fn utf16() -> Finding {
         "csr.encoding",
         Outcome::Refused,
         "RFC 7468 §2",
-        "the file holds PEM in UTF-16, as some editors and PowerShell's '>' write it; save it as UTF-8 or ASCII",
+        "the file is in UTF-16, as some editors and PowerShell's '>' write it; save it as UTF-8 or ASCII",
         "UTF-16",
         "ASCII or UTF-8",
     )
 }
 
-fn holds_utf16_pem(bytes: &[u8]) -> bool {
+/// PEM or an object in UTF-16.
+fn holds_utf16(bytes: &[u8]) -> bool {
     if !(bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff")) {
         return false;
     }
     let ascii: Vec<u8> = bytes.iter().copied().filter(|b| *b != 0).collect();
-    ascii.windows(10).any(|w| w == b"-----BEGIN")
+    ascii.windows(10).any(|w| w == b"-----BEGIN" || w == b"apiVersion")
 }
 
 #[cfg(test)]

@@ -48,6 +48,8 @@ fn parse(file: &str, der: &[u8]) -> Result<Request, Box<Finding>> {
         key,
         claims,
         crl: None,
+        object: None,
+        sender: None,
         findings,
     })
 }

@@ -4,9 +4,9 @@ use const_oid::ObjectIdentifier;
 use x509_cert::ext::pkix::KeyUsage;
 use x509_cert::ext::pkix::name::GeneralNames;
 
-use super::ReceivedCrl;
+use super::{Object, ReceivedCrl, Sender};
 use crate::finding::Finding;
-use crate::x509::{Digest, Name, PublicKey, Time};
+use crate::x509::{Digest, Name, PublicKey, Seconds};
 
 /// A PKCS#10 request (RFC 2986).
 #[derive(Debug, Clone)]
@@ -26,6 +26,10 @@ pub struct Request {
     pub claims: Claims,
     /// The CRL that the cluster signed for this certificate to be, where it came along.
     pub crl: Option<ReceivedCrl>,
+    /// The object that it came in, where it came in one.
+    pub object: Option<Object>,
+    /// Who signed the file that it came in, where someone did.
+    pub sender: Option<Sender>,
     /// What was found wrong with form, key or proof of possession. A request with
     /// a refusing finding in here can never be granted anything.
     pub findings: Vec<Finding>,
@@ -57,10 +61,10 @@ pub struct Claims {
     pub other_extensions: Vec<(ObjectIdentifier, bool)>,
     /// Attributes that are neither extensionRequest nor known to be harmless.
     pub other_attributes: Vec<ObjectIdentifier>,
-    /// The profile wished for (a word beside the CSR in later formats).
+    /// The profile wished for (a word beside the CSR).
     pub profile: Option<String>,
-    /// The last second of validity wished for (later formats).
-    pub not_after: Option<Time>,
+    /// The validity wished for, from now on (in an object beside the CSR).
+    pub duration: Option<Seconds>,
 }
 
 /// basicConstraints as asked for.

@@ -59,6 +59,17 @@ pub fn find_private_key(bytes: &[u8]) -> Option<&'static str> {
     })
 }
 
+/// What to do so that the request travels without the key, where the tool that wrote both
+/// into one file is known.
+pub fn advice(bytes: &[u8]) -> Option<&'static str> {
+    let member = |name: &[u8]| positions(bytes, name).next().is_some();
+    let json = bytes.trim_ascii_start().starts_with(b"{");
+    (json && member(b"\"csr\"") && member(b"\"key\"")).then_some(
+        "this is cfssl's output, request and key in one: take a new key, keep the file in the cluster, and carry \
+         the request alone, `jq -r .csr FILE > FILE.csr`",
+    )
+}
+
 fn in_text(bytes: &[u8]) -> Option<&'static str> {
     let marked = MARKS.iter().find(|(mark, _)| positions(bytes, mark).next().is_some());
     marked.map(|(_, what)| *what).or_else(|| json_web_key(bytes)).or_else(|| {

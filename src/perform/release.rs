@@ -116,7 +116,11 @@ impl Session<'_> {
             certificate,
             policy: item.policy.clone(),
             request: Digest::of(&item.request.0),
-            object: None,
+            object: item.object.as_ref().map(|object| release::Object {
+                kind: object.kind.name().into(),
+                namespace: object.namespace.clone(),
+                name: object.name.clone(),
+            }),
         })
     }
 

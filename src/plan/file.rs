@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Frame;
 use crate::error::{Error, Result};
+use crate::intake::{Object, Sender};
 use crate::journal::{Bytes, ClusterCrl, Head, RevokedCertificate, RootCourse};
 use crate::text::{is_shown, shown};
 use crate::x509::{Digest, Seconds, Serial, Time};
@@ -91,6 +92,13 @@ pub struct Item {
     pub serial: Serial,
     /// The request's DER.
     pub request: Bytes,
+    /// The object that the request came in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<Object>,
+    /// Who signed the file that it came in. The signature itself was checked over that file,
+    /// which may hold many requests, when the plan was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender: Option<Sender>,
     /// The empty CRL that the cluster signed for this certificate beforehand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crl: Option<ClusterCrl>,
@@ -195,7 +203,11 @@ impl Plan {
 
     /// Every text in it that is nothing but text.
     fn texts(&self) -> impl Iterator<Item = &str> {
-        let items = self.items.iter().flat_map(|i| [&i.file, &i.cluster, &i.policy]);
+        let items = self.items.iter().flat_map(|i| {
+            let object = i.object.iter().flat_map(Object::texts);
+            let sender = i.sender.iter().map(|sender| &sender.file);
+            [&i.file, &i.cluster, &i.policy].into_iter().chain(object).chain(sender)
+        });
         let refused = self.refused.iter().flat_map(|r| {
             let by = r.by.iter().flat_map(|b| [&b.rule, &b.message]);
             by.chain(r.cluster.as_ref()).chain([&r.file])

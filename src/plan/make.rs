@@ -166,6 +166,8 @@ fn planned(
         policy: policy.clone(),
         serial,
         request: Bytes(request.der.clone()),
+        object: request.object.clone(),
+        sender: request.sender.clone(),
         crl: request.crl.as_ref().and_then(recorded),
         tbs: Bytes(tbs.get().as_der().to_vec()),
     }))
@@ -245,6 +247,10 @@ fn read_again(item: &Item) -> Result<Request> {
     match intake::read(&item.file, &item.request.0).into_iter().next() {
         // A DER request reads as exactly one.
         Some(Arrival::Request(mut request)) => {
+            if let Some(object) = &item.object {
+                intake::within(&mut request, object.clone());
+            }
+            request.sender = item.sender.clone();
             if let Some(crl) = &item.crl {
                 intake::attach(&mut request, &item.file, &crl.der.0)
                     .map_err(|_| altered("the request's CRL"))?;

@@ -58,6 +58,12 @@ pub fn render(
             &format!("{}. SIGN for cluster {} by policy {}", number + 1, item.cluster, item.policy),
         );
         line(&mut out, &format!("   request                {}  SHA-256 {request}", item.file));
+        if let Some(object) = &item.object {
+            line(&mut out, &format!("   {:<22} {}", "object", object.line()));
+        }
+        if let Some(sender) = &item.sender {
+            line(&mut out, &format!("   {:<22} {} by {}", "signed", sender.file, sender.who()));
+        }
         certificate(&mut out, &tbs);
         if let Some(crl) = &item.crl {
             own_crl(&mut out, crl);

@@ -6,7 +6,7 @@ use x509_cert::ext::pkix::{KeyUsage, KeyUsages};
 
 use super::sample::{UNKNOWN, World, dns, request, rsa};
 use super::{Consumer, Profile};
-use crate::intake::BasicConstraintsClaim;
+use crate::intake::{BasicConstraintsClaim, Usage};
 use crate::x509::{Seconds, Serial, SignatureAlgorithm, Status};
 
 /// What is decided: who refuses, who gets the bundle, and every byte of the certificate.
@@ -52,8 +52,8 @@ type Change = fn(&mut World);
 const KEYS: &[(&str, &str, Change)] = &[
     ("path-length", "1", any),
     ("validity.default", "\"61d\"", any),
-    ("validity.maximum", "\"299d\"", |w| w.claims().not_after = Some(w.now + Seconds(300 * 86_400))),
-    ("validity.minimum", "\"8d\"", |w| w.claims().not_after = Some(w.now + Seconds(7 * 86_400))),
+    ("validity.maximum", "\"299d\"", |w| w.claims().duration = Some(Seconds(300 * 86_400))),
+    ("validity.minimum", "\"8d\"", |w| w.claims().duration = Some(Seconds(7 * 86_400))),
     ("validity.backdate", "\"10m\"", any),
     ("key.algorithms", "[\"p384\"]", any),
     ("key.rsa-minimum", "3072", |w| w.request().key = rsa(2048)),
@@ -75,16 +75,18 @@ const KEYS: &[(&str, &str, Change)] = &[
     ("extensions.ca-issuers", "[\"http://example.org/root.der\"]", any),
     ("subject-alt-name.dns-suffixes", "[\"example.org\"]", names),
     ("subject-alt-name.uri-prefixes", "[\"spiffe://example.org/\"]", names),
-    ("claims.validity", "\"tolerate\"", |w| w.claims().not_after = Some(w.now + Seconds(301 * 86_400))),
+    ("claims.validity", "\"tolerate\"", |w| w.claims().duration = Some(Seconds(301 * 86_400))),
     ("claims.basic-constraints", "\"refuse\"", |w| {
         w.claims().basic_constraints = Some(BasicConstraintsClaim { ca: false, path_len: None });
     }),
     ("claims.key-usage", "\"tolerate\"", usage),
     ("claims.extended-key-usage", "\"refuse\"", |w| w.claims().extended_key_usage = vec![UNKNOWN]),
+    ("claims.usages", "\"refuse\"", |w| w.within(|o| o.usages = vec![Usage::parse("client auth").unwrap()])),
     ("claims.subject-alt-name", "\"refuse\"", names),
     ("claims.subject-key-identifier", "\"refuse\"", |w| w.claims().subject_key_id = Some(vec![1])),
     ("claims.other-extensions", "\"refuse\"", |w| w.claims().other_extensions = vec![(UNKNOWN, false)]),
     ("claims.other-attributes", "\"refuse\"", |w| w.claims().other_attributes = vec![UNKNOWN]),
+    ("request.sender", "\"require\"", any),
     ("renewal.same-key", "\"allow\"", |w| w.issued(1, "O=Istio,L=east,CN=root", Status::Released)),
     ("renewal.same-subject", "\"allow\"", |w| w.issued(2, "O=Istio,L=east,CN=root", Status::Released)),
     ("renewal.spacing", "\"90d\"", |w| w.issued(2, "O=Istio,L=east,CN=before", Status::Released)),

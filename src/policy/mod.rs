@@ -23,16 +23,16 @@ pub use document::Setting;
 pub use grant::Grant;
 pub use history::History;
 pub use profile::{
-    ClaimModes, Crl, Extensions, Key, KeyUsageBounds, Profile, Release, Renewal, Signature, Subject,
-    SubjectAltNames, Validity,
+    Arriving, ClaimModes, Crl, Extensions, Key, KeyUsageBounds, Profile, Release, Renewal, Signature,
+    Subject, SubjectAltNames, Validity,
 };
-pub use register::{Cluster, Register, RegisteredSubject};
+pub use register::{Cluster, IssuerReference, Register, RegisteredSubject};
 pub use rules::{BY_RECORD, RULES, RuleInfo, reserved_id, serial_unique};
 pub use set::PolicySet;
 pub use shipped::{DEFAULT_REGISTER, SHIPPED, fixed_organisation, pre_signed_ttl};
 pub use values::{
-    AttributeType, Consumer, HttpUrl, KeyKind, Mode, Permission, PolicyOid, PreSigned, Purpose, Span, Usage,
-    is_dns_label,
+    AttributeType, Consumer, HttpUrl, KeyKind, Mode, NamePattern, Permission, PolicyOid, PreSigned, Purpose,
+    SenderMode, Span, Usage, is_dns_label,
 };
 
 #[cfg(test)]

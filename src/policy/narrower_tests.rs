@@ -346,8 +346,7 @@ fn worlds() -> impl Strategy<Value = World> {
         world.policies.truncate(1);
         *world.request() = request(subject, 1);
         world.request().key = key;
-        let not_after = claims.not_after.map(|at| world.now + Seconds(at.unix()));
-        *world.claims() = Claims { not_after, ..claims };
+        *world.claims() = claims;
         if let Some(days) = crl {
             let next_update = world.now + Seconds(days * 86_400);
             world.with_crl(|crl| crl.next_update = next_update);
@@ -382,8 +381,7 @@ fn p384() -> PublicKey {
     PublicKey::from_ec_point(KeyAlgorithm::P384, &point).unwrap()
 }
 
-/// Each wish is mostly left out, so that enough is granted to compare. The end of the
-/// validity is counted from the epoch here.
+/// Each wish is mostly left out, so that enough is granted to compare.
 fn claims() -> impl Strategy<Value = Claims> {
     let uri = |text: &str| GeneralName::UniformResourceIdentifier(der::asn1::Ia5String::new(text).unwrap());
     let names = vec![
@@ -422,6 +420,6 @@ fn claims() -> impl Strategy<Value = Claims> {
             other_extensions: if extension { vec![(UNKNOWN, false)] } else { vec![] },
             other_attributes: if attribute { vec![UNKNOWN] } else { vec![] },
             profile: None,
-            not_after: days.map(|days| crate::x509::Time::from_unix(days * 86_400)),
+            duration: days.map(|days| Seconds(days * 86_400)),
         })
 }

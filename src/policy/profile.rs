@@ -9,8 +9,8 @@ use serde::Deserialize;
 use super::constraint::{DnsSuffix, Subtree, UriPrefix};
 use super::document::{Ids, Lines, Setting, fault, read};
 use super::values::{
-    AttributeType, Consumer, HttpUrl, KeyKind, Mode, Permission, PolicyOid, PreSigned, Purpose, Span, Usage,
-    is_dns_label,
+    AttributeType, Consumer, HttpUrl, KeyKind, Mode, Permission, PolicyOid, PreSigned, Purpose, SenderMode,
+    Span, Usage, is_dns_label,
 };
 use crate::error::{Error, Result};
 use crate::text::shown;
@@ -53,6 +53,9 @@ pub struct Profile {
     /// Which alternative names may be granted.
     #[serde(default)]
     pub subject_alt_name: SubjectAltNames,
+    /// How a request comes.
+    #[serde(default)]
+    pub request: Arriving,
     /// What becomes of wishes.
     #[serde(default)]
     pub claims: ClaimModes,
@@ -179,6 +182,8 @@ section! {
         key_usage: Mode = Mode::Refuse,
         /// extKeyUsage
         extended_key_usage: Mode = Mode::Refuse,
+        /// The usages that an object around the request lists.
+        usages: Mode = Mode::Refuse,
         /// subjectAltName
         subject_alt_name: Mode = Mode::Refuse,
         /// subjectKeyIdentifier
@@ -187,6 +192,14 @@ section! {
         other_extensions: Mode = Mode::Refuse,
         /// Any other attribute of the request.
         other_attributes: Mode = Mode::Refuse,
+    }
+}
+
+section! {
+    /// `[request]`
+    Arriving {
+        /// What becomes of a request that no registered sender signed.
+        sender: SenderMode = SenderMode::Tolerate,
     }
 }
 

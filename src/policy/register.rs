@@ -8,8 +8,9 @@ use serde::{Deserialize, Deserializer};
 
 use super::document::{Ids, Lines, Setting, fault, nearest, read};
 use super::profile::Profile;
-use super::values::{is_dns_label, is_reserved};
+use super::values::{NamePattern, is_dns_label, is_reserved, worded};
 use crate::error::Result;
+use crate::sshsig::PublicKey;
 use crate::text::shown;
 use crate::x509::Name;
 
@@ -37,6 +38,49 @@ pub struct Cluster {
     pub policy: Setting<String>,
     /// The exact subject it must ask for, if the register fixes one.
     pub subject: Option<Setting<RegisteredSubject>>,
+    /// The namespace of the object that its requests come in.
+    pub namespace: Option<Setting<String>>,
+    /// That object's name, or its beginning.
+    pub name: Option<Setting<NamePattern>>,
+    /// The issuer that the object asks.
+    pub issuer: Option<Setting<IssuerReference>>,
+    /// The signer that the object asks.
+    pub signer_name: Option<Setting<String>>,
+    /// Whose SSH keys sign its requests; one of them must.
+    #[serde(default, deserialize_with = "some_keys")]
+    pub sender: Option<Setting<Vec<PublicKey>>>,
+}
+
+/// A list that names nobody would let nobody send.
+fn some_keys<'de, D: Deserializer<'de>>(
+    d: D,
+) -> std::result::Result<Option<Setting<Vec<PublicKey>>>, D::Error> {
+    let keys = Setting::<Vec<PublicKey>>::deserialize(d)?;
+    if keys.is_empty() {
+        return Err(D::Error::custom("found no key, want one or more, each as a line of OpenSSH's"));
+    }
+    Ok(Some(keys))
+}
+
+/// An issuer as the register writes it: `KIND.GROUP/NAME`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuerReference(pub String);
+
+impl fmt::Display for IssuerReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for IssuerReference {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
+        worded(d, "KIND.GROUP/NAME, e.g. \"ClusterIssuer.cert-manager.io/root\"", |text| {
+            let (of, name) = text.split_once('/')?;
+            let (kind, group) = of.split_once('.')?;
+            let whole = !kind.is_empty() && !group.is_empty() && !name.is_empty() && !name.contains('/');
+            whole.then(|| Self(text.into()))
+        })
+    }
 }
 
 /// A subject as the register writes it: `O=Istio,L=east,CN=…`.
@@ -199,6 +243,21 @@ mod tests {
             id_of("[clusters.east]\npolicy = \"istio\"\nrequester = \"east\""),
             "register.unknown-key"
         );
+        for line in [
+            "sender = []",
+            "sender = [\"ssh-dss AAAA\"]",
+            "sender = \"ssh-ed25519 AAAA\"",
+            "name = \"a*b\"",
+            "name = \"*\"",
+            "issuer = \"Issuer/root\"",
+            "issuer = \"Issuer.cert-manager.io\"",
+        ] {
+            assert_eq!(
+                id_of(&format!("[clusters.east]\npolicy = \"istio\"\n{line}")),
+                "register.value",
+                "{line}"
+            );
+        }
         assert_eq!(
             id_of("[clusters.e]\npolicy = \"istio\"\nsubject = \"L=w,CN=x\""),
             "register.subject-cluster"

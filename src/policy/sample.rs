@@ -11,7 +11,8 @@ use super::{Context, DEFAULT_REGISTER, Decision, History, PolicySet, SHIPPED, de
 use crate::error::Result;
 use crate::finding::Finding;
 use crate::intake::crl::sample as crl;
-use crate::intake::{Claims, Request, attach};
+use crate::intake::{Claims, Object, ObjectKind, Request, Sender, attach, within};
+use crate::sshsig::PublicKey as SshKey;
 use crate::x509::{
     CrlSpec, Digest, Issued, Issuer, KeyAlgorithm, Name, PublicKey, Seconds, Serial, SignatureAlgorithm,
     Status, Time,
@@ -63,6 +64,27 @@ impl World {
         let mut spec = crl::spec(&self.request().subject.clone(), self.now);
         change(&mut spec);
         attach(self.request(), "east.crl", &crl::signed(&spec)).unwrap();
+    }
+
+    /// Puts the request into an object that agrees with everything.
+    pub fn within(&mut self, change: impl FnOnce(&mut Object)) {
+        let mut object = Object {
+            kind: ObjectKind::CertificateRequest,
+            namespace: Some("istio-system".into()),
+            name: "mesh-ca-1".into(),
+            issuer: Some("ClusterIssuer.cert-manager.io/anchorite".into()),
+            signer: None,
+            is_ca: Some(true),
+            duration: None,
+            usages: vec![],
+        };
+        change(&mut object);
+        within(self.request(), object);
+    }
+
+    /// Has the request's file signed by [`ssh_key`].
+    pub fn signed(&mut self, seed: u8) {
+        self.request().sender = Some(Sender { key: ssh_key(seed), file: "1.csr.sig".into() });
     }
 
     /// Sets a key of the istio policy, e.g. `validity.maximum`, to a TOML value.
@@ -157,6 +179,13 @@ impl History for Past<'_> {
     }
 }
 
+/// An SSH key.
+pub(super) fn ssh_key(seed: u8) -> SshKey {
+    use base64ct::{Base64, Encoding as _};
+    let blob = [&[0, 0, 0, 11], &b"ssh-ed25519"[..], &[0, 0, 0, 32], &[seed; 32]].concat();
+    SshKey::parse(&format!("ssh-ed25519 {}", Base64::encode_string(&blob))).unwrap()
+}
+
 pub(super) fn p256(seed: u8) -> PublicKey {
     let mut point = [seed; 65];
     point[0] = 4;
@@ -203,6 +232,8 @@ pub(super) fn request_named(subject: Name, key: u8) -> Request {
         key: p256(key),
         claims: Claims::default(),
         crl: None,
+        object: None,
+        sender: None,
         findings: vec![],
     }
 }

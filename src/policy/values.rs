@@ -45,6 +45,48 @@ pub enum PreSigned {
     Require,
 }
 
+/// What becomes of a request that no registered sender signed, for a cluster that has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SenderMode {
+    /// It is granted.
+    Tolerate,
+    /// It is granted with a warning.
+    Warn,
+    /// It is refused.
+    Require,
+}
+
+/// A name, or the beginning of names: `mesh-ca`, `mesh-ca-*`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamePattern(String);
+
+impl NamePattern {
+    /// Whether a name is the one, or begins as it says.
+    pub fn matches(&self, name: &str) -> bool {
+        match self.0.strip_suffix('*') {
+            Some(beginning) => name.starts_with(beginning),
+            None => name == self.0,
+        }
+    }
+}
+
+impl fmt::Display for NamePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for NamePattern {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        worded(d, "an object's name (a-z, 0-9, hyphens, dots), or its beginning and one *", |text| {
+            let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.');
+            let name = text.strip_suffix('*').unwrap_or(text);
+            (!name.is_empty() && name.bytes().all(fits)).then(|| Self(text.into()))
+        })
+    }
+}
+
 /// A span of time as people write it, e.g. `60d` or `1440h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(pub Seconds);

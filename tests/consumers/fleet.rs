@@ -62,6 +62,8 @@ impl Fleet {
         fs::copy(&csr, folder.join("csr")).unwrap();
         let Some(object) = object(profile, &fs::read(&csr).unwrap()) else { return };
         fs::write(folder.join("object.yaml"), &object).unwrap();
+        fs::rename(csr, folder.join("csr")).unwrap();
+        fs::write(self.path(&format!("in/{profile}.yaml")), &object).unwrap();
     }
 
     fn lay_out(&self, profile: &str) {

@@ -73,11 +73,12 @@ fn passed_over(all: &mut Vectors) {
         ("noise", (0..=255).rev().cycle().take(5000).collect()),
         ("zeros", vec![0; 5000]),
         ("an SSH public key", b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG a@b\n".to_vec()),
-        ("an SSH signature", pem("SSH SIGNATURE", b"SSHSIG").into_bytes()),
         ("an OpenPGP signature", pem("PGP SIGNATURE", &[7; 90]).into_bytes()),
         ("an end without a beginning", b"-----END CERTIFICATE REQUEST-----\n".to_vec()),
         ("a SPKAC", b"SPKAC=MIGfMA0GCSqGSIb3DQEBAQUAA4GN\nCN=x\n".to_vec()),
     ] {
         all.file(Fate::Passed, what, "media.not-a-request", note, bytes);
     }
+    let signature = pem("SSH SIGNATURE", b"SSHSIG").into_bytes();
+    all.file(Fate::Passed, "an SSH signature", "media.signature-alone", note, signature);
 }

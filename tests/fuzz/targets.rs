@@ -16,6 +16,7 @@ pub mod index;
 mod installed;
 mod journal;
 mod key;
+mod object;
 mod pem;
 mod plan;
 pub mod policy;
@@ -39,6 +40,7 @@ pub use self::index::index;
 pub use self::installed::installed;
 pub use self::journal::journal;
 pub use self::key::key;
+pub use self::object::object;
 pub use self::pem::pem;
 pub use self::plan::plan;
 pub use self::policy::policy;
@@ -50,7 +52,7 @@ pub use self::stick::stick;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is its folder's in `regressions/`.
-pub const TARGETS: [(&str, Target); 16] = [
+pub const TARGETS: [(&str, Target); 17] = [
     ("arguments", arguments),
     ("certificate", certificate),
     ("cms", cms),
@@ -62,6 +64,7 @@ pub const TARGETS: [(&str, Target); 16] = [
     ("installed", installed),
     ("journal", journal),
     ("key", key),
+    ("object", object),
     ("pem", pem),
     ("plan", plan),
     ("policy", policy),

@@ -4,6 +4,7 @@ use der::flagset::FlagSet;
 use x509_cert::ext::pkix::KeyUsages;
 use x509_cert::ext::pkix::name::{GeneralName, GeneralNames};
 
+use super::object::{implied, wished_usage};
 use super::{Check, RuleInfo, listed};
 use crate::finding::{Finding, Outcome};
 use crate::policy::decision::Case;
@@ -55,21 +56,29 @@ fn key_usage(case: &Case<'_>, profile: &Profile) -> Finding {
             .finding(Outcome::Granted, usages(claim.0), usages(granted))
             .from_policy(profile.source(bounds));
     }
-    KEY_USAGE.beyond(profile, &profile.claims.key_usage, usages(claim.0), usages(granted))
+    let mode = &profile.claims.key_usage;
+    let by_default = implied(case).is_some_and(|implied| (claim.0 - granted - implied).is_empty());
+    if by_default && **mode == Mode::Refuse {
+        return KEY_USAGE
+            .finding(Outcome::Narrowed, usages(claim.0), usages(granted))
+            .from_policy(profile.source(mode));
+    }
+    KEY_USAGE.beyond(profile, mode, usages(claim.0), usages(granted))
 }
 
 /// keyUsage as granted. keyEncipherment is for RSA keys alone (RFC 5480 §3).
 pub(in crate::policy) fn granted_usage(case: &Case<'_>, profile: &Profile) -> FlagSet<KeyUsages> {
     let always = KeyUsages::KeyCertSign | KeyUsages::CRLSign;
-    let wish = case.request.claims.key_usage.filter(|_| *profile.claims.key_usage != Mode::Tolerate);
-    let Some(wish) = wish else { return always };
+    let heard = |mode: &Mode, wish| if *mode == Mode::Tolerate { FlagSet::default() } else { wish };
+    let asked = case.request.claims.key_usage.map(|usage| usage.0).unwrap_or_default();
+    let wish = heard(&profile.claims.key_usage, asked) | heard(&profile.claims.usages, wished_usage(case));
     let rsa = matches!(case.request.key.algorithm(), KeyAlgorithm::Rsa(_));
     let fits = |usage: KeyUsages| rsa || usage != KeyUsages::KeyEncipherment;
     let allowed = profile.key_usage.if_asked.iter().map(|usage| usage.0);
-    allowed.filter(|usage| wish.0.contains(*usage) && fits(*usage)).fold(always, |all, usage| all | usage)
+    allowed.filter(|usage| wish.contains(*usage) && fits(*usage)).fold(always, |all, usage| all | usage)
 }
 
-fn usages(set: FlagSet<KeyUsages>) -> String {
+pub(super) fn usages(set: FlagSet<KeyUsages>) -> String {
     listed(USAGES.iter().filter(|(_, usage)| set.contains(*usage)).map(|(name, _)| *name))
 }
 

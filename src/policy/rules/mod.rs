@@ -8,6 +8,8 @@ mod crl;
 mod extensions;
 mod issuer;
 mod key;
+mod object;
+mod origin;
 mod renewal;
 mod serial;
 mod subject;
@@ -59,6 +61,14 @@ pub const RULES: &[RuleInfo] = &[
     cluster::POLICY,
     cluster::WISH,
     cluster::SUBJECT,
+    origin::NAMESPACE,
+    origin::NAME,
+    origin::ISSUER,
+    origin::SIGNER_NAME,
+    origin::SENDER,
+    object::IS_CA,
+    object::CONTRADICTION,
+    object::CONSUMER,
     batch::DUPLICATE,
     batch::CLUSTER_TWICE,
     subject::NOT_EMPTY,
@@ -90,6 +100,7 @@ pub const RULES: &[RuleInfo] = &[
     claims::BASIC_CONSTRAINTS,
     claims::KEY_USAGE,
     claims::EXTENDED_KEY_USAGE,
+    object::USAGES,
     claims::SUBJECT_ALT_NAME,
     claims::SUBJECT_KEY_ID,
     extensions::CRITICAL,
@@ -118,6 +129,7 @@ pub const BY_RECORD: [&str; 9] = [
     renewal::SAME_KEY.id,
     renewal::SAME_SUBJECT.id,
     renewal::SPACING.id,
+    issuer::CONSUMER.id,
     issuer::COURSE.id,
     issuer::CONSUMER.id,
     serial::UNIQUE.id,

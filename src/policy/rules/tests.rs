@@ -2,6 +2,7 @@
 //! cannot refuse).
 
 mod crl;
+mod origin;
 
 use std::collections::BTreeSet;
 
@@ -31,7 +32,7 @@ fn companion(world: &mut World, name: &str) {
 }
 
 fn ask_for(world: &mut World, span: &str) {
-    world.claims().not_after = Some(world.now + Seconds::parse(span).unwrap());
+    world.claims().duration = Some(Seconds::parse(span).unwrap());
 }
 
 fn registered(world: &mut World, more: &str) {
@@ -280,12 +281,7 @@ const CASES: &[Case] = &[
     ),
     ("validity.issuer", nothing, |w| w.issuer.not_before = w.now + Seconds(1), Outcome::Refused),
     ("validity.expired", nothing, |w| w.issuer.not_after = w.now, Outcome::Refused),
-    (
-        "validity.expired",
-        nothing,
-        |w| w.claims().not_after = Some(w.now.earlier(Seconds(1))),
-        Outcome::Refused,
-    ),
+    ("validity.expired", nothing, |w| w.claims().duration = Some(Seconds(0)), Outcome::Refused),
     ("validity.remaining", |w| outlived(w, "120d"), |w| outlived(w, "119d"), Outcome::Warning),
     ("validity.consumer", |w| of_linkerd(w, "60d"), |w| of_linkerd(w, "59d"), Outcome::Warning),
     (
@@ -414,7 +410,7 @@ const CASES: &[Case] = &[
 
 #[test]
 fn each_rule_accepts_and_does_not() {
-    for (rule, accept, other, outcome) in CASES.iter().chain(crl::CASES) {
+    for (rule, accept, other, outcome) in CASES.iter().chain(crl::CASES).chain(origin::CASES) {
         let mut world = World::new();
         accept(&mut world);
         let found = world.finding(rule);
@@ -431,7 +427,11 @@ fn each_rule_accepts_and_does_not() {
 #[test]
 fn no_rule_is_without_its_cases() {
     for rule in RULES.iter().filter(|rule| !matches!(rule.check, Check::Serial)) {
-        assert!(CASES.iter().chain(crl::CASES).any(|(id, ..)| *id == rule.id), "{}", rule.id);
+        assert!(
+            CASES.iter().chain(crl::CASES).chain(origin::CASES).any(|(id, ..)| *id == rule.id),
+            "{}",
+            rule.id
+        );
     }
     let mut ids: Vec<_> = RULES.iter().map(|rule| rule.id).collect();
     ids.sort_unstable();
@@ -457,7 +457,7 @@ fn each_evaluated_rule_finds_under_its_own_id_once() {
 #[test]
 fn the_rules_that_ask_the_past_are_listed() {
     let mut differing = BTreeSet::from(["serial.unique"]);
-    for (_, accept, other, _) in CASES.iter().chain(crl::CASES) {
+    for (_, accept, other, _) in CASES.iter().chain(crl::CASES).chain(origin::CASES) {
         for change in [accept, other] {
             let mut world = World::new();
             change(&mut world);

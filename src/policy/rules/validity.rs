@@ -35,7 +35,8 @@ impl Window {
 
 /// The end asked for, where requests may ask at all.
 fn wish(case: &Case<'_>, profile: &Profile) -> Option<Time> {
-    case.request.claims.not_after.filter(|_| *profile.claims.validity != Mode::Tolerate)
+    let asked = case.request.claims.duration.filter(|_| *profile.claims.validity != Mode::Tolerate);
+    asked.map(|asked| case.context.now + asked)
 }
 
 pub(super) const MAXIMUM: RuleInfo = RuleInfo::new(
@@ -47,10 +48,9 @@ pub(super) const MAXIMUM: RuleInfo = RuleInfo::new(
 
 fn maximum(case: &Case<'_>, profile: &Profile) -> Finding {
     let bounds = &profile.validity;
-    let Some(end) = case.request.claims.not_after else {
+    let Some(asked) = case.request.claims.duration.map(Span) else {
         return MAXIMUM.not_asked(bounds.default.to_string()).from_policy(profile.source(&bounds.default));
     };
-    let asked = Span(end - case.context.now);
     if *profile.claims.validity == Mode::Tolerate {
         return MAXIMUM.beyond(
             profile,

@@ -36,7 +36,12 @@ const BEFORE: &str = "the step before lets nothing through that would lead there
 const TERMINAL: &str = "a pseudo-terminal that dies in the middle of an answer";
 
 /// Dotted words of the source that are no IDs: names of files, keys of documents.
-const NOT_IDS: &[&str] = &[];
+const NOT_IDS: &[&str] = &[
+    "cert-manager.io",
+    "certificaterequests.v1.cert-manager.io",
+    "certificatesigningrequests.v1.certificates.k8s.io",
+    "spec.request",
+];
 
 /// All string literals that look like an ID.
 fn dotted(text: &str) -> Vec<String> {

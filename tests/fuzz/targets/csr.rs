@@ -48,9 +48,17 @@ pub(super) fn arrived(arrival: Arrival) -> Option<Request> {
             fit(&request.subject.to_string());
             request.findings.iter().for_each(fit_finding);
             assert_eq!(request.digest, Digest::of(&request.der));
-            // What a plan holds is read again when it is performed.
-            let again = intake::read(&request.file, &request.der);
-            assert_eq!(format!("{again:?}"), format!("{:?}", [Arrival::Request(request.clone())]));
+            // What a plan holds is read again when it is performed: the request, and what came around it.
+            let mut again = intake::read(&request.file, &request.der);
+            let [Arrival::Request(same)] = again.as_mut_slice() else { panic!("{again:?}") };
+            if let Some(object) = &request.object {
+                intake::within(same, object.clone());
+            }
+            same.sender = request.sender.clone();
+            let around = |rule: &str| matches!(rule, "object.approval" | "sender.signature");
+            let around = request.findings.iter().filter(|finding| around(finding.rule));
+            same.findings.extend(around.cloned());
+            assert_eq!(format!("{same:?}"), format!("{request:?}"));
             return Some(*request);
         }
     }

@@ -84,10 +84,10 @@ fn with_part(part: &index::Part) -> Vec<u8> {
 fn requests() -> Vec<(&'static str, String, Vec<u8>)> {
     let plain = ask("O=Istio,L=east,CN=root", 3, false);
     let full = ask("O=Istio,L=west,CN=root", 4, true);
-    let text = pem::encode("CERTIFICATE REQUEST", &plain).into_bytes();
+    let text = pem::encode("CERTIFICATE REQUEST", &plain);
     let stick: [(&[u8], &[u8]); 8] = [
         (b"a.csr", &plain),
-        (b"deep/er/b.pem", &text),
+        (b"deep/er/b.pem", text.as_bytes()),
         (b"full.der", &full),
         (b"link.csr@", b"a.csr"),
         (b"fifo|", b""),
@@ -97,10 +97,40 @@ fn requests() -> Vec<(&'static str, String, Vec<u8>)> {
     ];
     vec![
         ("stick", "world".into(), files::pack(stick)),
-        ("pem", "plain".into(), text),
+        ("object", "certificate-request".into(), certificate_request(&text)),
+        ("object", "signing-request".into(), signing_request(&text)),
+        ("object", "vault".into(), serde_json::json!({"data": {"csr": text}}).to_string().into_bytes()),
+        ("object", "key".into(), SSH_KEY.into()),
+        ("pem", "plain".into(), text.into_bytes()),
         ("csr", "plain".into(), plain),
         ("csr", "full".into(), full),
     ]
+}
+
+const SSH_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOEA7LckEIOt49UIO8g3Y/u/vrax0R16mlMlOCo+Sxbt a@b";
+
+fn certificate_request(pem: &str) -> Vec<u8> {
+    let request = Base64::encode_string(pem.as_bytes());
+    format!(
+        "apiVersion: v1\nitems:\n- apiVersion: cert-manager.io/v1\n  kind: CertificateRequest\n  metadata:\n    \
+         name: mesh-ca-1\n    namespace: istio-system\n  spec:\n    duration: 1440h0m0s\n    isCA: true\n    \
+         issuerRef:\n      group: cert-manager.io\n      kind: ClusterIssuer\n      name: anchorite\n    \
+         request: {request}\n    usages:\n    - cert sign\n  status:\n    conditions:\n    - status: \"True\"\n      \
+         type: Approved\nkind: List\n"
+    )
+    .into_bytes()
+}
+
+fn signing_request(pem: &str) -> Vec<u8> {
+    serde_json::json!({
+        "apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest", "metadata": {"name": "east"},
+        "spec": {
+            "request": Base64::encode_string(pem.as_bytes()), "signerName": "example.org/anchorite",
+            "expirationSeconds": 5_184_000, "usages": ["cert sign", "digital signature"],
+        },
+    })
+    .to_string()
+    .into_bytes()
 }
 
 /// A cluster's own, empty, and the root's, with an entry of each form.

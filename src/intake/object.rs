@@ -1,0 +1,242 @@
+//! Requests within other tools' documents: cert-manager's `CertificateRequest` and Kubernetes'
+//! `CertificateSigningRequest`, in YAML or JSON, and the JSON of Vault and CFSSL.
+//!
+//! What such an object says beside the request (who asks, for what, for how long) is kept as
+//! an [`Object`]: wishes like those in the request, for the policy to judge.
+
+mod content;
+mod duration;
+mod fields;
+mod usage;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Arrival, Request};
+use crate::document::{self, Document, Fault};
+use crate::finding::{Finding, Outcome};
+use crate::x509::{Digest, Seconds};
+use fields::Fields;
+pub use usage::Usage;
+
+/// The kinds of object that hold a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ObjectKind {
+    /// cert-manager.io/v1
+    CertificateRequest,
+    /// certificates.k8s.io/v1
+    CertificateSigningRequest,
+}
+
+impl ObjectKind {
+    const ALL: [Self; 2] = [Self::CertificateRequest, Self::CertificateSigningRequest];
+
+    /// As `kind` says it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CertificateRequest => "CertificateRequest",
+            Self::CertificateSigningRequest => "CertificateSigningRequest",
+        }
+    }
+
+    /// The one version that is read.
+    pub fn api_version(self) -> &'static str {
+        match self {
+            Self::CertificateRequest => "cert-manager.io/v1",
+            Self::CertificateSigningRequest => "certificates.k8s.io/v1",
+        }
+    }
+
+    /// As `kubectl` takes it, whatever other kinds have the same name.
+    pub fn resource(self) -> &'static str {
+        match self {
+            Self::CertificateRequest => "certificaterequests.v1.cert-manager.io",
+            Self::CertificateSigningRequest => "certificatesigningrequests.v1.certificates.k8s.io",
+        }
+    }
+}
+
+/// The object that a request came in, and what it asks for beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Object {
+    /// What it is.
+    pub kind: ObjectKind,
+    /// Where it is; a `CertificateSigningRequest` is in none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// What it is called.
+    pub name: String,
+    /// Who is to issue it, as `KIND.GROUP/NAME`; a `CertificateRequest` says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// Who is to sign it; a `CertificateSigningRequest` says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
+    /// Whether it asks for a CA; only a `CertificateRequest` can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_ca: Option<bool>,
+    /// How long the certificate is to be valid, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration: Option<u64>,
+    /// What the key is to be good for, in order; empty where it does not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub usages: Vec<Usage>,
+}
+
+impl fmt::Display for Object {
+    /// `CertificateRequest istio-system/mesh-ca`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.kind.name())?;
+        if let Some(namespace) = &self.namespace {
+            write!(f, "{namespace}/")?;
+        }
+        f.write_str(&self.name)
+    }
+}
+
+impl Object {
+    /// Every text in it that is nothing but text.
+    pub fn texts(&self) -> impl Iterator<Item = &String> {
+        self.namespace.iter().chain([&self.name]).chain(&self.issuer).chain(&self.signer)
+    }
+
+    /// What it says of itself, in a line: who asks whom.
+    pub fn line(&self) -> String {
+        let whom = |word, who: &Option<String>| who.as_ref().map(|who| format!(", {word} {who}"));
+        let issuer = whom("issuer", &self.issuer).unwrap_or_default();
+        format!("{self}{issuer}{}", whom("signer", &self.signer).unwrap_or_default())
+    }
+
+    /// The usages that are meant where a `CertificateRequest` lists none.
+    pub fn meant_usages(&self) -> Vec<Usage> {
+        match self.kind {
+            ObjectKind::CertificateRequest if self.usages.is_empty() => Usage::defaults(),
+            _ => self.usages.clone(),
+        }
+    }
+}
+
+/// Puts a request into the object that it came in: the object's wishes are the request's.
+pub fn within(request: &mut Request, object: Object) {
+    request.claims.duration = object.duration.map(Seconds);
+    request.object = Some(object);
+}
+
+/// Whether a file is to be read as such documents: it is JSON with a member `apiVersion` or
+/// `csr`, or text with a line that begins with `apiVersion:`; or it names one of the kinds.
+pub fn is_one(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let kind = ObjectKind::ALL.into_iter().any(|kind| text.contains(kind.name()));
+    if text.starts_with(['{', '[']) {
+        let members = ["apiVersion", "csr", "kind"].into_iter().filter(|name| kind || *name != "kind");
+        return members.into_iter().any(|name| holds_member(text, name));
+    }
+    text.lines().any(|line| {
+        let line = line.trim_start_matches(['-', ' ']).trim_start_matches(['"', '\'']);
+        let begins = |name| {
+            let rest = line.strip_prefix(name).map(|rest| rest.trim_start_matches(['"', '\'', ' ']));
+            rest.is_some_and(|rest| rest.starts_with(':'))
+        };
+        begins("apiVersion") || kind && begins("kind")
+    })
+}
+
+fn holds_member(text: &str, name: &str) -> bool {
+    let quoted = format!("\"{name}\"");
+    text.match_indices(&quoted).any(|(at, found)| {
+        text.get(at + found.len()..).is_some_and(|rest| rest.trim_start().starts_with(':'))
+    })
+}
+
+/// Reads every document of a file.
+pub fn read(file: &str, bytes: &[u8]) -> Vec<Arrival> {
+    let documents = match document::read(bytes) {
+        Ok(documents) => documents,
+        Err(fault) => {
+            let digest = Digest::of(bytes);
+            return vec![Arrival::Unusable { file: file.into(), digest, finding: unreadable(&fault) }];
+        }
+    };
+    if documents.is_empty() {
+        return vec![Arrival::Nothing { file: file.into() }];
+    }
+    let several = documents.len() > 1;
+    documents
+        .into_iter()
+        .map(|document| {
+            let file = if several { format!("{file}#{}", document.number) } else { file.to_owned() };
+            let digest = Digest::of(document.value.to_string().as_bytes());
+            match arrival(&file, &document) {
+                Ok(Some(request)) => Arrival::Request(Box::new(request)),
+                Ok(None) => Arrival::Nothing { file },
+                Err(finding) => Arrival::Unusable { file, digest, finding: *finding },
+            }
+        })
+        .collect()
+}
+
+/// The request in a document; none where it is nobody's.
+fn arrival(file: &str, document: &Document) -> Result<Option<Request>, Box<Finding>> {
+    let value = &document.value;
+    let said = |name: &str| value.get(name).and_then(Value::as_str);
+    if value.get("apiVersion").is_none() && value.get("kind").is_none() {
+        return of_tool(file, value);
+    }
+    let Some(kind) = ObjectKind::ALL.into_iter().find(|kind| Some(kind.name()) == said("kind")) else {
+        return Err(Box::new(other_kind(said("kind").unwrap_or("none"))));
+    };
+    if said("apiVersion") != Some(kind.api_version()) {
+        return Err(Box::new(other_version(kind, said("apiVersion").unwrap_or("none"))));
+    }
+    let fields = Fields::of(value, kind)?;
+    let mut request = content::of_base64(file, "spec.request", fields.request)?;
+    request.findings.push(fields.approval);
+    within(&mut request, fields.object);
+    Ok(Some(request))
+}
+
+/// Vault's answer (`data.csr`) or CFSSL's (`csr`).
+fn of_tool(file: &str, value: &Value) -> Result<Option<Request>, Box<Finding>> {
+    for (field, pointer) in [("data.csr", "/data/csr"), ("csr", "/csr")] {
+        if let Some(csr) = value.pointer(pointer).and_then(Value::as_str) {
+            return content::of_text(file, field, csr).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// Rules `document.*`: the file is a well-formed one, within bounds, each key once.
+fn unreadable(fault: &Fault) -> Finding {
+    let reference =
+        if fault.id == "document.duplicate-key" { "YAML 1.2 §3.2.1.3; RFC 8259 §4" } else { "" };
+    let message = format!("{fault}; {}", fault.next);
+    Finding::new(fault.id, Outcome::Refused, reference, message, &fault.found, fault.wanted)
+}
+
+/// Rule `object.kind`: of Kubernetes' objects those are read that hold a request.
+fn other_kind(kind: &str) -> Finding {
+    let wanted = "a CertificateRequest or a CertificateSigningRequest";
+    let kind = crate::text::shown(kind);
+    let message = format!(
+        "kind: found {kind}, want {wanted}; put the request itself here, and leave other objects in the cluster"
+    );
+    Finding::new("object.kind", Outcome::Refused, "", message, kind, wanted)
+}
+
+/// Rule `object.api-version`: each kind has one version that is read.
+fn other_version(kind: ObjectKind, version: &str) -> Finding {
+    let (wanted, version) = (kind.api_version(), crate::text::shown(version));
+    let message = format!(
+        "apiVersion: found {version}, want {wanted} for a {}; export it again: `kubectl get {} NAME -o yaml`",
+        kind.name(),
+        kind.resource()
+    );
+    Finding::new("object.api-version", Outcome::Refused, "", message, version, wanted)
+}
+
+#[cfg(test)]
+mod tests;
