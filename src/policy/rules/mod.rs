@@ -131,7 +131,6 @@ pub const BY_RECORD: [&str; 9] = [
     renewal::SPACING.id,
     issuer::CONSUMER.id,
     issuer::COURSE.id,
-    issuer::CONSUMER.id,
     serial::UNIQUE.id,
 ];
 
