@@ -17,6 +17,7 @@ const BY_RECORD: [&str; 9] = [
     "renewal.spacing",
     "issuer.consumer",
     "issuer.course",
+    "issuer.consumer",
     "serial.unique",
 ];
 
