@@ -242,3 +242,26 @@ fn a_root_that_signs_nothing_is_told() {
         assert!(refusing.any(|f| f["rule"] == "issuer.course" && f["outcome"] == "refused"), "{request}");
     }
 }
+
+/// What the register binds a cluster to goes along: its object, and its sender's key.
+#[test]
+fn objects_and_senders_are_judged_alike() {
+    use crate::objects::made::{csr, in_cert_manager, sign, ssh_key};
+    let a = Appliance::with_root("p256");
+    let (ops, other) = (ssh_key(&a, "ops", &["-t", "ed25519"]), ssh_key(&a, "other", &["-t", "ed25519"]));
+    let bound = |cluster: &str, key: &str| {
+        let object = "namespace = \"istio-system\"\nissuer = \"Issuer.cert-manager.io/anchorite\"";
+        format!("[clusters.{cluster}]\npolicy = \"istio\"\n{object}\nsender = [\"{key}\"]\n\n")
+    };
+    register(&a, &(bound("east", &ops) + &bound("west", &other)));
+    for cluster in ["east", "west"] {
+        a.write(&format!("in/{cluster}.yaml"), in_cert_manager(&csr(&a, cluster), cluster));
+        sign(&a, "ops", &format!("in/{cluster}.yaml"));
+    }
+    let (inspected, mut checked) = both(&a, &export(&a, "audit"), &[]);
+    checked.as_object_mut().unwrap().remove("precheck").unwrap();
+    assert_eq!(inspected, checked);
+    let verdicts: Vec<_> =
+        inspected["requests"].as_array().unwrap().iter().map(|r| r["verdict"].clone()).collect();
+    assert_eq!(verdicts, ["grant", "refuse"], "{inspected}");
+}
