@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use anchorite::exported::RECORD;
 use anchorite::media::read::{Limits, read_paths};
 use anchorite::{Error, Result};
 
@@ -10,7 +11,7 @@ use super::shown_path;
 
 /// A release holds a copy of the journal, so its bounds are wider than a stick's.
 const LIMITS: Limits = Limits { file_bytes: 2 << 30, files: 100_000, depth: 4, total_bytes: 3 << 30 };
-/// Only the journal's copy grows; nothing else of ours comes near this.
+/// Only the journal's copy and an export's record grow; nothing else of ours comes near this.
 const DOCUMENT_MAXIMUM: usize = 8 << 20;
 
 /// Every file beneath a folder by its path; anything odd in it is an error.
@@ -23,7 +24,8 @@ pub fn read(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     if let Some(odd) = stick.findings.iter().find(|f| f.refused) {
         return Err(Error::integrity(odd.rule, format!("{}: {}", odd.file, odd.message)));
     }
-    let large = |path: &str, bytes: &[u8]| !path.starts_with("journal/") && bytes.len() > DOCUMENT_MAXIMUM;
+    let grows = |path: &str| path.starts_with("journal/") || path == RECORD;
+    let large = |path: &str, bytes: &[u8]| !grows(path) && bytes.len() > DOCUMENT_MAXIMUM;
     if let Some(file) = stick.files.iter().find(|file| large(&file.path, &file.bytes)) {
         return Err(Error::integrity(
             "folder.too-large",
