@@ -17,7 +17,6 @@ const BY_RECORD: [&str; 9] = [
     "renewal.spacing",
     "issuer.consumer",
     "issuer.course",
-    "issuer.consumer",
     "serial.unique",
 ];
 
