@@ -60,7 +60,7 @@ fn objects_of_every_form_are_granted_what_they_ask() {
     assert_eq!(east["object"]["name"], "east-1");
     assert_eq!(east["object"]["issuer"], "Issuer.cert-manager.io/anchorite");
     let pre_signed = ("crl.pre-signed".to_owned(), "warning".to_owned());
-    assert_eq!(open(east), [pre_signed.clone()]);
+    assert_eq!(open(east), std::slice::from_ref(&pre_signed));
     let west = of(&report, "list.yaml#2");
     assert_eq!(west["object"]["signer"], "example.org/anchorite");
     assert_eq!(of(&report, "two.yaml#2")["cluster"], "south");
@@ -100,6 +100,37 @@ fn objects_of_every_form_are_granted_what_they_ask() {
         };
         assert!(end(days * 86_400 - 3_600) && !end(days * 86_400 + 3_600), "{cluster}: {days} days");
     }
+}
+
+/// What cert-manager makes of a Certificate with `isCA: true` and nothing else said: usages that
+/// nobody chose, one of which no EC key can have. The strictest policy still takes it.
+#[test]
+fn cert_managers_defaults_are_granted_as_far_as_they_go() {
+    let a = Appliance::with_root("p256");
+    let made = |cluster: &str, usage: &str| {
+        csr(&a, cluster);
+        let (key, subject) = (format!("keys/{cluster}.key"), format!("/O=Istio/L={cluster}/CN={cluster}-1"));
+        let extensions = format!("keyUsage=critical,{usage}");
+        let new =
+            ["req", "-new", "-key", &key, "-subj", &subject, "-addext", &extensions, "-out", "made.csr"];
+        run(a.dir.path(), "openssl", &new);
+        in_cert_manager(&fs::read_to_string(a.path("made.csr")).unwrap(), cluster)
+    };
+    let listed = "  usages:\n  - cert sign\n  - crl sign\n";
+    let defaults = made("east", "digitalSignature,keyEncipherment,keyCertSign").replace(listed, "");
+    a.write("in/east.yaml", &defaults);
+    let chosen = "  usages:\n  - digital signature\n  - key encipherment\n  - cert sign\n";
+    let asked = made("west", "digitalSignature,keyEncipherment,keyCertSign").replace(listed, chosen);
+    a.write("in/west.yaml", &asked);
+    let stick = a.path("in");
+    let arguments = ["inspect", "--policy", "cert-manager-request", "--json", stick.to_str().unwrap()];
+    let report = a.run(&arguments).code(1).json();
+    let (east, west) = (of(&report, "east.yaml"), of(&report, "west.yaml"));
+    assert_eq!(east["verdict"], "grant", "{east}");
+    assert!(open(east).contains(&("claim.usages".into(), "narrowed".into())), "{east}");
+    // Whoever lists it wants it, and cert-manager wants what it asked for.
+    assert_eq!(west["verdict"], "refuse");
+    assert!(open(west).contains(&("claim.usages".into(), "refused".into())), "{west}");
 }
 
 #[test]

@@ -224,3 +224,27 @@ fn people_see_what_machines_see() {
         .fails(2, "command-line.usage");
     FLEET.a.run(&["verify", "--root-sha256", &FLEET.a.root_sha256]).fails(2, "command-line.usage");
 }
+
+/// One fleet of every consumer: what `assemble` makes, and what lies in the release.
+#[test]
+fn what_is_made_for_each_consumer_is_in_order() {
+    let everyone = crate::bundles::Fleet::released("p256").0;
+    let root = [everyone.root_sha256.clone()];
+    for (name, _, made) in crate::bundles::ALL {
+        let bundle = everyone.release().join(name);
+        let given = verify(std::slice::from_ref(&bundle), &root, &[]);
+        finds(name, &given, 0, &["installed.no-key"]);
+        if made.is_empty() {
+            continue;
+        }
+        let (key, out) = (everyone.path(&format!("keys/{name}.key")), everyone.path(&format!("made-{name}")));
+        let [bundle, key, words] = [&bundle, &key, &out].map(|path| path.display().to_string());
+        let args =
+            ["assemble", "--bundle", &bundle, "--key", &key, "--out", &words, "--root-sha256", &root[0]];
+        everyone.run(&args).code(0);
+        let ran = verify(&[out], &root, &[]);
+        finds(name, &ran, 0, &[]);
+        let objects = ran.json()["clusters"][0]["objects"].as_array().unwrap().clone();
+        assert!(objects.iter().any(|object| object["key"] == true), "{name}: {objects:?}");
+    }
+}
