@@ -216,6 +216,25 @@ fn each_secret_is_the_one_that_kubectl_makes() {
     }
 }
 
+/// Names that YAML would take for a number, a date, nothing or a truth.
+#[test]
+fn a_name_that_looks_like_something_else_is_a_name() {
+    let fleet = Fleet::released("p256");
+    let kubectl = Kubectl::new();
+    let places = ["1234/cacerts", "null/cacerts", "on/cacerts", "2026-11-22/cacerts", "0x1f/cacerts"];
+    let issuers = ["null/true", "on/yes", "2026-11-22/1.5", "1e3/0", "y/n", "0b1/1e3"];
+    let wanted = places.map(|place| ("istio", "cacerts.yaml", place)).into_iter();
+    let wanted = wanted.chain(issuers.map(|place| ("cert-manager-issuer", "secret.yaml", place)));
+    for (at, (name, file, place)) in wanted.enumerate() {
+        let out = format!("placed-{at}");
+        fleet.assemble(name, &out, &["--secret", place]).code(0);
+        let read = kubectl.read(&fleet.0.path(&out).join(file));
+        let (namespace, called) = place.split_once('/').unwrap();
+        assert_eq!(read["metadata"]["namespace"], namespace, "{place}");
+        assert_eq!(read["metadata"]["name"], called, "{place}");
+    }
+}
+
 /// Linkerd's roots are those of the release, whichever of the two copies is applied.
 #[test]
 fn linkerds_roots_are_a_config_map() {

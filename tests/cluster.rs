@@ -173,7 +173,7 @@ fn the_secret_holds_the_very_files() {
     let (head, data) = yaml.split_once("\ndata:\n").unwrap();
     assert_eq!(
         head,
-        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: cacerts\n  namespace: istio-system\ntype: Opaque"
+        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: \"cacerts\"\n  namespace: \"istio-system\"\ntype: Opaque"
     );
     let dir = tempfile::tempdir().unwrap();
     let decoded: Vec<(&str, Vec<u8>)> = data

@@ -44,7 +44,7 @@ fn a_secret_goes_where_its_consumer_finds_it() {
     ] {
         fleet.assemble(name, &format!("as-{name}"), &["--secret", place]).code(0);
         let (namespace, called) = place.split_once('/').unwrap();
-        let wanted = format!("  name: {called}\n  namespace: {namespace}");
+        let wanted = format!("  name: \"{called}\"\n  namespace: \"{namespace}\"");
         assert!(head(&format!("as-{name}"), file).ends_with(&wanted), "{name}");
     }
     for (name, place, words) in [

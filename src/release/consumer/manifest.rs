@@ -40,10 +40,11 @@ pub enum Naming {
 }
 
 impl Secret {
-    /// Everything above the data, of a Secret of this namespace and name.
+    /// Everything above the data, of a Secret of this namespace and name. They come from
+    /// outside: without quotes `1234`, `null`, `on` or `2026-11-22` would be no string.
     pub fn head(&self, namespace: &str, name: &str) -> String {
         format!(
-            "apiVersion: v1\nkind: Secret\nmetadata:\n  name: {name}\n  namespace: {namespace}\ntype: {}\ndata:\n",
+            "apiVersion: v1\nkind: Secret\nmetadata:\n  name: \"{name}\"\n  namespace: \"{namespace}\"\ntype: {}\ndata:\n",
             self.kind
         )
     }
