@@ -208,6 +208,7 @@ fn planned(home: &Home, step: Option<Step>, token: Option<&mut dyn Token>) -> Re
     }
     if let Some(after) = &plan.course {
         review.push_str(&left_behind(home, ledger, after)?);
+        review.push_str(&unfit(home, ledger.course(), after)?);
     }
     if plan.crl.is_some() {
         review.push_str(&crl::warned(home, &plan)?);
@@ -254,6 +255,29 @@ fn left_behind(home: &Home, ledger: &Ledger, after: &RootCourse) -> Result<Strin
     Ok(format!(
         "\n!! registered clusters without a certificate of this root: {}; where only the new root is trusted they are cut off\n",
         without.join(", ")
+    ))
+}
+
+/// The registered clusters whose consumer does not take a root that comes: where the rollover
+/// begins, of any of its stages; then of the stage that it goes to.
+fn unfit(home: &Home, before: &RootCourse, after: &RootCourse) -> Result<String> {
+    let own = home.own_roots()?;
+    let roots = match (&before.rollover, &after.rollover) {
+        (None, Some(begun)) => {
+            own.into_iter().chain(begun.others.iter().map(|other| other.certificate.0.clone())).collect()
+        }
+        (Some(before), Some(now)) if before.stage != now.stage => after.trusted(own),
+        _ => return Ok(String::new()),
+    };
+    let kind = |der: &Vec<u8>| facts("root-cert.pem", der).map(|facts| facts.public_key.algorithm());
+    let kinds = roots.iter().map(kind).collect::<Result<Vec<_>>>()?;
+    let unfit = home.policies.unfit_for(&kinds);
+    if unfit.is_empty() {
+        return Ok(String::new());
+    }
+    Ok(format!(
+        "\n!! [issuer.consumer] registered clusters whose consumer does not take a root of this rollover: {}; they cannot load its trust bundle, and nothing is signed for them while it holds\n",
+        unfit.join(", ")
     ))
 }
 

@@ -89,7 +89,7 @@ pub fn assemble(
     };
     let mut certificates = certificates;
     if let Some(files) = options.trust {
-        let roots = fleet::trust(files, &certificates, options, judge)?;
+        let roots = fleet::trust(files, (&certificates, receipt.consumer), options, judge)?;
         certificates.trusted = pem::trust_bundle(ROOT_CERT, &roots)?;
     }
     let crls = crls.as_ref().map(|(name, bytes)| (*name, &bytes[..]));

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::AssembleOptions;
 use crate::error::{Error, Result};
+use crate::release::certificate::facts;
 use crate::release::istio::Bundle;
-use crate::release::{self, CA_CRL, Judge, MANIFEST, ROOT_CERT, SeenCrls, pem};
+use crate::release::{self, CA_CRL, Consumer, Judge, MANIFEST, ROOT_CERT, SeenCrls, pem};
+use crate::text::shown;
 use crate::x509::{Digest, pem as x509_pem};
 
 /// A release's files by path.
@@ -119,23 +121,45 @@ fn set(files: &Release, options: &AssembleOptions<'_>, judge: &dyn Judge) -> Res
     Ok((set, report.stage))
 }
 
-/// The trust bundle of a release; the cluster's own root has to be in it.
+/// The trust bundle of a release; the cluster's own root has to be in it, and no root that
+/// its consumer does not take.
 pub fn trust(
     files: &Release,
-    bundle: &Bundle,
+    (bundle, consumer): (&Bundle, Consumer),
     options: &AssembleOptions<'_>,
     judge: &dyn Judge,
 ) -> Result<Vec<u8>> {
     let report = checked(files, options, judge)?;
     let bytes = files.get(ROOT_CERT).cloned().unwrap_or_default();
-    if pem::trust_bundle(ROOT_CERT, &bytes)?.contains(&bundle.root) {
-        return Ok(bytes);
+    let roots = pem::trust_bundle(ROOT_CERT, &bytes)?;
+    if !roots.contains(&bundle.root) {
+        return Err(Error::refused(
+            "assemble.trust-island",
+            format!("{}: its trust bundle does not hold the root of this cluster's own chain: no peer of the same stage would believe it", report.release),
+        )
+        .next("load a certificate of the new root first, from the release that has this cluster's folder"));
     }
-    Err(Error::refused(
-        "assemble.trust-island",
-        format!("{}: its trust bundle does not hold the root of this cluster's own chain: no peer of the same stage would believe it", report.release),
-    )
-    .next("load a certificate of the new root first, from the release that has this cluster's folder"))
+    for root in &roots {
+        check_kind(root, consumer, &report.release)?;
+    }
+    Ok(bytes)
+}
+
+/// What rule `issuer.consumer` asks of roots before a certificate is signed.
+fn check_kind(root: &[u8], consumer: Consumer, release: &str) -> Result<()> {
+    let (facts, terms) = (facts(ROOT_CERT, root)?, consumer.terms());
+    let kind = facts.public_key.algorithm();
+    if terms.takes_root(kind) {
+        return Ok(());
+    }
+    let taken: Vec<_> = terms.roots.iter().map(ToString::to_string).collect();
+    let message = format!(
+        "{release}: its trust bundle holds {}, whose key is {kind}; {consumer} takes roots of {} alone",
+        shown(&facts.subject.to_string()),
+        taken.join(", ")
+    );
+    Err(Error::refused("assemble.trust-kind", message)
+        .next("leave this cluster at the trust bundle that it has, and have the rollover go to a root that its consumer takes"))
 }
 
 fn checked(files: &Release, options: &AssembleOptions<'_>, judge: &dyn Judge) -> Result<release::Report> {

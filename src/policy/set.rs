@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::document::nearest;
 use super::profile::Profile;
-use super::register::Register;
+use super::register::{Cluster, Register};
 use super::rules;
 use crate::error::{Error, Result};
 use crate::finding::Finding;
 use crate::text::shown;
+use crate::x509::KeyAlgorithm;
 
 /// The policies in force.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +61,17 @@ impl PolicySet {
     /// The fleet register.
     pub fn register(&self) -> &Register {
         &self.register
+    }
+
+    /// The registered clusters whose consumer does not take one of these roots' keys (rule
+    /// `issuer.consumer`), each with its consumer.
+    pub fn unfit_for(&self, roots: &[KeyAlgorithm]) -> Vec<String> {
+        let unfit = |(id, cluster): (&String, &Cluster)| {
+            let consumer = *self.profiles.get(&*cluster.policy)?.release.consumer;
+            let takes = roots.iter().all(|kind| consumer.terms().takes_root(*kind));
+            (!takes).then(|| format!("{id} ({consumer})"))
+        };
+        self.register.clusters().iter().filter_map(unfit).collect()
     }
 
     /// What stands in a policy and is allowed, but should be known: `policy

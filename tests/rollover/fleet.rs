@@ -195,6 +195,51 @@ fn what_is_no_whole_release_gives_neither_set_nor_bundle() {
     fleet.assemble(&alone, &[crl(&fleet.new_crl), crl(&fleet.old_crl)]).code(0);
 }
 
+/// `linkerd check` takes no root of P-384: said before the rollover begins, at each stage
+/// that brings it, and to the cluster itself.
+#[test]
+fn a_cluster_whose_consumer_does_not_take_the_root_that_comes_is_named() {
+    let change = Change::on_one_token();
+    let a = &change.0;
+    let register = "[clusters.mesh]\npolicy = \"linkerd\"\n\n[clusters.east]\npolicy = \"istio\"\n";
+    a.write("home/clusters.toml", register);
+    answered(a, "home", &["policy", "pin"]).code(0);
+    a.request_for("mesh", "linkerd");
+    let stick = a.path("in");
+    let before = change.released("home", &["sign", "--from", stick.to_str().unwrap()]);
+    let warning = "!! [issuer.consumer] registered clusters whose consumer does not take a root of this rollover: mesh (linkerd);";
+    let begun = change.begin("home", "--new", "new/root.pem").code(0);
+    assert!(begun.stderr.contains(warning), "{}", begun.stderr);
+    let (staged, both) = change.try_release("home", &["root", "rollover", "stage", "both"]);
+    assert!(staged.code(0).stderr.contains(warning));
+    let ran = change.step("home", &["reached"]).code(0);
+    assert!(!ran.stderr.contains("issuer.consumer"), "{}", ran.stderr);
+    let (back, old) = change.try_release("home", &["root", "rollover", "stage", "old"]);
+    assert!(!back.code(0).stderr.contains("issuer.consumer"));
+    let assemble = |trust: &Path, out: &str| {
+        let mut command = a.command(env!("CARGO_BIN_EXE_anchorite"));
+        command
+            .arg("assemble")
+            .arg("--bundle")
+            .arg(before.join("mesh"))
+            .arg("--key")
+            .arg(a.path("keys/mesh.key"));
+        command.arg("--out").arg(a.path(out)).arg("--trust").arg(trust);
+        for home in ["home", "new"] {
+            command.args(["--root-sha256", &super::fingerprint(&a.path(home).join("root.pem"))]);
+        }
+        crate::appliance::ran(command.output().unwrap())
+    };
+    let ran = assemble(&both.unwrap(), "never").fails(1, "assemble.trust-kind");
+    assert!(
+        ran.stderr.contains("Example Root G2, whose key is") && ran.stderr.contains("linkerd takes roots of"),
+        "{}",
+        ran.stderr
+    );
+    assert!(!a.path("never").exists());
+    assemble(&old.unwrap(), "made").code(0);
+}
+
 /// Before the root signed one there is no CRL to load.
 #[test]
 fn a_release_without_a_crl_gives_none() {

@@ -40,13 +40,13 @@ pub(super) const CONSUMER: RuleInfo = RuleInfo::new(
 
 fn consumer(case: &Case<'_>, profile: &Profile) -> Finding {
     let consumer = &profile.release.consumer;
-    let taken = consumer.terms().roots;
-    let wanted = match taken {
+    let terms = consumer.terms();
+    let wanted = match terms.roots {
         [] => format!("any, for {}", **consumer),
-        _ => format!("{} for {}", listed(taken), **consumer),
+        taken => format!("{} for {}", listed(taken), **consumer),
     };
     let kinds: Vec<_> = case.roots().map(|root| root.public_key.algorithm()).collect();
-    let holds = taken.is_empty() || kinds.iter().all(|kind| taken.contains(kind));
+    let holds = kinds.iter().all(|kind| terms.takes_root(*kind));
     CONSUMER.demand(holds, listed(kinds), wanted).from_policy(profile.source(consumer))
 }
 

@@ -176,6 +176,11 @@ impl Consumer {
 }
 
 impl Terms {
+    /// Whether its own check takes a root with a key of this kind.
+    pub fn takes_root(&self, kind: KeyAlgorithm) -> bool {
+        self.roots.is_empty() || self.roots.contains(&kind)
+    }
+
     /// The lines that load what was assembled into this folder; `word` writes an argument in
     /// which the folder stands.
     pub fn load_lines(&self, out: &str, word: impl Fn(&str) -> String) -> Vec<String> {

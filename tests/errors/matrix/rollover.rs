@@ -42,6 +42,8 @@ pub fn rows() -> Vec<Row> {
             .told("Envoy would refuse everybody", "`anchorite crl` makes a new one"),
         by("rollover/fleet.rs::a_cluster_loads_the_sets_of_both_roots_and_a_stages_bundle", "a trust bundle without the cluster's root", 1, Id("assemble.trust-island"))
             .told("the cluster would trust nobody who trusts it", "load a certificate of the new root first"),
+        by("rollover/fleet.rs::a_cluster_whose_consumer_does_not_take_the_root_that_comes_is_named", "a trust bundle with a root that the consumer does not take", 1, Id("assemble.trust-kind"))
+            .told("the cluster's consumer does not take one of the roots, by its key", "leave this cluster at the bundle that it has; have the rollover go to a root that it takes"),
         by("rollover/fleet.rs::what_is_no_whole_release_gives_neither_set_nor_bundle", "a folder that is no release", 2, Id("assemble.release"))
             .told("CRLs and trust bundles are taken from whole releases, by their signature", "give the release's folder"),
         by("rollover/fleet.rs::a_release_without_a_crl_gives_none", "a release without a CRL", 1, Id("assemble.no-crl")),
