@@ -8,6 +8,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::appliance::Appliance;
+use crate::bundles::kubectl::Kubectl;
 use crate::support::run;
 use made::{csr, in_cert_manager, in_kubernetes, kubectl_list};
 
@@ -100,6 +101,24 @@ fn objects_of_every_form_are_granted_what_they_ask() {
         };
         assert!(end(days * 86_400 - 3_600) && !end(days * 86_400 + 3_600), "{cluster}: {days} days");
     }
+}
+
+/// As it waits in its cluster, Ready=False beside Approved: the release's patch makes it Ready,
+/// and fails on another request under the same name.
+#[test]
+fn the_object_that_came_in_is_answered_and_no_later_one_of_its_name() {
+    let a = Appliance::with_root("p256");
+    let object = in_cert_manager(&csr(&a, "east"), "east");
+    a.write("in/east.yaml", &object);
+    a.sign(&["--policy", "cert-manager-request"]).code(0);
+    let patch = a.release().join("east/status-patch.json");
+    let kubectl = Kubectl::new();
+    let answered = kubectl.patch(&a.path("in/east.yaml"), "json", &patch).unwrap();
+    let conditions = answered["status"]["conditions"].as_array().unwrap();
+    let said: Vec<_> = conditions.iter().map(|c| (c["type"].as_str(), c["status"].as_str())).collect();
+    assert_eq!(said, [(Some("Approved"), Some("True")), (Some("Ready"), Some("True"))]);
+    a.write("later.yaml", in_cert_manager(&csr(&a, "later"), "east"));
+    assert!(kubectl.patch(&a.path("later.yaml"), "json", &patch).unwrap_err().contains("test failed"));
 }
 
 /// What cert-manager makes of a Certificate with `isCA: true` and nothing else said: usages that

@@ -4,6 +4,7 @@
 //! What such an object says beside the request (who asks, for what, for how long) is kept as
 //! an [`Object`]: wishes like those in the request, for the policy to judge.
 
+mod conditions;
 mod content;
 mod duration;
 mod fields;
@@ -84,6 +85,13 @@ pub struct Object {
     /// What the key is to be good for, in order; empty where it does not say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub usages: Vec<Usage>,
+    /// `spec.request` as its cluster keeps it: base64 without line breaks. The answer tests it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// Where among its conditions the Ready one stands, where it has one: cert-manager writes
+    /// `Ready=False`, reason Pending, beside Approved, and the answer takes its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready: Option<u32>,
 }
 
 impl fmt::Display for Object {
@@ -100,7 +108,8 @@ impl fmt::Display for Object {
 impl Object {
     /// Every text in it that is nothing but text.
     pub fn texts(&self) -> impl Iterator<Item = &String> {
-        self.namespace.iter().chain([&self.name]).chain(&self.issuer).chain(&self.signer)
+        let named = self.namespace.iter().chain([&self.name]).chain(&self.issuer).chain(&self.signer);
+        named.chain(&self.request)
     }
 
     /// What it says of itself, in a line: who asks whom.
@@ -193,9 +202,9 @@ fn arrival(file: &str, document: &Document) -> Result<Option<Request>, Box<Findi
         return Err(Box::new(other_version(kind, said("apiVersion").unwrap_or("none"))));
     }
     let fields = Fields::of(value, kind)?;
-    let mut request = content::of_base64(file, "spec.request", fields.request)?;
+    let (mut request, canonical) = content::of_base64(file, "spec.request", fields.request)?;
     request.findings.push(fields.approval);
-    within(&mut request, fields.object);
+    within(&mut request, Object { request: Some(canonical), ..fields.object });
     Ok(Some(request))
 }
 

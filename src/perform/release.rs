@@ -120,6 +120,8 @@ impl Session<'_> {
                 kind: object.kind.name().into(),
                 namespace: object.namespace.clone(),
                 name: object.name.clone(),
+                request: object.request.clone(),
+                ready: object.ready,
             }),
         })
     }

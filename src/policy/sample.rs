@@ -77,6 +77,8 @@ impl World {
             is_ca: Some(true),
             duration: None,
             usages: vec![],
+            request: None,
+            ready: None,
         };
         change(&mut object);
         within(self.request(), object);

@@ -9,6 +9,8 @@ use anchorite::release::{self, Consumer, Object};
 use anchorite::x509::{Digest, pem};
 use base64ct::{Base64, Encoding as _};
 
+use serde_json::{Value, json};
+
 use super::kubectl::Kubectl;
 use crate::pki::{Lenient, Pki, cluster_folder, now};
 use crate::support::run;
@@ -42,7 +44,13 @@ fn joined(pki: &Pki, consumer: Consumer, key: &str, noted: &[Digest]) -> Result<
 
 fn request(namespace: &str) -> Object {
     let kind = "CertificateRequest".into();
-    Object { kind, namespace: Some(namespace.into()), name: "mesh-ca-1".into() }
+    let request = Some(asked("it"));
+    Object { kind, namespace: Some(namespace.into()), name: "mesh-ca-1".into(), request, ready: None }
+}
+
+/// `spec.request` of somebody's.
+fn asked(whose: &str) -> String {
+    Base64::encode_string(whose.as_bytes())
 }
 
 #[test]
@@ -168,6 +176,13 @@ fn a_patch_answers_the_object_that_its_request_came_in_and_no_other() {
     for (name, namespace) in [("mesh-ca-2", "shop"), ("mesh-ca-1", "bank")] {
         assert!(answer(name, namespace).unwrap_err().contains("test failed"));
     }
+    // One of the same name that was made anew asks with another request.
+    let other = json!({
+        "apiVersion": "cert-manager.io/v1", "kind": "CertificateRequest",
+        "metadata": {"name": "mesh-ca-1", "namespace": "shop"}, "spec": {"request": asked("another")},
+        "status": {"conditions": [{"type": "Approved", "status": "True"}]},
+    });
+    assert!(kubectl.answer_to(&other, &patch).unwrap_err().contains("test failed"));
     // Neither the receipt nor the patch can be turned to another object alone.
     let mut folder = good.clone();
     let receipt = String::from_utf8(folder["receipt.toml"].clone()).unwrap().replace("\"shop\"", "\"bank\"");
@@ -176,6 +191,49 @@ fn a_patch_answers_the_object_that_its_request_came_in_and_no_other() {
     let steering = receipt.replace("\"bank\"", "\"$(reboot)\"");
     folder.insert("receipt.toml".into(), steering.into_bytes());
     assert_eq!(ids(&folder, &noted), ["release.object"]);
+    for (whose, id) in [(asked("another"), "release.consumer"), ("no base64".into(), "release.object")] {
+        let receipt = String::from_utf8(good["receipt.toml"].clone()).unwrap().replace(&asked("it"), &whose);
+        folder.insert("receipt.toml".into(), receipt.into_bytes());
+        assert_eq!(ids(&folder, &noted), [id]);
+    }
+}
+
+/// cert-manager writes Ready=False beside Approved: the answer takes its place, and that of no
+/// other condition.
+#[test]
+fn a_patch_takes_the_place_of_the_ready_condition_that_was_there() {
+    let (pki, kubectl) = (pki(), Kubectl::new());
+    let pending = json!({"type": "Ready", "status": "False", "reason": "Pending"});
+    let approved = json!({"type": "Approved", "status": "True", "reason": "cert-manager.io"});
+    let patch = pki.path().join("status-patch.json");
+    for (conditions, ready, types) in [
+        (vec![&approved, &pending], Some(1), ["Approved", "Ready"]),
+        (vec![&pending, &approved], Some(0), ["Ready", "Approved"]),
+        (vec![&approved], None, ["Approved", "Ready"]),
+    ] {
+        let object = Object { ready, ..request("shop") };
+        let files = pki.release_for(NAME, "east", Consumer::CertManagerRequest, Some(&object), &[]);
+        let good = cluster_folder(&files, "east");
+        assert_eq!(ids(&good, &[pki.root_sha256()]), [""; 0]);
+        std::fs::write(&patch, &good["status-patch.json"]).unwrap();
+        let waiting = |conditions: &[&Value]| {
+            json!({
+                "apiVersion": "cert-manager.io/v1", "kind": "CertificateRequest",
+                "metadata": {"name": "mesh-ca-1", "namespace": "shop"}, "spec": {"request": asked("it")},
+                "status": {"conditions": conditions},
+            })
+        };
+        let answered = kubectl.answer_to(&waiting(&conditions), &patch).unwrap();
+        let conditions = answered["status"]["conditions"].as_array().unwrap();
+        let found: Vec<_> = conditions.iter().map(|c| c["type"].as_str().unwrap()).collect();
+        assert_eq!(found, types);
+        assert!(conditions.iter().all(|condition| condition["status"] == "True"), "{answered}");
+        // Where it stands elsewhere by now, none is overwritten.
+        if let Some(at) = ready {
+            let others = if at == 1 { [&pending, &approved] } else { [&approved, &pending] };
+            assert!(kubectl.answer_to(&waiting(&others), &patch).unwrap_err().contains("test failed"));
+        }
+    }
 }
 
 /// An unencrypted key alone, in a form that istiod reads: no `EC PARAMETERS` before it.

@@ -67,7 +67,7 @@ impl Kubectl {
         patch: &Path,
     ) -> Result<Value, String> {
         let mut object = json!({
-            "apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": {"request": "", "usages": ["cert sign"]},
+            "apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": {"request": "aXQ=", "usages": ["cert sign"]},
         });
         if let Some(namespace) = namespace {
             object["metadata"]["namespace"] = namespace.into();
@@ -77,7 +77,12 @@ impl Kubectl {
                 json!({"type": "Approved", "status": "True", "reason": "Reviewed", "message": "by hand"});
             object["status"] = json!({"conditions": [approval]});
         }
-        self.patch(&self.write("object.json", &object), "json", patch)
+        self.answer_to(&object, patch)
+    }
+
+    /// The same of an object as it stands.
+    pub fn answer_to(&self, object: &Value, patch: &Path) -> Result<Value, String> {
+        self.patch(&self.write("object.json", object), "json", patch)
     }
 
     fn write(&self, name: &str, value: &Value) -> PathBuf {

@@ -9,8 +9,9 @@ use crate::text::shown;
 /// `-----BEGIN ` in base64.
 const BASE64_OF_BEGIN: &[u8] = b"LS0tLS1CRUdJTi";
 
-/// Kubernetes' objects hold the request's PEM in base64.
-pub fn of_base64(file: &str, field: &str, text: &str) -> Result<Request, Box<Finding>> {
+/// Kubernetes' objects hold the request's PEM in base64; given as well without line breaks,
+/// as a cluster writes it whoever folded it on the way.
+pub fn of_base64(file: &str, field: &str, text: &str) -> Result<(Request, String), Box<Finding>> {
     if text.trim_start().starts_with("-----BEGIN") {
         return Err(Box::new(wrong(
             field,
@@ -24,7 +25,7 @@ pub fn of_base64(file: &str, field: &str, text: &str) -> Result<Request, Box<Fin
     if bytes.starts_with(BASE64_OF_BEGIN) {
         return Err(Box::new(wrong(field, "base64 of base64", "encode the PEM once: `base64 -w0 < FILE`")));
     }
-    one(file, field, &bytes)
+    Ok((one(file, field, &bytes)?, packed))
 }
 
 /// Vault and CFSSL write PEM into a string.

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::conditions::Conditions;
 use super::{Object, ObjectKind, Usage, duration};
 use crate::finding::{Finding, Outcome};
 use crate::text::{is_shown, shown};
@@ -20,7 +21,7 @@ pub struct Fields<'a> {
     pub approval: Finding,
 }
 
-type Result<T> = std::result::Result<T, Box<Finding>>;
+pub(super) type Result<T> = std::result::Result<T, Box<Finding>>;
 
 impl<'a> Fields<'a> {
     pub fn of(value: &'a Value, kind: ObjectKind) -> Result<Self> {
@@ -43,6 +44,8 @@ impl<'a> Fields<'a> {
             is_ca: None,
             duration: None,
             usages: spec.usages()?,
+            request: None,
+            ready: None,
         };
         match kind {
             ObjectKind::CertificateRequest => {
@@ -60,7 +63,9 @@ impl<'a> Fields<'a> {
             }
         }
         let request = spec.text("request")?.ok_or_else(|| spec.missing("request"))?;
-        Ok(Self { request, approval: approval(&root, &object)?, object })
+        let conditions = Conditions::of(&root)?;
+        object.ready = conditions.ready.filter(|_| kind == ObjectKind::CertificateRequest);
+        Ok(Self { request, approval: conditions.approval(&object), object })
     }
 }
 
@@ -75,64 +80,21 @@ fn issuer(reference: &Table<'_>) -> Result<String> {
     Ok(format!("{kind}.{group}/{name}"))
 }
 
-/// Rule `object.approval`: what was denied or answered in the cluster is not signed; what is
-/// not approved yet may be gone there when the answer comes.
-fn approval(root: &Table<'_>, object: &Object) -> Result<Finding> {
-    let status = match root.get("status") {
-        None | Some(Value::Null) => Table { path: "status".into(), fields: None },
-        status => Table::of("status", status)?,
-    };
-    let holds = |condition: &Value, kind: &str| {
-        let is = |name: &str, value: &str| condition.get(name).and_then(Value::as_str) == Some(value);
-        is("type", kind) && is("status", "True")
-    };
-    let conditions = status.get("conditions").and_then(Value::as_array);
-    let is = |kind| conditions.is_some_and(|all| all.iter().any(|condition| holds(condition, kind)));
-    let answered = status.get("certificate").and_then(Value::as_str).is_some_and(|text| !text.is_empty());
-    let (outcome, found, next) = if is("Denied") || is("Failed") {
-        (Outcome::Refused, "denied or failed", "have it asked for anew")
-    } else if answered {
-        (
-            Outcome::Refused,
-            "answered already: status.certificate is set",
-            "take it off the stick, or ask anew",
-        )
-    } else if is("Approved") {
-        (Outcome::Pass, "approved", "")
-    } else {
-        let next = match object.kind {
-            ObjectKind::CertificateRequest => {
-                "approve it there before the certificate comes back: `cmctl approve`"
-            }
-            ObjectKind::CertificateSigningRequest => {
-                "approve it there, `kubectl certificate approve`: unapproved ones are deleted after 24 hours"
-            }
-        };
-        (Outcome::Warning, "neither approved nor denied", next)
-    };
-    let wanted = "approved and not answered yet";
-    let message = match next {
-        "" => format!("{object} is {found}"),
-        next => format!("status.conditions: {object} is {found}; {next}"),
-    };
-    Ok(Finding::new("object.approval", outcome, "", message, found, wanted))
-}
-
 /// A mapping and where it stands.
-struct Table<'a> {
+pub(super) struct Table<'a> {
     path: String,
     fields: Option<&'a Map<String, Value>>,
 }
 
 impl<'a> Table<'a> {
-    fn of(path: &str, value: Option<&'a Value>) -> Result<Self> {
+    pub(super) fn of(path: &str, value: Option<&'a Value>) -> Result<Self> {
         match value {
             Some(Value::Object(fields)) => Ok(Self { path: path.into(), fields: Some(fields) }),
             value => Err(Box::new(wrong(path, &found(value), "a mapping", "export the object again"))),
         }
     }
 
-    fn get(&self, name: &str) -> Option<&'a Value> {
+    pub(super) fn get(&self, name: &str) -> Option<&'a Value> {
         self.fields?.get(name)
     }
 

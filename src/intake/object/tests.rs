@@ -211,7 +211,12 @@ fn kinds_and_versions_are_known_or_refused() {
 #[test]
 fn what_the_cluster_decided_already_is_not_signed() {
     let condition = |kind: &str| json!({"conditions": [{"type": kind, "status": "True"}]});
+    let ready = |status: &str, reason: &str| json!({"conditions": [{"type": "Ready", "status": status, "reason": reason}]});
     for (status, rule) in [
+        (ready("True", "Issued"), "object.approval"),
+        (ready("False", "Failed"), "object.approval"),
+        (ready("False", "Denied"), "object.approval"),
+        (ready("False", "Pending"), "nothing"),
         (condition("Denied"), "object.approval"),
         (condition("Failed"), "object.approval"),
         (json!({"certificate": "LS0t"}), "object.approval"),
@@ -220,6 +225,27 @@ fn what_the_cluster_decided_already_is_not_signed() {
     ] {
         assert_eq!(refused(certificate_request(), "/status", status.clone()).0, rule, "{status}");
     }
+}
+
+/// What the answer is derived from: the request as the cluster keeps it, the place of Ready.
+#[test]
+fn what_the_answer_needs_of_the_object_is_kept() {
+    let mut value = certificate_request();
+    let text = value["spec"]["request"].as_str().unwrap().to_owned();
+    let folded: Vec<String> =
+        text.as_bytes().chunks(60).map(|l| String::from_utf8_lossy(l).into_owned()).collect();
+    value["spec"]["request"] = json!(folded.join("\n"));
+    let object = one(&value).object.unwrap();
+    assert_eq!((object.request.as_deref(), object.ready), (Some(&text[..]), None));
+    let (approved, pending) =
+        (json!({"type": "Approved", "status": "True"}), json!({"type": "Ready", "status": "False"}));
+    for (conditions, at) in [(json!([approved, pending]), 1), (json!([pending, approved]), 0)] {
+        value["status"] = json!({"conditions": conditions});
+        assert_eq!(one(&value).object.unwrap().ready, Some(at));
+    }
+    let mut value = signing_request();
+    value["status"] = json!({"conditions": [approved, pending]});
+    assert_eq!(one(&value).object.unwrap().ready, None, "its status has no such condition");
 }
 
 #[test]

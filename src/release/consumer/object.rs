@@ -24,6 +24,12 @@ pub struct Object {
     pub namespace: Option<String>,
     /// Its name.
     pub name: String,
+    /// Its `spec.request`, base64 without line breaks, where the object came in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// Where among its conditions Ready stood when it came in, where it had that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready: Option<u32>,
 }
 
 pub(super) const CERT_MANAGER_REQUEST: Terms = Terms {
@@ -61,6 +67,12 @@ impl Object {
                 "have the object exported anew: kubectl get -o yaml",
             );
         }
+        if self.request.as_deref().is_some_and(|text| Base64::decode_vec(text).is_err()) {
+            return bad(
+                format!("object {self}: request: is no base64 without line breaks"),
+                "have the object exported anew: kubectl get -o yaml",
+            );
+        }
         let wanted = match consumer {
             Consumer::CertManagerRequest => ("CertificateRequest", true),
             Consumer::KubernetesCsr => ("CertificateSigningRequest", false),
@@ -83,15 +95,12 @@ impl Object {
         }
     }
 
-    /// Has the patch fail on any other object.
+    /// Has the patch fail on any other object, and on one of this name that asks with another
+    /// request.
     fn tests(&self) -> Vec<Operation> {
-        let test = |field: &'static str, value: &str| Operation {
-            op: "test",
-            path: field,
-            value: Value::Text(value.into()),
-        };
-        let namespace = self.namespace.as_deref().map(|namespace| test("/metadata/namespace", namespace));
-        namespace.into_iter().chain([test("/metadata/name", &self.name)]).collect()
+        let namespace = self.namespace.iter().map(|namespace| test("/metadata/namespace", namespace));
+        let request = self.request.iter().map(|request| test("/spec/request", request));
+        namespace.chain([test("/metadata/name", &self.name)]).chain(request).collect()
     }
 }
 
@@ -99,7 +108,7 @@ impl Object {
 #[derive(Serialize)]
 struct Operation {
     op: &'static str,
-    path: &'static str,
+    path: String,
     value: Value,
 }
 
@@ -132,8 +141,8 @@ impl std::fmt::Display for Object {
 }
 
 /// `status.certificate` is the chain without the root, `status.ca` the root. The condition
-/// is added to those that are there: a merge patch would drop Approved, without which there
-/// are none and nothing can be added. Its time is the certificate's own, so that
+/// takes the place of the Ready one that was there, or is added to those that are there: a
+/// merge patch would drop Approved. Its time is the certificate's own, so that
 /// the same plan gives the same bytes however often it is released.
 pub(super) fn certificate_request(parts: &Parts, facts: &Facts, object: Option<&Object>) -> Result<String> {
     let ready = Condition {
@@ -144,11 +153,19 @@ pub(super) fn certificate_request(parts: &Parts, facts: &Facts, object: Option<&
         last_transition_time: facts.not_before.to_string(),
     };
     let mut patch = object.map(Object::tests).unwrap_or_default();
+    let ready = Value::Condition(ready);
     patch.extend([
         add("/status/certificate", base64(parts, Part::Path)),
         add("/status/ca", base64(parts, Part::OwnRootFirst)),
-        add("/status/conditions/-", Value::Condition(ready)),
     ]);
+    match object.and_then(|object| object.ready) {
+        Some(at) => {
+            let path = format!("/status/conditions/{at}");
+            patch.push(test(&format!("{path}/type"), "Ready"));
+            patch.push(Operation { op: "replace", path, value: ready });
+        }
+        None => patch.push(add("/status/conditions/-", ready)),
+    }
     text(&patch)
 }
 
@@ -159,8 +176,12 @@ pub(super) fn certificate_signing_request(parts: &Parts, object: Option<&Object>
     text(&patch)
 }
 
-fn add(path: &'static str, value: Value) -> Operation {
-    Operation { op: "add", path, value }
+fn add(path: &str, value: Value) -> Operation {
+    Operation { op: "add", path: path.into(), value }
+}
+
+fn test(path: &str, value: &str) -> Operation {
+    Operation { op: "test", path: path.into(), value: Value::Text(value.into()) }
 }
 
 fn base64(parts: &Parts, part: Part) -> Value {
