@@ -14,7 +14,7 @@ use super::values::{
 };
 use crate::error::{Error, Result};
 use crate::text::shown;
-use crate::x509::{Seconds, SignatureAlgorithm};
+use crate::x509::{KeyAlgorithm, Seconds, SignatureAlgorithm};
 
 const IDS: Ids = Ids {
     parse: "policy.parse",
@@ -231,6 +231,15 @@ section! {
     }
 }
 
+impl Key {
+    /// Whether it accepts a key of this kind and length.
+    pub fn takes(&self, algorithm: KeyAlgorithm) -> bool {
+        let listed = KeyKind::of(algorithm).is_some_and(|kind| self.algorithms.contains(&kind));
+        let bounds = *self.rsa_minimum..=*self.rsa_maximum;
+        listed && !matches!(algorithm, KeyAlgorithm::Rsa(bits) if !bounds.contains(&bits))
+    }
+}
+
 /// `[subject]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -315,6 +324,16 @@ impl Profile {
                 "key.algorithms: found none, want at least one".into(),
                 "name one",
             );
+        }
+        if let Some(only) = consumer.terms().key
+            && let Some(other) = algorithms.iter().find(|kind| KeyKind::of(only) != Some(**kind))
+        {
+            let message = format!(
+                "key.algorithms: found {}, want {only} alone: the consumer {consumer} takes no other key",
+                other.name()
+            );
+            let offset = algorithms.offset().or(self.release.consumer.offset());
+            return fail(offset, message, "list that one alone, or name another consumer");
         }
         if !(2048..=16_384).contains(&**rsa_minimum) {
             let message = format!("key.rsa-minimum: found {}, want 2048 to 16384", **rsa_minimum);

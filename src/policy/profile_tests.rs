@@ -11,6 +11,23 @@ fn error(key: &str, value: &str) -> Error {
     world.try_policies().unwrap_err()
 }
 
+/// Linkerd takes P-256 alone: what a policy grants beside it could never be loaded.
+#[test]
+fn a_consumer_of_one_kind_of_key_has_no_other_granted() {
+    let mut world = World::new();
+    world.set("release.consumer", "\"linkerd\"");
+    let e = world.try_policies().unwrap_err();
+    assert_eq!(e.id, "policy.value");
+    assert!(
+        e.message.contains("key.algorithms: found ") && e.message.contains("the consumer linkerd"),
+        "{e}"
+    );
+    world.set("key.algorithms", "[\"p256\"]");
+    world.try_policies().unwrap();
+    world.set("key.algorithms", "[\"p256\", \"p384\"]");
+    assert!(world.try_policies().unwrap_err().message.contains("key.algorithms: found p384, want"));
+}
+
 #[test]
 fn values_out_of_bounds_are_refused() {
     for (key, value) in [
