@@ -19,6 +19,11 @@ pub fn run(globals: &Globals, args: &Assemble) -> Result<u8> {
         return Err(Error::usage("assemble.exists", format!("{}: exists", shown_path(&args.out)))
             .next("name a folder that does not exist yet; nothing is overwritten"));
     }
+    let above = args.out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !above.is_dir() {
+        return Err(Error::usage("folder.missing", format!("{}: is not a folder", shown_path(above)))
+            .next("make it first: --out names a new folder in one that is there"));
+    }
     refuse_on_stick("assemble.key-on-stick", &args.out, &came_on(&args.bundle))?;
     let bundle = folder::read(&args.bundle)?;
     let key = read_key(&args.key)?;
@@ -49,7 +54,10 @@ fn report(globals: &Globals, args: &Assemble, joined: &Joined) -> Result<u8> {
     let set = files.iter().find(|f| terms.crl == Ok(f.name)).and_then(|f| pem::crls(&f.bytes));
     let set =
         set.unwrap_or_default().iter().map(|der| Verifier.crl_facts(der)).collect::<Result<Vec<_>>>()?;
-    let load = terms.load_lines(&place, |word| quoted(Path::new(word)));
+    let load = terms.load_lines(&place, |word| {
+        let file = word.strip_prefix("{out}/").unwrap_or_default();
+        quoted(&args.out.join(file))
+    });
     if let Some(warning) = &joined.warning {
         output::note(&format!("{} {warning}", output::styled(output::WARN, "warning:")));
     }

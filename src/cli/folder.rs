@@ -14,6 +14,31 @@ const LIMITS: Limits = Limits { file_bytes: 2 << 30, files: 100_000, depth: 4, t
 /// Only the journal's copy and an export's record grow; nothing else of ours comes near this.
 const DOCUMENT_MAXIMUM: usize = 8 << 20;
 
+/// Folders without a file beneath them: what a release says of files says nothing of these.
+pub fn without_files(folder: &Path) -> Vec<Error> {
+    let mut empty = Vec::new();
+    find_empty(folder, LIMITS.depth, &mut empty);
+    let extra = |at: PathBuf| {
+        Error::integrity("release.extra", format!("{}: a folder without a file", shown_path(&at)))
+            .next("do not load it: somebody put it there")
+    };
+    empty.into_iter().map(extra).collect()
+}
+
+fn find_empty(folder: &Path, depth: usize, empty: &mut Vec<PathBuf>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    let mut nothing = true;
+    for entry in entries.flatten() {
+        nothing = false;
+        if depth > 0 && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            find_empty(&entry.path(), depth - 1, empty);
+        }
+    }
+    if nothing {
+        empty.push(folder.into());
+    }
+}
+
 /// Every file beneath a folder by its path; anything odd in it is an error.
 pub fn read(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     if !folder.is_dir() {

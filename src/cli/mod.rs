@@ -33,6 +33,7 @@ mod token;
 mod tries;
 mod unlock;
 mod verify;
+mod wish;
 
 use std::process::ExitCode;
 
@@ -111,9 +112,24 @@ pub(crate) fn away(error: Error) -> Error {
 
 /// A path as a shell takes it, for lines that are copied from the screen.
 pub(crate) fn quoted(path: &std::path::Path) -> String {
-    let shown = shown_path(path);
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,=".contains(c);
-    if shown.chars().all(plain) { shown } else { format!("'{}'", shown.replace('\'', "'\\''")) }
+    let bytes = path.as_os_str().as_encoded_bytes();
+    // No option.
+    let begins = if bytes.starts_with(b"-") { "./" } else { "" };
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || b"/._-+:@%,=".contains(b);
+    match str::from_utf8(bytes) {
+        Ok(text) if !text.is_empty() && bytes.iter().all(plain) => format!("{begins}{text}"),
+        Ok(text) if anchorite::text::is_shown(text) => {
+            format!("'{begins}{}'", text.replace('\'', "'\\''"))
+        }
+        _ => {
+            let escaped = bytes.iter().map(|b| match b {
+                b'\\' | b'\'' => format!("\\{}", char::from(*b)),
+                b' '..=b'~' => char::from(*b).into(),
+                _ => format!("\\x{b:02x}"),
+            });
+            format!("$'{begins}{}'", escaped.collect::<String>())
+        }
+    }
 }
 
 /// A path given by the operator, fit for a message.

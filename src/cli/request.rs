@@ -13,7 +13,7 @@ use anchorite::{Error, Result};
 use secrecy::ExposeSecret as _;
 
 use super::args::{Globals, Request};
-use super::{output, process, shown_path};
+use super::{output, process, shown_path, wish};
 
 /// No private key in PEM is larger.
 const KEY_MAXIMUM: usize = 64 << 10;
@@ -54,6 +54,7 @@ fn whole(globals: &Globals, args: &Request, csr: &str, crl: &str) -> Result<u8> 
         Some(pem) => PrivateKey::from_pem(pem.expose_secret().as_bytes())?,
         None => read_key(&args.key)?,
     };
+    wish::check(args, key.public_key().algorithm())?;
     let organisation = args.organisation.clone().or_else(|| fixed_organisation(&args.profile));
     let pem = make_request(&key, &args.cluster, organisation.as_deref())?;
     let request = read_request("", &pem)

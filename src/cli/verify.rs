@@ -1,18 +1,18 @@
 //! `verify`: a release, anywhere.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anchorite::audit::{Expectation, audit_lines};
 use anchorite::journal::{INDEX_FILE, Index, JOURNAL_FILE};
-use anchorite::release::{self, RECEIPT, Receipt, Report, SeenCrls, Verifier};
+use anchorite::release::{self, MANIFEST, RECEIPT, Receipt, Report, SeenCrls, Verifier};
 use anchorite::text::shown;
 use anchorite::x509::Digest;
 use anchorite::{Error, Result};
 
 use super::args::{Globals, Verify};
 use super::output::{BAD, GOOD, WARN, styled};
-use super::{away, folder, installed, output, process, shown_path};
+use super::{away, folder, installed, output, process, quoted, shown_path};
 
 pub fn run(globals: &Globals, args: &Verify) -> Result<u8> {
     let Some(bundle) = &args.bundle else { return installed::run(globals, args) };
@@ -25,17 +25,25 @@ pub fn run(globals: &Globals, args: &Verify) -> Result<u8> {
         release::check(&files, &args.root_sha256, args.rehearsal, at, &Verifier)
     };
     let mut report = with_journal(report, &files, &args.root_sha256);
+    report.errors.extend(folder::without_files(bundle));
+    let whole = if report.signed { None } else { whole(bundle) };
     report.errors = report.errors.into_iter().map(away).collect();
     let code = report.worst().map_or(0, |error| error.kind.exit_code());
     if globals.json {
-        output::json(&as_json(&report))?;
+        output::json(&as_json(&report, whole.as_deref()))?;
     } else {
-        output::text(&render(&report, bundle))?;
+        output::text(&render(&report, bundle, whole.as_deref()))?;
     }
     Ok(code)
 }
 
-fn as_json(report: &Report) -> serde_json::Value {
+/// The release that a cluster's folder lies in, where it was not taken out of it.
+fn whole(bundle: &Path) -> Option<PathBuf> {
+    let bundle = bundle.canonicalize().ok()?;
+    bundle.parent().filter(|above| above.join(MANIFEST).is_file()).map(Path::to_path_buf)
+}
+
+fn as_json(report: &Report, whole: Option<&Path>) -> serde_json::Value {
     let errors: Vec<_> = report
         .errors
         .iter()
@@ -50,7 +58,7 @@ fn as_json(report: &Report) -> serde_json::Value {
     let said = |r: &Receipt| {
         serde_json::json!({
             "release": r.release, "cluster": r.cluster, "consumer": r.consumer, "policy": r.policy,
-            "request": r.request, "plan": r.plan,
+            "request": r.request, "plan": r.plan, "object": r.object,
         })
     };
     let mut value = serde_json::Map::new();
@@ -68,6 +76,7 @@ fn as_json(report: &Report) -> serde_json::Value {
     } else {
         put("certificates", report.clusters.iter().map(certified).collect());
         put("receipt_unsigned", report.clusters.iter().map(said).collect());
+        put("whole_release", serde_json::json!(whole.map(shown_path)));
     }
     put("errors", errors.into());
     value.into()
@@ -111,10 +120,12 @@ fn cluster(receipt: &Receipt, signed: bool) -> String {
     }
     format!(
         "  {} serial {serial}, until {not_after}\n\
-         the receipt says, unsigned: cluster {cluster}, policy {policy}, release {}\n  \
+         the receipt says, unsigned: cluster {cluster}, policy {policy}, consumer {}, release {}\n{}  \
          request {request}\n  plan    {plan}\n  (verify the whole release to have that signed)\n",
         shown(subject),
+        receipt.consumer,
         shown(&receipt.release),
+        receipt.object.iter().map(|o| format!("  object  {}\n", shown(&o.to_string()))).collect::<String>(),
     )
 }
 
@@ -173,7 +184,7 @@ fn crls_told(crls: &SeenCrls) -> String {
     out
 }
 
-fn render(report: &Report, bundle: &Path) -> String {
+fn render(report: &Report, bundle: &Path, whole: Option<&Path>) -> String {
     let (mut out, place) = (String::new(), shown_path(bundle));
     if report.rehearsal {
         out.push_str(&format!("{} nothing of this is for real use\n", styled(BAD, "REHEARSAL")));
@@ -181,6 +192,13 @@ fn render(report: &Report, bundle: &Path) -> String {
     // What is not verified is not told as if it were.
     if report.errors.is_empty() {
         out.push_str(&facts(report, bundle));
+    }
+    if let Some(whole) = whole {
+        let note = styled(WARN, "note:");
+        out.push_str(&format!(
+            "{note} it lies in its release: anchorite verify {} checks that whole, by its signature\n",
+            quoted(whole)
+        ));
     }
     for error in &report.errors {
         out.push_str(&format!("  {} {error}\n", styled(BAD, "FAIL")));

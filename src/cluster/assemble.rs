@@ -105,9 +105,9 @@ fn wanted(receipt: &Receipt) -> Result<(&'static Terms, &'static Assembled)> {
     let terms = receipt.consumer.terms();
     let nothing = |who: &&str| {
         let message = format!("{}: {who}, and there is nothing to join", receipt.consumer);
-        let step = terms.direct_lines("CLUSTER_DIR", receipt.object.as_ref()).into_iter().next();
+        let steps = terms.direct_lines("CLUSTER_DIR", receipt.object.as_ref());
         Error::refused("assemble.consumer", message)
-            .next(format!("load what is in the folder: {}", step.unwrap_or_default()))
+            .next(format!("load what is in the folder:\n    {}", steps.join("\n    ")))
     };
     terms.assembled.as_ref().map(|made| (terms, made)).map_err(nothing)
 }

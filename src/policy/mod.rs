@@ -29,7 +29,7 @@ pub use profile::{
 pub use register::{Cluster, IssuerReference, Register, RegisteredSubject};
 pub use rules::{BY_RECORD, RULES, RuleInfo, reserved_id, serial_unique};
 pub use set::PolicySet;
-pub use shipped::{DEFAULT_REGISTER, SHIPPED, fixed_organisation, pre_signed_ttl};
+pub use shipped::{DEFAULT_REGISTER, SHIPPED, fixed_organisation, nearest_shipped, pre_signed_ttl, shipped};
 pub use values::{
     AttributeType, Consumer, HttpUrl, KeyKind, Mode, NamePattern, Permission, PolicyOid, PreSigned, Purpose,
     SenderMode, Span, Usage, is_dns_label,

@@ -2,6 +2,7 @@
 
 use const_oid::db::rfc4519;
 
+use super::document::nearest;
 use super::profile::Profile;
 use super::values::AttributeType;
 use crate::x509::Seconds;
@@ -35,7 +36,14 @@ pub fn fixed_organisation(policy: &str) -> Option<String> {
     shipped(policy)?.subject.fixed.get(&AttributeType(rfc4519::O)).map(|value| String::clone(value))
 }
 
-fn shipped(policy: &str) -> Option<Profile> {
+/// The shipped policy whose name is nearest to this one, if any is near.
+pub fn nearest_shipped(policy: &str) -> Option<&'static str> {
+    let stem = |file: &'static str| file.strip_prefix("policies/")?.strip_suffix(".toml");
+    nearest(policy, SHIPPED.iter().filter_map(|(file, _)| stem(file)))
+}
+
+/// The shipped policy of this name. A home may have changed it.
+pub fn shipped(policy: &str) -> Option<Profile> {
     let file = format!("policies/{policy}.toml");
     let (file, text) = SHIPPED.iter().find(|(name, _)| *name == file)?;
     Profile::parse(file, text).ok()

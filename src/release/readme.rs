@@ -92,7 +92,9 @@ fn load(input: &ReleaseInput) -> String {
         match &terms.assembled {
             Ok(_) => {
                 out.push_str("  # where the key lies:\n  anchorite assemble --bundle <cluster> --key <key file> --out <folder> --root-sha256 <as noted>\n");
-                out.push_str(&indented(terms.load_lines("<folder>", str::to_string)));
+                out.push_str(&indented(
+                    terms.load_lines("<folder>", |word| word.replace("{out}", "<folder>")),
+                ));
                 if terms.files.iter().any(|(_, form)| matches!(form, Form::Patch(_))) {
                     out.push_str("  # or, in a Secret that holds this certificate's key already:\n");
                 }

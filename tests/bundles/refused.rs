@@ -84,7 +84,12 @@ fn a_root_that_linkerd_would_not_take_is_refused_before_the_ceremony() {
     // As early is a key that it does not take.
     let a = Appliance::with_root("p256");
     let (key, stick) = (a.path("mesh.key"), a.path("in"));
-    let request = ["request", "--cluster", "mesh", "--profile", "linkerd", "--key", key.to_str().unwrap()];
-    a.run(&[&request[..], &["--to", stick.to_str().unwrap(), "--algorithm", "p384"]].concat()).code(0);
+    let request = |profile: &str| {
+        let of = ["request", "--cluster", "mesh", "--profile", profile, "--key", key.to_str().unwrap()];
+        a.run(&[&of[..], &["--to", stick.to_str().unwrap(), "--algorithm", "p384"]].concat())
+    };
+    request("linkerd").fails(2, "request.key-algorithm");
+    assert!(!key.exists(), "no key is made for it");
+    request("ours").code(0);
     a.sign(&["--policy", "linkerd"]).fails(1, "plan.refusals").stderr.contains("key.algorithm");
 }

@@ -202,3 +202,80 @@ fn a_rehearsals_release_is_for_rehearsals() {
     assert!(!a.path("secret").exists());
     a.run(&[&assemble[..], &["--rehearsal"]].concat()).code(0);
 }
+
+/// A home may have changed a shipped policy: what it says as shipped is a note, and what its
+/// consumer could never load is refused.
+#[test]
+fn what_the_policy_would_refuse_is_said_where_the_request_is_made() {
+    let a = Appliance::bare();
+    let request = |profile: &str, cluster: &str, more: &[&str]| {
+        let (key, stick) = (a.arg(&format!("{cluster}.key")), a.arg("in"));
+        let of = ["request", "--cluster", cluster, "--profile", profile, "--key", &key, "--to", &stick];
+        a.run(&[&of[..], more].concat())
+    };
+    let near = request("isto", "a", &[]).code(0).stderr;
+    assert!(near.contains("--profile isto: no policy of this name is shipped"), "{near}");
+    assert!(near.contains("did you mean 'istio'?"), "{near}");
+    let far = request("our-own-mesh", "b", &[]).code(0).stderr;
+    assert!(far.contains("no policy of this name") && !far.contains("did you mean"), "{far}");
+    let other = request("istio", "c", &["--organisation", "Example"]).code(0).stderr;
+    assert!(other.contains("--organisation: --profile istio wants O=Istio"), "{other}");
+    let kind = request("istio", "d", &["--algorithm", "ed25519"]).code(0).stderr;
+    assert!(kind.contains("--profile istio takes no ed25519"), "{kind}");
+    assert_eq!(request("istio", "e", &["--organisation", "Istio"]).code(0).stderr, "");
+    let wanted = (2, "request.key-algorithm", &["linkerd takes", "alone"][..]);
+    refused(request("linkerd", "f", &["--algorithm", "p384"]), wanted);
+    assert!(!a.path("f.key").exists() && !a.path("in/f.csr").exists());
+    assert_eq!(request("linkerd", "f", &[]).code(0).stderr, "");
+}
+
+/// Of a cluster's folder alone nothing that the receipt says is signed, and where the release is
+/// at hand it is named. A folder without a file is nobody's.
+#[test]
+fn a_clusters_folder_alone_says_what_is_not_signed() {
+    let a = Appliance::with_root("p256");
+    a.request("east");
+    a.sign(&["--policy", "istio"]).code(0);
+    let (release, alone) = (a.release(), a.path("alone"));
+    crate::appliance::copy(&release.join("east"), &alone);
+    let verify = |folder: &std::path::Path, more: &[&str]| {
+        let of = ["verify", folder.to_str().unwrap(), "--root-sha256", &a.root_sha256];
+        a.run(&[&of[..], more].concat())
+    };
+    let note = format!("it lies in its release: anchorite verify {}", release.display());
+    let text = verify(&release.join("east"), &[]).code(0).stdout;
+    assert!(text.contains(&note), "{text}");
+    let text = verify(&alone, &[]).code(0).stdout;
+    assert!(text.contains("says, unsigned: cluster east, policy istio, consumer istio,"), "{text}");
+    assert!(!text.contains("it lies in its release"), "{text}");
+    let json = verify(&alone, &["--json"]).code(0).json();
+    assert_eq!(json["receipt_unsigned"][0]["consumer"], "istio");
+    assert!(json["receipt_unsigned"][0]["object"].is_null() && json["whole_release"].is_null());
+    let json = verify(&release.join("east"), &["--json"]).code(0).json();
+    assert_eq!(json["whole_release"], release.to_str().unwrap());
+
+    for (folder, empty) in [(&alone, "empty"), (&release, "west"), (&release, "east/empty")] {
+        std::fs::create_dir(folder.join(empty)).unwrap();
+        let ran = verify(folder, &[]).code(4);
+        assert!(ran.stdout.contains("[release.extra]") && ran.stdout.contains(empty), "{}", ran.stdout);
+        std::fs::remove_dir(folder.join(empty)).unwrap();
+        verify(folder, &[]).code(0);
+    }
+    // The folder to be made stands in one that is there; what is printed can be copied.
+    let (bundle, key) = (release.join("east"), a.arg("keys/east.key"));
+    let assemble = |out: &str| {
+        let mut command = a.command(env!("CARGO_BIN_EXE_anchorite"));
+        command.current_dir(a.dir.path()).arg("assemble").arg("--bundle").arg(&bundle).args(["--key", &key]);
+        command.arg(format!("--out={out}")).args(["--root-sha256", &a.root_sha256]);
+        crate::appliance::ran(command.output().unwrap())
+    };
+    refused(assemble("none/new"), (2, "folder.missing", &["none: is not a folder"]));
+    for (out, line) in [
+        ("-dash", "kubectl apply -f ./-dash/cacerts.yaml\n"),
+        ("two words", "kubectl apply -f 'two words/cacerts.yaml'\n"),
+        ("two\nlines", "kubectl apply -f $'two\\x0alines/cacerts.yaml'\n"),
+    ] {
+        let ran = assemble(out).code(0);
+        assert!(ran.stdout.contains(line), "{}", ran.stdout);
+    }
+}

@@ -182,11 +182,11 @@ impl Terms {
     }
 
     /// The lines that load what was assembled into this folder; `word` writes an argument in
-    /// which the folder stands.
+    /// which the folder stands as `{out}`.
     pub fn load_lines(&self, out: &str, word: impl Fn(&str) -> String) -> Vec<String> {
         let filled = |line: &&str| match line.starts_with('#') {
             true => line.replace("{out}", out),
-            false => words(line, |part| word(&part.replace("{out}", out))),
+            false => words(line, &word),
         };
         self.load.iter().map(filled).collect()
     }
