@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Object, ObjectKind, Usage, duration};
+use super::{Object, ObjectKind, Usage, approval, duration};
 use crate::finding::{Finding, Outcome};
 use crate::text::{is_shown, shown};
 
@@ -20,7 +20,7 @@ pub struct Fields<'a> {
     pub approval: Finding,
 }
 
-type Result<T> = std::result::Result<T, Box<Finding>>;
+pub type Result<T> = std::result::Result<T, Box<Finding>>;
 
 impl<'a> Fields<'a> {
     pub fn of(value: &'a Value, kind: ObjectKind) -> Result<Self> {
@@ -54,13 +54,21 @@ impl<'a> Fields<'a> {
                 object.duration = spec.duration()?;
             }
             ObjectKind::CertificateSigningRequest => {
+                if metadata.get("namespace").is_some_and(|value| !value.is_null()) {
+                    return Err(metadata.wrong("namespace", "none: these objects are in no namespace"));
+                }
+                if object.usages.is_empty() {
+                    return Err(
+                        spec.wrong("usages", "a list of one or more, without which Kubernetes takes none")
+                    );
+                }
                 let signer = spec.text("signerName")?.ok_or_else(|| spec.missing("signerName"))?;
                 object.signer = Some(spec.word("signerName", signer)?);
                 object.duration = spec.seconds("expirationSeconds")?;
             }
         }
         let request = spec.text("request")?.ok_or_else(|| spec.missing("request"))?;
-        Ok(Self { request, approval: approval(&root, &object)?, object })
+        Ok(Self { request, approval: approval::judge(&root, &object)?, object })
     }
 }
 
@@ -71,68 +79,30 @@ fn issuer(reference: &Table<'_>) -> Result<String> {
     let kind = reference.text("kind")?.filter(|kind| !kind.is_empty()).unwrap_or("Issuer");
     let group = reference.text("group")?.filter(|group| !group.is_empty()).unwrap_or("cert-manager.io");
     let (name, kind, group) =
-        (reference.name("name", name)?, reference.word("kind", kind)?, reference.name("group", group)?);
+        (reference.name("name", name)?, reference.kind("kind", kind)?, reference.name("group", group)?);
     Ok(format!("{kind}.{group}/{name}"))
 }
 
-/// Rule `object.approval`: what was denied or answered in the cluster is not signed; what is
-/// not approved yet may be gone there when the answer comes.
-fn approval(root: &Table<'_>, object: &Object) -> Result<Finding> {
-    let status = match root.get("status") {
-        None | Some(Value::Null) => Table { path: "status".into(), fields: None },
-        status => Table::of("status", status)?,
-    };
-    let holds = |condition: &Value, kind: &str| {
-        let is = |name: &str, value: &str| condition.get(name).and_then(Value::as_str) == Some(value);
-        is("type", kind) && is("status", "True")
-    };
-    let conditions = status.get("conditions").and_then(Value::as_array);
-    let is = |kind| conditions.is_some_and(|all| all.iter().any(|condition| holds(condition, kind)));
-    let answered = status.get("certificate").and_then(Value::as_str).is_some_and(|text| !text.is_empty());
-    let (outcome, found, next) = if is("Denied") || is("Failed") {
-        (Outcome::Refused, "denied or failed", "have it asked for anew")
-    } else if answered {
-        (
-            Outcome::Refused,
-            "answered already: status.certificate is set",
-            "take it off the stick, or ask anew",
-        )
-    } else if is("Approved") {
-        (Outcome::Pass, "approved", "")
-    } else {
-        let next = match object.kind {
-            ObjectKind::CertificateRequest => {
-                "approve it there before the certificate comes back: `cmctl approve`"
-            }
-            ObjectKind::CertificateSigningRequest => {
-                "approve it there, `kubectl certificate approve`: unapproved ones are deleted after 24 hours"
-            }
-        };
-        (Outcome::Warning, "neither approved nor denied", next)
-    };
-    let wanted = "approved and not answered yet";
-    let message = match next {
-        "" => format!("{object} is {found}"),
-        next => format!("status.conditions: {object} is {found}; {next}"),
-    };
-    Ok(Finding::new("object.approval", outcome, "", message, found, wanted))
-}
-
 /// A mapping and where it stands.
-struct Table<'a> {
+pub struct Table<'a> {
     path: String,
     fields: Option<&'a Map<String, Value>>,
 }
 
 impl<'a> Table<'a> {
-    fn of(path: &str, value: Option<&'a Value>) -> Result<Self> {
+    pub fn of(path: &str, value: Option<&'a Value>) -> Result<Self> {
         match value {
             Some(Value::Object(fields)) => Ok(Self { path: path.into(), fields: Some(fields) }),
             value => Err(Box::new(wrong(path, &found(value), "a mapping", "export the object again"))),
         }
     }
 
-    fn get(&self, name: &str) -> Option<&'a Value> {
+    /// One that is not there and may be left out.
+    pub fn empty(path: &str) -> Self {
+        Self { path: path.into(), fields: None }
+    }
+
+    pub fn get(&self, name: &str) -> Option<&'a Value> {
         self.fields?.get(name)
     }
 
@@ -140,11 +110,11 @@ impl<'a> Table<'a> {
         if self.path.is_empty() { name.into() } else { format!("{}.{name}", self.path) }
     }
 
-    fn table(&self, name: &str) -> Result<Self> {
+    pub fn table(&self, name: &str) -> Result<Self> {
         Self::of(&self.path(name), self.get(name))
     }
 
-    fn wrong(&self, name: &str, wanted: &str) -> Box<Finding> {
+    pub fn wrong(&self, name: &str, wanted: &str) -> Box<Finding> {
         Box::new(wrong(
             &self.path(name),
             &found(self.get(name)),
@@ -153,7 +123,7 @@ impl<'a> Table<'a> {
         ))
     }
 
-    fn missing(&self, name: &str) -> Box<Finding> {
+    pub fn missing(&self, name: &str) -> Box<Finding> {
         Box::new(wrong(&self.path(name), "nothing", "a value", "export the object again"))
     }
 
@@ -172,7 +142,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn text(&self, name: &str) -> Result<Option<&'a str>> {
+    pub fn text(&self, name: &str) -> Result<Option<&'a str>> {
         match self.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -190,7 +160,7 @@ impl<'a> Table<'a> {
 
     /// A name as Kubernetes gives them (RFC 1123): nothing in it steers a shell or a path.
     fn name(&self, field: &str, text: &str) -> Result<String> {
-        if text.len() <= 253 && text.split('.').all(is_label) {
+        if is_name(text) {
             return Ok(text.into());
         }
         Err(self
@@ -202,7 +172,12 @@ impl<'a> Table<'a> {
         if is_label(text) { Ok(text.into()) } else { Err(self.wrong(field, wanted)) }
     }
 
-    /// One word of what stands in kinds and signers' names.
+    /// A kind as Kubernetes names them: without the dot that ends it in `KIND.GROUP/NAME`.
+    fn kind(&self, field: &str, text: &str) -> Result<String> {
+        if is_kind(text) { Ok(text.into()) } else { Err(self.wrong(field, "letters and digits, at most 63")) }
+    }
+
+    /// One word of what stands in signers' names.
     fn word(&self, field: &str, text: &str) -> Result<String> {
         let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'/' | b':');
         if (1..=571).contains(&text.len()) && text.bytes().all(fits) {
@@ -249,8 +224,18 @@ impl<'a> Table<'a> {
     }
 }
 
+/// A name as Kubernetes gives them (RFC 1123).
+pub fn is_name(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_label)
+}
+
+/// A kind as Kubernetes names them.
+pub fn is_kind(text: &str) -> bool {
+    (1..=63).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
 /// RFC 1123 §2.1.
-fn is_label(text: &str) -> bool {
+pub fn is_label(text: &str) -> bool {
     let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     (1..=63).contains(&text.len())
         && text.bytes().all(inner)
@@ -259,7 +244,7 @@ fn is_label(text: &str) -> bool {
 }
 
 /// What a value is, in words; of strings as much as fits in a line.
-fn found(value: Option<&Value>) -> String {
+pub fn found(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => "nothing".into(),
         Some(Value::Array(_)) => "a list".into(),
@@ -278,7 +263,7 @@ fn no_name(metadata: &Table<'_>) -> Box<Finding> {
 }
 
 /// Rule `object.field`: every field that is read is there, known and of its type.
-fn wrong(field: &str, found: &str, wanted: &str, next: &str) -> Finding {
+pub fn wrong(field: &str, found: &str, wanted: &str, next: &str) -> Finding {
     let field = if field.is_empty() { "the document" } else { field };
     let message = format!("{field}: found {found}, want {wanted}; {next}");
     Finding::new("object.field", Outcome::Refused, "", message, found, wanted)
