@@ -4,6 +4,8 @@
 //! AES-GCM, ChaCha20 and Poly1305 along. The cryptography is aws-lc's.
 
 mod key;
+#[cfg(test)]
+pub(crate) mod sample;
 mod wire;
 
 use aws_lc_rs::signature::{self as lc, RsaPublicKeyComponents, UnparsedPublicKey};

@@ -89,7 +89,7 @@ fn sort(stick: Stick) -> Incoming {
     let read = |file: &StickFile| {
         let mut arrivals = intake::read(&file.path, &file.bytes);
         if let Some(signature) = signatures.get(file.path.as_str()) {
-            intake::attribute(&mut arrivals, &signature.path, &signature.bytes, &file.bytes);
+            intake::attribute(&mut arrivals, &file.path, &signature.bytes, &file.bytes);
         }
         arrivals
     };

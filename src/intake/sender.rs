@@ -1,5 +1,7 @@
 //! Who sent a file: the SSH signature beside it.
 
+use std::sync::Arc;
+
 use base64ct::{Base64, Encoding as _};
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +27,17 @@ pub struct Sender {
     pub file: String,
 }
 
+/// A file and the signature beside it, so that the one can be held against the other again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// The signed file, fit for a terminal.
+    pub file: String,
+    /// Its bytes.
+    pub content: Vec<u8>,
+    /// The bytes of the signature's file.
+    pub signature: Vec<u8>,
+}
+
 impl Sender {
     /// The key as people compare it.
     pub fn who(&self) -> String {
@@ -37,16 +50,23 @@ pub fn is_signature(bytes: &[u8]) -> bool {
     armoured(bytes).is_some()
 }
 
-/// Attributes what a file held to the sender whose signature lies beside it, in a file of the
-/// name `file`. Whatever lies there and does not hold is a refusing finding of each request.
-pub fn attribute(arrivals: &mut [Arrival], file: &str, signature: &[u8], message: &[u8]) {
+/// Attributes what the file of the name `file` held to the sender whose signature lies beside
+/// it. Whatever lies there and does not hold is a refusing finding of each request.
+pub fn attribute(arrivals: &mut [Arrival], file: &str, signature: &[u8], content: &[u8]) {
     let blob = armoured(signature).ok_or_else(|| "it is not one SSH signature and nothing else".into());
-    let verified = blob.and_then(|blob| sshsig::verify(&blob, NAMESPACE, message));
+    let verified = blob.and_then(|blob| sshsig::verify(&blob, NAMESPACE, content));
+    let beside = format!("{file}{SUFFIX}");
+    let signed = verified.is_ok().then(|| {
+        Arc::new(Signed { file: file.into(), content: content.into(), signature: signature.into() })
+    });
     for arrival in arrivals {
         let Arrival::Request(request) = arrival else { continue };
         match &verified {
-            Ok(key) => request.sender = Some(Sender { key: key.clone(), file: file.into() }),
-            Err(why) => request.findings.push(bad(file, why)),
+            Ok(key) => {
+                request.sender = Some(Sender { key: key.clone(), file: beside.clone() });
+                request.signed.clone_from(&signed);
+            }
+            Err(why) => request.findings.push(bad(&beside, why)),
         }
     }
 }
@@ -100,7 +120,7 @@ mod tests {
         let empty = format!("{BEGIN}\n{END}\n");
         for beside in [&b""[..], b"nonsense", &[0, 255], &der, empty.as_bytes()] {
             let mut arrivals = read("a.csr", &der);
-            attribute(&mut arrivals, "a.csr.sig", beside, &der);
+            attribute(&mut arrivals, "a.csr", beside, &der);
             let [Arrival::Request(request)] = arrivals.as_slice() else { panic!("{arrivals:?}") };
             assert_eq!(request.sender, None);
             let refusing: Vec<_> = request.findings.iter().filter(|f| f.refuses()).map(|f| f.rule).collect();
