@@ -4,6 +4,8 @@
 //! AES-GCM, ChaCha20 and Poly1305 along. The cryptography is aws-lc's.
 
 mod key;
+#[cfg(test)]
+pub(crate) mod sample;
 mod wire;
 
 use aws_lc_rs::signature::{self as lc, RsaPublicKeyComponents, UnparsedPublicKey};
@@ -28,6 +30,9 @@ pub fn verify(signature: &[u8], namespace: &str, message: &[u8]) -> Result<Publi
         let made_for = crate::text::shown_bytes(parts.namespace);
         return Err(format!("it was made for '{made_for}', not for '{namespace}'"));
     }
+    if !parts.reserved.is_empty() {
+        return Err("its reserved field says something that is not understood here".into());
+    }
     let key = PublicKey::from_blob(parts.key).ok_or("its key is of a kind that is not taken here")?;
     let hash = match parts.hash {
         b"sha256" => Sha256::digest(message).to_vec(),
@@ -35,8 +40,7 @@ pub fn verify(signature: &[u8], namespace: &str, message: &[u8]) -> Result<Publi
         _ => return Err("it hashes by neither SHA-256 nor SHA-512".into()),
     };
     let signed =
-        [MAGIC, &string(parts.namespace), &string(parts.reserved), &string(parts.hash), &string(&hash)]
-            .concat();
+        [MAGIC, &string(parts.namespace), &string(b""), &string(parts.hash), &string(&hash)].concat();
     match holds(&key.parts().ok_or("its key is damaged")?, parts.signature, &signed) {
         Some(true) => Ok(key),
         Some(false) => {

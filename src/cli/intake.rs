@@ -89,15 +89,18 @@ fn sort(stick: Stick) -> Incoming {
     let read = |file: &StickFile| {
         let mut arrivals = intake::read(&file.path, &file.bytes);
         if let Some(signature) = signatures.get(file.path.as_str()) {
-            intake::attribute(&mut arrivals, &signature.path, &signature.bytes, &file.bytes);
+            intake::attribute(&mut arrivals, &file.path, &signature.bytes, &file.bytes);
         }
         arrivals
     };
     let others: Vec<&StickFile> =
         stick.files.iter().filter(|file| !intake::is_signature(&file.bytes)).collect();
     let arrivals: Vec<Vec<Arrival>> = others.into_par_iter().map(read).collect();
-    let claimed = |file: &&StickFile| signatures.values().any(|signature| signature.path == file.path);
-    let alone = stick.files.iter().filter(|file| intake::is_signature(&file.bytes) && !claimed(file));
+    let claimed: HashSet<&str> = signatures.values().map(|signature| signature.path.as_str()).collect();
+    let alone = stick
+        .files
+        .iter()
+        .filter(|file| intake::is_signature(&file.bytes) && !claimed.contains(file.path.as_str()));
     incoming.media.extend(alone.map(signature_alone));
     for arrival in arrivals.into_iter().flatten() {
         match arrival {
@@ -109,6 +112,8 @@ fn sort(stick: Stick) -> Incoming {
                 cluster: None,
                 by: vec![RefusedBy { rule: finding.rule.into(), message: finding.message }],
             }),
+            // What lies in a signature's place was judged as one.
+            Arrival::Nothing { file } if claimed.contains(file.as_str()) => {}
             Arrival::Nothing { file } => incoming.media.push(MediaFinding {
                 file,
                 rule: "media.not-a-request",
@@ -132,12 +137,12 @@ fn signature_alone(file: &StickFile) -> MediaFinding {
     }
 }
 
-/// The SSH signatures that lie beside the file they are of, by that file's path.
+/// What lies in the place of a signature beside each file, by that file's path.
 fn signatures(files: &[StickFile]) -> HashMap<&str, &StickFile> {
-    let paths: HashSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
+    let others = files.iter().filter(|file| !intake::is_signature(&file.bytes));
+    let paths: HashSet<&str> = others.map(|file| file.path.as_str()).collect();
     let of = |file: &StickFile| paths.get(file.path.strip_suffix(intake::SUFFIX)?).copied();
-    let pairs = files.iter().filter_map(|file| Some((of(file)?, file)));
-    pairs.filter(|(_, file)| intake::is_signature(&file.bytes)).collect()
+    files.iter().filter_map(|file| Some((of(file)?, file))).collect()
 }
 
 /// What is said of CRLs that nothing is done with.

@@ -4,7 +4,7 @@
 //! What such an object says beside the request (who asks, for what, for how long) is kept as
 //! an [`Object`]: wishes like those in the request, for the policy to judge.
 
-mod conditions;
+mod approval;
 mod content;
 mod duration;
 mod fields;
@@ -20,6 +20,7 @@ use crate::document::{self, Document, Fault};
 use crate::finding::{Finding, Outcome};
 use crate::x509::{Digest, Seconds};
 use fields::Fields;
+pub use fields::{is_kind, is_label, is_name};
 pub use usage::Usage;
 
 /// The kinds of object that hold a request.

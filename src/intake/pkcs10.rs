@@ -50,6 +50,7 @@ fn parse(file: &str, der: &[u8]) -> Result<Request, Box<Finding>> {
         crl: None,
         object: None,
         sender: None,
+        signed: None,
         findings,
     })
 }

@@ -1,10 +1,12 @@
 //! A certification request, read and judged for form, key and possession.
 
+use std::sync::Arc;
+
 use const_oid::ObjectIdentifier;
 use x509_cert::ext::pkix::KeyUsage;
 use x509_cert::ext::pkix::name::GeneralNames;
 
-use super::{Object, ReceivedCrl, Sender};
+use super::{Object, ReceivedCrl, Sender, Signed};
 use crate::finding::Finding;
 use crate::x509::{Digest, Name, PublicKey, Seconds};
 
@@ -30,6 +32,8 @@ pub struct Request {
     pub object: Option<Object>,
     /// Who signed the file that it came in, where someone did.
     pub sender: Option<Sender>,
+    /// That file with their signature.
+    pub signed: Option<Arc<Signed>>,
     /// What was found wrong with form, key or proof of possession. A request with
     /// a refusing finding in here can never be granted anything.
     pub findings: Vec<Finding>,

@@ -1,8 +1,11 @@
 //! Who sent a file: the SSH signature beside it.
 
+use std::sync::Arc;
+
+use base64ct::{Base64, Encoding as _};
 use serde::{Deserialize, Serialize};
 
-use super::{Arrival, pem};
+use super::Arrival;
 use crate::finding::{Finding, Outcome};
 use crate::sshsig::{self, PublicKey};
 
@@ -11,7 +14,8 @@ pub const NAMESPACE: &str = "anchorite-request";
 /// What the signature of a file is called after the file's own name.
 pub const SUFFIX: &str = ".sig";
 
-const LABEL: &str = "SSH SIGNATURE";
+const BEGIN: &str = "-----BEGIN SSH SIGNATURE-----";
+const END: &str = "-----END SSH SIGNATURE-----";
 
 /// The key that signed the file a request came in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +27,17 @@ pub struct Sender {
     pub file: String,
 }
 
+/// A file and the signature beside it, so that the one can be held against the other again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// The signed file, fit for a terminal.
+    pub file: String,
+    /// Its bytes.
+    pub content: Vec<u8>,
+    /// The bytes of the signature's file.
+    pub signature: Vec<u8>,
+}
+
 impl Sender {
     /// The key as people compare it.
     pub fn who(&self) -> String {
@@ -32,29 +47,36 @@ impl Sender {
 
 /// Whether these bytes are an SSH signature, and nothing else.
 pub fn is_signature(bytes: &[u8]) -> bool {
-    let blocks = pem::blocks(bytes).unwrap_or_default();
-    matches!(blocks.as_slice(), [only] if only.label == LABEL)
+    armoured(bytes).is_some()
 }
 
-/// Attributes what a file held to the sender whose signature `signature` is, in a file of the
-/// name `file`. One that does not hold is a refusing finding of each request.
-pub fn attribute(arrivals: &mut [Arrival], file: &str, signature: &[u8], message: &[u8]) {
-    let verified = armoured(signature).and_then(|blob| sshsig::verify(&blob, NAMESPACE, message));
+/// Attributes what the file of the name `file` held to the sender whose signature lies beside
+/// it. Whatever lies there and does not hold is a refusing finding of each request.
+pub fn attribute(arrivals: &mut [Arrival], file: &str, signature: &[u8], content: &[u8]) {
+    let blob = armoured(signature).ok_or_else(|| "it is not one SSH signature and nothing else".into());
+    let verified = blob.and_then(|blob| sshsig::verify(&blob, NAMESPACE, content));
+    let beside = format!("{file}{SUFFIX}");
+    let signed = verified.is_ok().then(|| {
+        Arc::new(Signed { file: file.into(), content: content.into(), signature: signature.into() })
+    });
     for arrival in arrivals {
         let Arrival::Request(request) = arrival else { continue };
         match &verified {
-            Ok(key) => request.sender = Some(Sender { key: key.clone(), file: file.into() }),
-            Err(why) => request.findings.push(bad(file, why)),
+            Ok(key) => {
+                request.sender = Some(Sender { key: key.clone(), file: beside.clone() });
+                request.signed.clone_from(&signed);
+            }
+            Err(why) => request.findings.push(bad(&beside, why)),
         }
     }
 }
 
-fn armoured(signature: &[u8]) -> Result<Vec<u8>, String> {
-    let blocks = pem::blocks(signature).unwrap_or_default();
-    match blocks.into_iter().next() {
-        Some(block) if block.label == LABEL => block.body,
-        _ => Err("it is none".into()),
-    }
+/// What one block of armour holds that stands alone, as `ssh-keygen` writes it.
+fn armoured(signature: &[u8]) -> Option<Vec<u8>> {
+    let text = str::from_utf8(signature).ok()?.trim_ascii();
+    let base64 = text.strip_prefix(BEGIN)?.strip_suffix(END)?;
+    let base64: String = base64.split_ascii_whitespace().collect();
+    Base64::decode_vec(&base64).ok().filter(|blob| !blob.is_empty())
 }
 
 /// Rule `sender.signature`: a signature beside a request holds.
@@ -70,4 +92,39 @@ fn bad(file: &str, why: &str) -> Finding {
         why,
         "an SSH signature over the file's bytes, made for this purpose",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intake::{read, sample};
+
+    #[test]
+    fn armour_stands_alone() {
+        let one = format!("{BEGIN}\nU1NI\nU0lH\n{END}\n");
+        for good in [one.clone(), one.replace('\n', "\r\n"), format!("\n{one}\n"), one.trim().to_owned()] {
+            assert!(is_signature(good.as_bytes()), "{good}");
+        }
+        let two = one.repeat(2);
+        let text = [format!("x\n{one}"), format!("{one}x\n"), one.replace("U0lH", "U0l*"), two];
+        let cut = [String::new(), "hello".into(), one.replace(END, ""), format!("{BEGIN}\n{END}")];
+        for bad in text.iter().chain(&cut) {
+            assert!(!is_signature(bad.as_bytes()), "{bad}");
+        }
+        assert!(!is_signature(&[0, 255]));
+    }
+
+    #[test]
+    fn whatever_lies_beside_a_request_and_is_no_signature_refuses_it() {
+        let der = sample::ed25519(&[]);
+        let empty = format!("{BEGIN}\n{END}\n");
+        for beside in [&b""[..], b"nonsense", &[0, 255], &der, empty.as_bytes()] {
+            let mut arrivals = read("a.csr", &der);
+            attribute(&mut arrivals, "a.csr", beside, &der);
+            let [Arrival::Request(request)] = arrivals.as_slice() else { panic!("{arrivals:?}") };
+            assert_eq!(request.sender, None);
+            let refusing: Vec<_> = request.findings.iter().filter(|f| f.refuses()).map(|f| f.rule).collect();
+            assert_eq!(refusing, ["sender.signature"]);
+        }
+    }
 }

@@ -215,6 +215,7 @@ fn the_list_of_rules_is_complete() {
         include_str!("crl.rs"),
         include_str!("crl/pair.rs"),
         include_str!("object.rs"),
+        include_str!("object/approval.rs"),
         include_str!("object/content.rs"),
         include_str!("object/fields.rs"),
         include_str!("sender.rs"),

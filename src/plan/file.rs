@@ -37,6 +37,9 @@ pub struct Plan {
     pub policy: Option<String>,
     /// What is to be signed, in order.
     pub items: Vec<Item>,
+    /// The files that senders signed, each once, of the requests that came in them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signed: Vec<SignedFile>,
     /// What is refused.
     pub refused: Vec<Refused>,
     /// Certificates that are revoked with it.
@@ -95,8 +98,7 @@ pub struct Item {
     /// The object that the request came in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<Object>,
-    /// Who signed the file that it came in. The signature itself was checked over that file,
-    /// which may hold many requests, when the plan was made.
+    /// Who signed the file that it came in, which the plan holds among its signed files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sender: Option<Sender>,
     /// The empty CRL that the cluster signed for this certificate beforehand.
@@ -104,6 +106,18 @@ pub struct Item {
     pub crl: Option<ClusterCrl>,
     /// The exact bytes to be signed.
     pub tbs: Bytes,
+}
+
+/// A file and its sender's signature, which are held against each other when the plan is performed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedFile {
+    /// Where it lay, escaped; the signature lay beside it.
+    pub file: String,
+    /// The file's bytes.
+    pub content: Bytes,
+    /// The bytes of the signature's file.
+    pub signature: Bytes,
 }
 
 /// A request that is not granted.
@@ -144,6 +158,7 @@ impl Plan {
             created,
             policy,
             items: Vec::new(),
+            signed: Vec::new(),
             refused: Vec::new(),
             revocations: Vec::new(),
             later_crls: Vec::new(),
@@ -215,6 +230,7 @@ impl Plan {
         let own = [&self.mark, &self.home].into_iter().chain(&self.policy);
         let own = own.chain(self.revocations.iter().flat_map(|r| &r.asked_by));
         let own = own.chain(self.course.iter().flat_map(|course| &course.destroyed));
+        let own = own.chain(self.signed.iter().map(|signed| &signed.file));
         let own = own.chain(self.later_crls.iter().map(|later| &later.file));
         own.chain(items).chain(refused).map(String::as_str)
     }

@@ -4,10 +4,10 @@
 use rayon::prelude::*;
 
 use super::file::{MAXIMUM_AGE, Plan};
-use super::{Item, Refused, RefusedBy};
+use super::{Item, Refused, RefusedBy, SignedFile, again};
 use crate::error::{Error, Result};
 use crate::finding::{Finding, Outcome};
-use crate::intake::{self, Arrival, ReceivedCrl, Request};
+use crate::intake::{ReceivedCrl, Request};
 use crate::journal::{Bytes, ClusterCrl, Head, Ledger};
 use crate::lint::{CertificateKind, Linted, lint};
 use crate::policy::{Context, Decision, Grant, decide_all, serial_unique};
@@ -53,14 +53,30 @@ pub fn make(
     let planned = each.map(|((request, decision), serial)| planned(context, request, decision, serial));
     let mut plan = empty(context, frame);
     plan.refused = unusable;
-    for (item, decision) in planned.collect::<Result<Vec<_>>>()?.into_iter().zip(decisions) {
+    let planned = planned.collect::<Result<Vec<_>>>()?;
+    for ((item, decision), request) in planned.into_iter().zip(decisions).zip(requests) {
         match item {
-            Some(item) => plan.items.push(item),
+            Some(item) => {
+                plan.items.push(item);
+                keep_signed(&mut plan, request);
+            }
             None => plan.refused.push(refusal(decision)),
         }
     }
     plan.check("plan")?;
     Ok(plan)
+}
+
+/// The file that a request's sender signed, once for all that came in it.
+fn keep_signed(plan: &mut Plan, request: &Request) {
+    let Some(signed) = &request.signed else { return };
+    if plan.signed.iter().all(|kept| kept.file != signed.file) {
+        plan.signed.push(SignedFile {
+            file: signed.file.clone(),
+            content: Bytes(signed.content.clone()),
+            signature: Bytes(signed.signature.clone()),
+        });
+    }
 }
 
 /// A plan of nothing yet.
@@ -119,7 +135,7 @@ pub fn prepare(
         return Ok(Vec::new());
     }
     fresh_enough(plan, today)?;
-    let requests = items.par_iter().map(read_again).collect::<Result<Vec<_>>>()?;
+    let requests = again::read(plan, items)?;
     let decisions = decide_all(context, &requests)?;
     items
         .par_iter()
@@ -237,28 +253,6 @@ fn fresh_enough(plan: &Plan, today: Time) -> Result<()> {
         return Err(stale(format!("made at {}, more than {MAXIMUM_AGE} ago", plan.created)));
     }
     Ok(())
-}
-
-fn read_again(item: &Item) -> Result<Request> {
-    let altered = |what: &str| {
-        Error::integrity("plan.request", format!("{}: {what} in the plan cannot be read", item.file))
-            .next("the plan file was altered: stop the ceremony")
-    };
-    match intake::read(&item.file, &item.request.0).into_iter().next() {
-        // A DER request reads as exactly one.
-        Some(Arrival::Request(mut request)) => {
-            if let Some(object) = &item.object {
-                intake::within(&mut request, object.clone());
-            }
-            request.sender = item.sender.clone();
-            if let Some(crl) = &item.crl {
-                intake::attach(&mut request, &item.file, &crl.der.0)
-                    .map_err(|_| altered("the request's CRL"))?;
-            }
-            Ok(*request)
-        }
-        _ => Err(altered("the request")),
-    }
 }
 
 fn now_refused(item: &Item, decision: &Decision) -> Error {

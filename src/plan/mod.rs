@@ -5,6 +5,7 @@
 //! rendered from those bytes ([`review`]); what they approve is the file's
 //! digest; what the token signs is those bytes. Pure.
 
+mod again;
 mod course;
 mod file;
 mod later;
@@ -15,7 +16,7 @@ mod revocation;
 mod tests;
 
 pub use course::{Step, bundle_digest, check_bundle, check_roots_stay, prepare_cross};
-pub use file::{Cross, Item, LaterCrl, Plan, Refused, RefusedBy};
+pub use file::{Cross, Item, LaterCrl, Plan, Refused, RefusedBy, SignedFile};
 pub use later::Later;
 pub use make::{Frame, Prepared, decide, empty, make, prepare};
 pub use revocation::{Beside, Crl, Revoking, falls_short, prepare_revocations};

@@ -1,6 +1,6 @@
 //! A plan is performed as it was made, here and today, or not at all.
 
-use super::{Frame, Item, Plan, Prepared, Refused, RefusedBy, make, prepare, review};
+use super::{Frame, Item, Plan, Prepared, Refused, RefusedBy, SignedFile, make, prepare, review};
 use crate::cluster::{PrivateKey, make_key, make_request};
 use crate::intake::{self, Arrival, Request};
 use crate::journal::Purpose;
@@ -8,6 +8,7 @@ use crate::journal::sample::Script;
 use crate::journal::{Bytes, Event, Head, KeyRole};
 use crate::perform::Remaining;
 use crate::policy::{Context, DEFAULT_REGISTER, PolicySet, SHIPPED, decide_all};
+use crate::sshsig;
 use crate::x509::{Digest, Issuer, KeyAlgorithm, Seconds, Serial, Time};
 use secrecy::ExposeSecret as _;
 
@@ -275,4 +276,65 @@ fn what_one_plan_signed_cannot_leave_by_another() {
     let mut bent = plan;
     bent.items[0].tbs.0[40] ^= 1;
     assert_eq!(Remaining::of(&bent, &scene.script.ledger).map(|_| ()).unwrap_err().id, "plan.serial-used");
+}
+
+/// Both requests in one file that somebody signed.
+fn signed_by(seed: u8) -> Scene {
+    let mut scene = Scene::new(&["east", "west"]);
+    let pem = |request: &Request| crate::x509::pem::encode("CERTIFICATE REQUEST", &request.der);
+    let content: String = scene.requests.iter().map(pem).collect();
+    let signature = sshsig::sample::armoured(seed, intake::NAMESPACE, content.as_bytes());
+    let mut arrivals = intake::read("both.pem", content.as_bytes());
+    intake::attribute(&mut arrivals, "both.pem", signature.as_bytes(), content.as_bytes());
+    let requests = arrivals.into_iter().map(|arrival| match arrival {
+        Arrival::Request(request) => *request,
+        other => panic!("{other:?}"),
+    });
+    scene.requests = requests.collect();
+    scene
+}
+
+#[test]
+fn a_senders_signature_is_verified_again() {
+    let scene = signed_by(7);
+    let plan = scene.plan();
+    assert_eq!((plan.items.len(), plan.signed.len()), (2, 1), "the file is there once");
+    assert_eq!(Plan::from_bytes("plan", &plan.to_bytes().unwrap()).unwrap(), plan);
+    let prepared = scene.prepare_at(&plan, scene.script.now).unwrap();
+    assert!(prepared.iter().all(|p| p.request.sender == plan.items[0].sender));
+    let context = scene.context(plan.policy.as_deref(), plan.created);
+    let one = &plan.items[1..];
+    assert_eq!(prepare(&context, &scene.script.ledger, &plan, one, scene.script.now).unwrap().len(), 1);
+}
+
+#[test]
+fn no_sender_is_pasted_into_a_plan() {
+    type Bend = fn(&mut Plan, &Plan);
+    let (scene, other) = (signed_by(7), signed_by(8).plan());
+    let bends: [Bend; 11] = [
+        |plan, _| plan.signed.clear(),
+        |plan, _| plan.signed[0].content.0.push(b'\n'),
+        |plan, other| plan.signed[0].signature = other.signed[0].signature.clone(),
+        |plan, _| plan.signed[0].signature.0.clear(),
+        |plan, other| plan.signed[0] = other.signed[0].clone(),
+        |plan, _| plan.signed.push(plan.signed[0].clone()),
+        |plan, _| plan.signed.push(SignedFile { file: "more.pem".into(), ..plan.signed[0].clone() }),
+        |plan, _| plan.signed[0].file = "other.pem".into(),
+        |plan, other| plan.items[0].sender = other.items[0].sender.clone(),
+        |plan, _| plan.items[0].file = "both.pem#2".into(),
+        |plan, _| plan.items[0].request = plan.items[1].request.clone(),
+    ];
+    for (at, bend) in bends.iter().enumerate() {
+        let mut plan = scene.plan();
+        bend(&mut plan, &other);
+        let error = scene.prepare_at(&plan, scene.script.now).unwrap_err();
+        assert_eq!((error.id, error.kind.exit_code()), ("plan.request", 4), "{at}: {error}");
+    }
+    let unsigned = Scene::new(&["east"]);
+    let mut plan = unsigned.plan();
+    plan.items[0].sender = other.items[0].sender.clone();
+    unsigned.refused(&plan, "plan.request");
+    // With a signed file that holds something else, too.
+    plan.signed = other.signed;
+    unsigned.refused(&plan, "plan.request");
 }

@@ -67,32 +67,23 @@ impl Decision {
 /// Judges the requests of one run. Their order, which is that of the files' names, favours
 /// none of them: those that get in each other's way are judged again, each in view of the others.
 pub fn decide_all(context: &Context<'_>, requests: &[Request]) -> Result<Vec<Decision>> {
-    let mut firsts: HashMap<Digest, &str> = HashMap::new();
-    let mut decisions = Vec::with_capacity(requests.len());
-    for request in requests {
-        let copy_of = firsts.get(&request.digest).copied();
-        firsts.entry(request.digest).or_insert(&request.file);
-        decisions.push(judge(context, request, copy_of, &Rivals::default())?);
-    }
+    let alone = |request| judge(context, request, &Copies::None, &Rivals::default());
+    let mut decisions: Vec<Decision> = requests.iter().map(alone).collect::<Result<_>>()?;
     let rivals = Rivals::among(&decisions);
-    for (request, decision) in requests.iter().zip(&mut decisions) {
+    let copies = Copies::among(requests, &decisions);
+    for ((request, decision), copies) in requests.iter().zip(&mut decisions).zip(&copies) {
         if decision.grant.as_ref().is_some_and(|grant| rivals.concern(grant)) {
-            *decision = judge(context, request, None, &rivals)?;
+            *decision = judge(context, request, copies, &rivals)?;
         }
     }
     Ok(decisions)
 }
 
-fn judge(
-    context: &Context<'_>,
-    request: &Request,
-    copy_of: Option<&str>,
-    rivals: &Rivals,
-) -> Result<Decision> {
+fn judge(context: &Context<'_>, request: &Request, copies: &Copies, rivals: &Rivals) -> Result<Decision> {
     let identity = Identity::of(context, request);
     let known = Known::of(context.history, request, identity.cluster)?;
     let crl = OnceCell::new();
-    let case = Case { context, request, copy_of, rivals, identity: &identity, known: &known, crl };
+    let case = Case { context, request, copies, rivals, identity: &identity, known: &known, crl };
     let mut findings = request.findings.clone();
     findings.extend(rules::evaluate(&case, identity.profile));
     let refused = findings.iter().any(Finding::refuses);
@@ -114,8 +105,7 @@ fn judge(
 pub(super) struct Case<'a> {
     pub context: &'a Context<'a>,
     pub request: &'a Request,
-    /// The file that held the very same request before.
-    pub copy_of: Option<&'a str>,
+    pub copies: &'a Copies,
     pub rivals: &'a Rivals,
     pub identity: &'a Identity<'a>,
     pub known: &'a Known,
@@ -150,6 +140,39 @@ impl Known {
             companions: history.companions()?,
             forbidden: history.forbids_signing(),
         })
+    }
+}
+
+/// The very same request in other files of the run, as far as each would be granted by itself.
+pub(super) enum Copies {
+    None,
+    /// They say the same, so that whichever stays, the certificate is the same: this one does.
+    Of(String),
+    /// They came in other objects or from other senders: these files.
+    Differing(Vec<String>),
+}
+
+impl Copies {
+    /// Of each request.
+    fn among(requests: &[Request], decisions: &[Decision]) -> Vec<Self> {
+        let mut all: HashMap<Digest, Vec<&Request>> = HashMap::new();
+        for (request, _) in requests.iter().zip(decisions).filter(|(_, d)| d.grant.is_some()) {
+            all.entry(request.digest).or_default().push(request);
+        }
+        let of = |request: &Request| Self::of(request, all.get(&request.digest).map_or(&[], Vec::as_slice));
+        requests.iter().map(of).collect()
+    }
+
+    fn of(request: &Request, all: &[&Request]) -> Self {
+        let Some((first, others)) = all.split_first() else { return Self::None };
+        let sender = |request: &Request| request.sender.as_ref().map(|sender| sender.key.clone());
+        let same = |other: &&Request| other.object == first.object && sender(other) == sender(first);
+        if others.iter().all(same) {
+            let stays = std::ptr::eq(*first, request);
+            return if stays { Self::None } else { Self::Of(first.file.clone()) };
+        }
+        let others = all.iter().filter(|other| !std::ptr::eq(**other, request));
+        Self::Differing(others.map(|other| other.file.clone()).collect())
     }
 }
 

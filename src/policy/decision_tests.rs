@@ -95,6 +95,39 @@ fn a_refused_request_takes_nothing_from_the_next() {
 }
 
 #[test]
+fn only_what_would_be_granted_by_itself_is_a_copy() {
+    let mut world = World::new();
+    world.requests.push(world.requests[0].clone());
+    world.requests[1].file = "2.csr".into();
+    let seen = |world: &World| -> Vec<(Verdict, String)> {
+        let message = |d: &super::Decision| {
+            let finding = d.findings.iter().find(|f| f.rule == "batch.duplicate").unwrap();
+            (d.verdict(), if finding.refuses() { finding.message.clone() } else { String::new() })
+        };
+        world.decide_all().iter().map(message).collect()
+    };
+    let all = seen(&world);
+    assert_eq!(all[0], (Verdict::Grant, String::new()));
+    assert!(all[1].0 == Verdict::Refuse && all[1].1.contains("1.csr once more"), "{}", all[1].1);
+    // The first is refused for itself: it is no copy of the second.
+    world.requests[0].findings.push(Finding::new("sender.signature", Outcome::Refused, "", "x", "", ""));
+    assert_eq!(seen(&world), [(Verdict::Refuse, String::new()), (Verdict::Grant, String::new())]);
+    // Both would be granted, in view of different things: nobody chooses between them.
+    world.requests[0].findings.clear();
+    world.within(|_| {});
+    for (at, other) in seen(&world).iter().zip(["2.csr", "1.csr"]) {
+        assert!(at.0 == Verdict::Refuse && at.1.contains(other), "{}", at.1);
+    }
+    world.requests[1].object = None;
+    world.signed(7);
+    assert!(seen(&world).iter().all(|at| at.0 == Verdict::Refuse));
+    // The same sender signed both files.
+    world.requests[0].sender = world.requests[1].sender.clone();
+    world.requests[0].sender.as_mut().unwrap().file = "1.csr.sig".into();
+    assert_eq!(seen(&world)[0].0, Verdict::Grant);
+}
+
+#[test]
 fn no_order_decides_between_requests() {
     let mut world = World::new();
     let rule = |world: &World, wanted: &[&str]| {

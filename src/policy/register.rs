@@ -10,6 +10,7 @@ use super::document::{Ids, Lines, Setting, fault, nearest, read};
 use super::profile::Profile;
 use super::values::{NamePattern, is_dns_label, is_reserved, worded};
 use crate::error::Result;
+use crate::intake::{is_kind, is_name};
 use crate::sshsig::PublicKey;
 use crate::text::shown;
 use crate::x509::Name;
@@ -62,24 +63,33 @@ fn some_keys<'de, D: Deserializer<'de>>(
     Ok(Some(keys))
 }
 
-/// An issuer as the register writes it: `KIND.GROUP/NAME`.
+/// An issuer as the register and the objects have it: `KIND.GROUP/NAME`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IssuerReference(pub String);
+pub struct IssuerReference {
+    kind: String,
+    group: String,
+    name: String,
+}
+
+impl IssuerReference {
+    /// Of no two issuers is the text the same: there is no dot in a kind, no slash in a group.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (of, name) = text.split_once('/')?;
+        let (kind, group) = of.split_once('.')?;
+        let whole = is_kind(kind) && is_name(group) && is_name(name);
+        whole.then(|| Self { kind: kind.into(), group: group.into(), name: name.into() })
+    }
+}
 
 impl fmt::Display for IssuerReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        write!(f, "{}.{}/{}", self.kind, self.group, self.name)
     }
 }
 
 impl<'de> Deserialize<'de> for IssuerReference {
     fn deserialize<D: Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
-        worded(d, "KIND.GROUP/NAME, e.g. \"ClusterIssuer.cert-manager.io/root\"", |text| {
-            let (of, name) = text.split_once('/')?;
-            let (kind, group) = of.split_once('.')?;
-            let whole = !kind.is_empty() && !group.is_empty() && !name.is_empty() && !name.contains('/');
-            whole.then(|| Self(text.into()))
-        })
+        worded(d, "KIND.GROUP/NAME, e.g. \"ClusterIssuer.cert-manager.io/root\"", Self::parse)
     }
 }
 
@@ -251,6 +261,9 @@ mod tests {
             "name = \"*\"",
             "issuer = \"Issuer/root\"",
             "issuer = \"Issuer.cert-manager.io\"",
+            "issuer = \"Issuer.A/root\"",
+            "issuer = \"Issuer.cert-manager.io/a/b\"",
+            "issuer = \"Issuer x.cert-manager.io/a\"",
         ] {
             assert_eq!(
                 id_of(&format!("[clusters.east]\npolicy = \"istio\"\n{line}")),

@@ -236,6 +236,7 @@ pub(super) fn request_named(subject: Name, key: u8) -> Request {
         crl: None,
         object: None,
         sender: None,
+        signed: None,
         findings: vec![],
     }
 }

@@ -95,6 +95,21 @@ fn what_does_not_hold_is_told_apart() {
 }
 
 #[test]
+fn what_is_reserved_is_empty() {
+    let pair = ed25519();
+    let key = [string(b"ssh-ed25519"), string(pair.public_key().as_ref())].concat();
+    let made = |reserved: &[u8]| {
+        let head = [string(NAMESPACE.as_bytes()), string(reserved), string(b"sha512")].concat();
+        let digest = Sha512::digest(b"file");
+        let value = pair.sign(&[MAGIC, &head, &string(&digest)].concat());
+        let value = [string(b"ssh-ed25519"), string(value.as_ref())].concat();
+        [MAGIC, &1u32.to_be_bytes(), &string(&key), &head, &string(&value)].concat()
+    };
+    assert!(verify(&made(b""), NAMESPACE, b"file").is_ok());
+    assert!(verify(&made(b"x"), NAMESPACE, b"file").unwrap_err().contains("reserved"));
+}
+
+#[test]
 fn no_changed_byte_leaves_a_signature() {
     for whole in [plain(), touched(1), touched_p256()] {
         for at in 0..whole.len() {

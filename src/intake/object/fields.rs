@@ -2,8 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::conditions::Conditions;
-use super::{Object, ObjectKind, Usage, duration};
+use super::{Object, ObjectKind, Usage, approval, duration};
 use crate::finding::{Finding, Outcome};
 use crate::text::{is_shown, shown};
 
@@ -21,7 +20,7 @@ pub struct Fields<'a> {
     pub approval: Finding,
 }
 
-pub(super) type Result<T> = std::result::Result<T, Box<Finding>>;
+pub type Result<T> = std::result::Result<T, Box<Finding>>;
 
 impl<'a> Fields<'a> {
     pub fn of(value: &'a Value, kind: ObjectKind) -> Result<Self> {
@@ -57,15 +56,23 @@ impl<'a> Fields<'a> {
                 object.duration = spec.duration()?;
             }
             ObjectKind::CertificateSigningRequest => {
+                if metadata.get("namespace").is_some_and(|value| !value.is_null()) {
+                    return Err(metadata.wrong("namespace", "none: these objects are in no namespace"));
+                }
+                if object.usages.is_empty() {
+                    return Err(
+                        spec.wrong("usages", "a list of one or more, without which Kubernetes takes none")
+                    );
+                }
                 let signer = spec.text("signerName")?.ok_or_else(|| spec.missing("signerName"))?;
                 object.signer = Some(spec.word("signerName", signer)?);
                 object.duration = spec.seconds("expirationSeconds")?;
             }
         }
         let request = spec.text("request")?.ok_or_else(|| spec.missing("request"))?;
-        let conditions = Conditions::of(&root)?;
-        object.ready = conditions.ready.filter(|_| kind == ObjectKind::CertificateRequest);
-        Ok(Self { request, approval: conditions.approval(&object), object })
+        let (approval, ready) = approval::judge(&root, &object)?;
+        object.ready = ready;
+        Ok(Self { request, approval, object })
     }
 }
 
@@ -76,25 +83,30 @@ fn issuer(reference: &Table<'_>) -> Result<String> {
     let kind = reference.text("kind")?.filter(|kind| !kind.is_empty()).unwrap_or("Issuer");
     let group = reference.text("group")?.filter(|group| !group.is_empty()).unwrap_or("cert-manager.io");
     let (name, kind, group) =
-        (reference.name("name", name)?, reference.word("kind", kind)?, reference.name("group", group)?);
+        (reference.name("name", name)?, reference.kind("kind", kind)?, reference.name("group", group)?);
     Ok(format!("{kind}.{group}/{name}"))
 }
 
 /// A mapping and where it stands.
-pub(super) struct Table<'a> {
+pub struct Table<'a> {
     path: String,
     fields: Option<&'a Map<String, Value>>,
 }
 
 impl<'a> Table<'a> {
-    pub(super) fn of(path: &str, value: Option<&'a Value>) -> Result<Self> {
+    pub fn of(path: &str, value: Option<&'a Value>) -> Result<Self> {
         match value {
             Some(Value::Object(fields)) => Ok(Self { path: path.into(), fields: Some(fields) }),
             value => Err(Box::new(wrong(path, &found(value), "a mapping", "export the object again"))),
         }
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&'a Value> {
+    /// One that is not there and may be left out.
+    pub fn empty(path: &str) -> Self {
+        Self { path: path.into(), fields: None }
+    }
+
+    pub fn get(&self, name: &str) -> Option<&'a Value> {
         self.fields?.get(name)
     }
 
@@ -102,11 +114,11 @@ impl<'a> Table<'a> {
         if self.path.is_empty() { name.into() } else { format!("{}.{name}", self.path) }
     }
 
-    fn table(&self, name: &str) -> Result<Self> {
+    pub fn table(&self, name: &str) -> Result<Self> {
         Self::of(&self.path(name), self.get(name))
     }
 
-    fn wrong(&self, name: &str, wanted: &str) -> Box<Finding> {
+    pub fn wrong(&self, name: &str, wanted: &str) -> Box<Finding> {
         Box::new(wrong(
             &self.path(name),
             &found(self.get(name)),
@@ -115,7 +127,7 @@ impl<'a> Table<'a> {
         ))
     }
 
-    fn missing(&self, name: &str) -> Box<Finding> {
+    pub fn missing(&self, name: &str) -> Box<Finding> {
         Box::new(wrong(&self.path(name), "nothing", "a value", "export the object again"))
     }
 
@@ -134,7 +146,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn text(&self, name: &str) -> Result<Option<&'a str>> {
+    pub fn text(&self, name: &str) -> Result<Option<&'a str>> {
         match self.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -152,7 +164,7 @@ impl<'a> Table<'a> {
 
     /// A name as Kubernetes gives them (RFC 1123): nothing in it steers a shell or a path.
     fn name(&self, field: &str, text: &str) -> Result<String> {
-        if text.len() <= 253 && text.split('.').all(is_label) {
+        if is_name(text) {
             return Ok(text.into());
         }
         Err(self
@@ -164,7 +176,12 @@ impl<'a> Table<'a> {
         if is_label(text) { Ok(text.into()) } else { Err(self.wrong(field, wanted)) }
     }
 
-    /// One word of what stands in kinds and signers' names.
+    /// A kind as Kubernetes names them: without the dot that ends it in `KIND.GROUP/NAME`.
+    fn kind(&self, field: &str, text: &str) -> Result<String> {
+        if is_kind(text) { Ok(text.into()) } else { Err(self.wrong(field, "letters and digits, at most 63")) }
+    }
+
+    /// One word of what stands in signers' names.
     fn word(&self, field: &str, text: &str) -> Result<String> {
         let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'/' | b':');
         if (1..=571).contains(&text.len()) && text.bytes().all(fits) {
@@ -211,8 +228,18 @@ impl<'a> Table<'a> {
     }
 }
 
+/// A name as Kubernetes gives them (RFC 1123).
+pub fn is_name(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_label)
+}
+
+/// A kind as Kubernetes names them.
+pub fn is_kind(text: &str) -> bool {
+    (1..=63).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
 /// RFC 1123 §2.1.
-fn is_label(text: &str) -> bool {
+pub fn is_label(text: &str) -> bool {
     let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     (1..=63).contains(&text.len())
         && text.bytes().all(inner)
@@ -221,7 +248,7 @@ fn is_label(text: &str) -> bool {
 }
 
 /// What a value is, in words; of strings as much as fits in a line.
-fn found(value: Option<&Value>) -> String {
+pub fn found(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => "nothing".into(),
         Some(Value::Array(_)) => "a list".into(),
@@ -240,7 +267,7 @@ fn no_name(metadata: &Table<'_>) -> Box<Finding> {
 }
 
 /// Rule `object.field`: every field that is read is there, known and of its type.
-fn wrong(field: &str, found: &str, wanted: &str, next: &str) -> Finding {
+pub fn wrong(field: &str, found: &str, wanted: &str, next: &str) -> Finding {
     let field = if field.is_empty() { "the document" } else { field };
     let message = format!("{field}: found {found}, want {wanted}; {next}");
     Finding::new("object.field", Outcome::Refused, "", message, found, wanted)

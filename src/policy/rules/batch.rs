@@ -1,8 +1,8 @@
 //! What the requests of one run must not do to each other.
 
-use super::{Check, RuleInfo, files};
+use super::{Check, RuleInfo, files, named};
 use crate::finding::{Finding, Outcome};
-use crate::policy::decision::Case;
+use crate::policy::decision::{Case, Copies};
 use crate::text::shown;
 
 pub(super) const DUPLICATE: RuleInfo = RuleInfo::new(
@@ -12,14 +12,21 @@ pub(super) const DUPLICATE: RuleInfo = RuleInfo::new(
     Check::Always(duplicate),
 );
 
-// The first of the copies stays: whichever it is, the certificate is the same.
+// What is refused by itself is no copy: it takes nothing from others.
 fn duplicate(case: &Case<'_>) -> Finding {
-    match case.copy_of {
-        None => DUPLICATE.finding(Outcome::Pass, "a new request", "no other file with the same request"),
-        Some(file) => DUPLICATE.finding(
+    match case.copies {
+        Copies::None => {
+            DUPLICATE.finding(Outcome::Pass, "a new request", "no other file with the same request")
+        }
+        Copies::Of(file) => DUPLICATE.finding(
             Outcome::Refused,
             format!("the request of {file} once more"),
             "one of the two files alone on the stick",
+        ),
+        Copies::Differing(others) => DUPLICATE.finding(
+            Outcome::Refused,
+            format!("the same request in {}, in another object or from another sender", named(others.iter())),
+            "the one that is meant alone on the stick",
         ),
     }
 }

@@ -209,13 +209,16 @@ fn listed(items: impl IntoIterator<Item = impl ToString>) -> String {
     if items.is_empty() { "none".into() } else { items.join(", ") }
 }
 
-/// The files of other requests; a few of them stand for a great many.
+/// The files of other requests.
 fn files(rivals: &[&Rival]) -> String {
-    let named = listed(rivals.iter().take(8).map(|rival| &rival.file));
-    match rivals.len().saturating_sub(8) {
-        0 => named,
-        more => format!("{named} and {more} more"),
-    }
+    named(rivals.iter().map(|rival| &rival.file))
+}
+
+/// A few files stand for a great many.
+fn named<'a>(files: impl ExactSizeIterator<Item = &'a String>) -> String {
+    let more = files.len().saturating_sub(8);
+    let named = listed(files.take(8));
+    if more == 0 { named } else { format!("{named} and {more} more") }
 }
 
 #[cfg(test)]

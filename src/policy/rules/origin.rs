@@ -7,7 +7,7 @@ use crate::intake::{self, Object, Sender};
 use crate::policy::decision::Case;
 use crate::policy::document::Setting;
 use crate::policy::profile::Profile;
-use crate::policy::register::Cluster;
+use crate::policy::register::{Cluster, IssuerReference};
 use crate::policy::values::SenderMode;
 
 /// What the register fixes of an object holds for every request of the cluster: one that
@@ -64,7 +64,9 @@ pub(super) const ISSUER: RuleInfo = RuleInfo::new(
     "RFC 3647 §4.3.2",
     Check::Always(|case| {
         let found = object(case).and_then(|object| object.issuer.as_deref());
-        bound(&ISSUER, case, entry(case).and_then(|e| e.issuer.as_ref()), found, |fixed, is| fixed.0 == is)
+        bound(&ISSUER, case, entry(case).and_then(|e| e.issuer.as_ref()), found, |fixed, is| {
+            IssuerReference::parse(is).as_ref() == Some(fixed)
+        })
     }),
 );
 

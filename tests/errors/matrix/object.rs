@@ -247,7 +247,18 @@ pub fn rows() -> Vec<Row> {
             "object.approval",
             "denied or failed",
         )
-        .told("it was denied, has failed, or was answered in its cluster already", "have it asked for anew"),
+        .told(
+            "it was denied, has failed, is being deleted, or was answered in its cluster already",
+            "have it asked for anew",
+        ),
+        here(
+            "an object whose request has failed by its condition Ready",
+            Root,
+            |a| replaced(a, "reason: Pending", "reason: Failed"),
+            1,
+            "object.approval",
+            "its condition Ready",
+        ),
         here(
             "an object from another namespace",
             Root,
@@ -320,8 +331,19 @@ pub fn rows() -> Vec<Row> {
             "it does not fit the file",
         )
         .told(
-            "the SSH signature beside the request was not made over this file, or for another purpose",
+            "what lies beside the request as its signature is none, is not alone in its file, was made over another file, or for another purpose",
             "have the sender sign the very file that lies on the stick",
+        ),
+        here(
+            "nonsense in the place of a signature",
+            Root,
+            |a| {
+                a.write("in/east.csr.sig", "nonsense");
+                inspect(a)
+            },
+            1,
+            "sender.signature",
+            "not one SSH signature",
         ),
         here(
             "a signature for another purpose",

@@ -55,6 +55,7 @@ pub(super) fn arrived(arrival: Arrival) -> Option<Request> {
                 intake::within(same, object.clone());
             }
             same.sender = request.sender.clone();
+            same.signed = request.signed.clone();
             let around = |rule: &str| matches!(rule, "object.approval" | "sender.signature");
             let around = request.findings.iter().filter(|finding| around(finding.rule));
             same.findings.extend(around.cloned());

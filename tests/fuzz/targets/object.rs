@@ -22,7 +22,7 @@ pub fn object(data: &[u8]) {
         Err(fault) => fit_error(&fault.error("in/a.yaml")),
     }
     let mut arrivals = intake::read("in/a.yaml", data);
-    intake::attribute(&mut arrivals, "in/a.yaml.sig", data, b"message");
+    intake::attribute(&mut arrivals, "in/a.yaml", data, b"message");
     let requests: Vec<_> = arrivals.into_iter().filter_map(arrived).collect();
     for object in requests.iter().filter_map(|request| request.object.as_ref()) {
         object.texts().for_each(|text| fit(text));
