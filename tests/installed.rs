@@ -3,8 +3,10 @@
 
 mod dress;
 mod foreign;
+mod inside;
 mod istio;
 mod others;
+mod signs;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

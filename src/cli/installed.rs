@@ -26,6 +26,7 @@ pub fn run(globals: &Globals, args: &Verify) -> Result<u8> {
         at,
         within: args.within.unwrap_or(WITHIN),
         rehearsal: args.rehearsal,
+        consumer: args.consumer,
     };
     let report = check(&clusters, &against)?;
     let (state, code) = match report.severity() {
@@ -101,7 +102,11 @@ fn render(report: &Report, state: &str) -> String {
 }
 
 fn facts(object: &SeenObject) -> String {
-    let mut out = format!("  {} ({})\n", object.object, object.form);
+    let mut out = format!("  {} ({}", object.object, object.form);
+    if !object.or.is_empty() {
+        out.push_str(&format!("; of the same names: {}; --consumer says which", object.or.join(", ")));
+    }
+    out.push_str(")\n");
     if let Some(own) = &object.certificate {
         let key = if object.key { "with its key" } else { "without its key" };
         out.push_str(&format!(

@@ -1,12 +1,15 @@
 //! What a cluster has loaded, looked at closely: the files of a mounted Secret, or the Secret
 //! as `kubectl get` prints it. Consumers accept much that breaks later; this does not. Pure.
 
+mod ca;
 mod certificates;
 mod chain;
 mod crl;
+mod disclosed;
 mod fault;
 mod fleet;
 mod form;
+mod guess;
 mod key;
 mod object;
 
@@ -19,6 +22,7 @@ pub use fault::{Fault, Rule, Severity};
 pub use object::{Kind, Object, objects};
 
 use crate::error::{Error, Result};
+use crate::release::Consumer;
 use crate::x509::{Digest, Seconds, Time};
 use chain::Chain;
 use fault::Faults;
@@ -47,6 +51,8 @@ pub struct Against<'a> {
     pub within: Seconds,
     /// Whether what comes from a rehearsal is accepted.
     pub rehearsal: bool,
+    /// Who loads what lies there, where its names do not tell.
+    pub consumer: Option<Consumer>,
 }
 
 /// What was found.
@@ -74,6 +80,8 @@ pub struct SeenObject {
     pub object: String,
     /// Who loads it.
     pub form: &'static str,
+    /// Who else has the same names, where nothing tells them apart.
+    pub or: Vec<&'static str>,
     /// The CA's own certificate, where it was found.
     pub certificate: Option<SeenCertificate>,
     /// The roots that are trusted.
@@ -130,6 +138,7 @@ pub fn check(clusters: &[Cluster], against: &Against<'_>) -> Result<Report> {
         }
         report.clusters.push(seen);
         report.findings.extend(faults);
+        report.findings.extend(fleet::inside(&cluster.name, &found));
         chains.push((cluster.name.as_str(), found));
     }
     report.findings.extend(fleet::check(&chains));
@@ -142,9 +151,19 @@ fn one(cluster: &Cluster, against: &Against<'_>) -> (Seen, Vec<Chain>, Vec<Fault
     // Linkerd's trust bundle lies in an object of its own.
     let bundle = cluster.objects.iter().find_map(|object| object.entries.get(form::LINKERD_BUNDLE));
     for object in &cluster.objects {
-        let Some(form) = Form::of(object) else { continue };
         let mut faults = Faults::new(&cluster.name, &object.name, against);
-        let mut told = SeenObject { object: object.name.clone(), form: form.name, ..SeenObject::default() };
+        let mut told = SeenObject { object: object.name.clone(), ..SeenObject::default() };
+        let disclosed = disclosed::check(object, &mut faults);
+        let Some(form) = Form::of(object, &cluster.objects, against.consumer) else {
+            if disclosed {
+                told.form = "no CA's";
+                seen.objects.push(told);
+                all.extend(faults.all);
+            }
+            continue;
+        };
+        told.form = form.name;
+        told.or.clone_from(&form.or);
         faults.within = faults.within.max(form.warns_below);
         form.check(object, &mut faults);
         let mut chain = chain::check(object, &form, bundle, &mut faults);
@@ -156,6 +175,7 @@ fn one(cluster: &Cluster, against: &Against<'_>) -> (Seen, Vec<Chain>, Vec<Fault
         told.roots = chain.trusted.iter().map(certificates::Certificate::told).collect();
         told.certificate = chain.own.as_ref().map(certificates::Certificate::told);
         told.key = key::check(object, &form, chain.own.as_ref(), &mut faults);
+        ca::own(&form, &chain, told.key, &mut faults);
         told.crls = crl::check(object, &form, &mut chain, &mut faults);
         seen.objects.push(told);
         all.extend(faults.all);

@@ -24,7 +24,13 @@ fn looked_at(objects: Vec<Object>) {
     let clusters =
         [Cluster { name: "east".into(), objects }, Cluster { name: "west".into(), objects: again }];
     let noted = [world::root().fingerprint()];
-    let against = Against { noted: &noted, at: world::now(), within: Seconds(30 * 86_400), rehearsal: true };
+    let against = Against {
+        noted: &noted,
+        at: world::now(),
+        within: Seconds(30 * 86_400),
+        rehearsal: true,
+        consumer: None,
+    };
     let Some(report) = good(check(&clusters, &against)) else { return };
     for fault in &report.findings {
         for text in [&fault.cluster, &fault.object, &fault.key, &fault.found, &fault.wanted, &fault.next] {
