@@ -3,6 +3,7 @@
 
 mod dress;
 mod foreign;
+mod given;
 mod inside;
 mod istio;
 mod others;

@@ -304,7 +304,9 @@ pub struct Perform {
         anchorite verify --installed east-cacerts --root-sha256 HEX\n\n\
         --installed takes a folder of PEM files, as `assemble` writes it or a pod has it mounted, or a file\n\
         with Secrets and ConfigMaps as `kubectl get -o yaml` or `-o json` prints them; several of either,\n\
-        one for each cluster, are held against each other."
+        one for each cluster, are held against each other. '-' reads one such file from standard input:\n  \
+        kubectl get secret cacerts -n istio-system -o yaml | anchorite verify --installed - --root-sha256 HEX\n\
+        It reads up to 16 MiB and 10000 objects in a file, 1000 files of 1 MiB in a folder."
 )]
 pub struct Verify {
     /// The release folder, or one cluster's folder in it

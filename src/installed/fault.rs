@@ -75,6 +75,15 @@ impl<'a> Faults<'a> {
         }
     }
 
+    /// What could not be read, and whether a consumer would miss it.
+    pub fn unread(&mut self, error: &Error, missed: bool) {
+        if missed {
+            self.error("", error.clone(), &error.next);
+        } else {
+            self.put(&PASSED_OVER, "", error.message.clone());
+        }
+    }
+
     /// What another check says in its own words.
     pub fn error(&mut self, key: &str, error: Error, next: &str) {
         self.all.push(Fault {
@@ -133,6 +142,14 @@ pub(super) const MISSING: Rule = rule("installed.missing", Broken, "all that the
 pub(super) const NO_KEY: Rule = rule("installed.no-key", Note, "the private key, to be compared", "look into the Secret, or into the folder as the pod has it");
 #[rustfmt::skip]
 pub(super) const NO_BUNDLE: Rule = rule("installed.no-bundle", Note, "the trust bundle beside it, to be compared", "give the ConfigMap linkerd-identity-trust-roots in the same file or folder");
+#[rustfmt::skip]
+pub(super) const ELSEWHERE: Rule = rule("installed.place", Broken, "the place where its consumer looks: nothing reads it here", "load it with the namespace and name that `anchorite assemble` writes");
+#[rustfmt::skip]
+pub(super) const NOT_LOOKED_FOR: Rule = rule("installed.place", Open, "the place where its consumer looks", "see which Secret istiod has in use; load this one there, or remove it");
+#[rustfmt::skip]
+pub(super) const KEY_ENCRYPTED: Rule = rule("installed.key-encrypted", Note, "a key that can be compared with the certificate", "see that step-ca has its password: it reads an encrypted key");
+#[rustfmt::skip]
+pub(super) const PASSED_OVER: Rule = rule("installed.passed-over", Note, "a file that can be read, should a CA's consumer load it", "take it out of the folder, or give the file by itself to see what is wrong with it");
 #[rustfmt::skip]
 pub(super) const BASE64: Rule = rule("installed.base64", Broken, "base64 of a file", ANEW);
 #[rustfmt::skip]

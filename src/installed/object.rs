@@ -28,6 +28,8 @@ pub struct Object {
     pub name: String,
     /// What it is.
     pub kind: Kind,
+    /// Where it is, where that is said.
+    pub(super) namespace: Option<String>,
     /// What it holds.
     pub entries: Entries,
     /// Keys whose base64 cannot be read.
@@ -37,7 +39,7 @@ pub struct Object {
 impl Object {
     /// Files of a folder.
     pub fn folder(name: impl Into<String>, entries: Entries) -> Self {
-        Self { name: name.into(), kind: Kind::Folder, entries, unreadable: Vec::new() }
+        Self { name: name.into(), kind: Kind::Folder, namespace: None, entries, unreadable: Vec::new() }
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -65,7 +67,7 @@ impl Object {
 /// The Secrets and ConfigMaps of a file, one or many, in YAML or JSON; anything else in it
 /// is passed over. What the parser copied of a value meanwhile is not wiped, its result is.
 pub fn objects(file: &str, bytes: &[u8]) -> Result<Vec<Object>> {
-    let documents = document::read(bytes).map_err(|fault| fault.error(file))?;
+    let documents = document::read_within(bytes, &document::CLUSTER).map_err(|fault| fault.error(file))?;
     let named = |document: document::Document| {
         let number = document.number;
         object(document.value).map(|found| found.ok_or_else(|| nameless(file, number)))
@@ -93,10 +95,12 @@ fn object(mut value: Value) -> Option<Option<Object>> {
     };
     let object = kind.map(|(kind, word)| {
         let name = text(&value, "/metadata/name").filter(|name| !name.is_empty())?;
-        let namespace = text(&value, "/metadata/namespace").map(|space| format!("{space}/"));
-        let name = format!("{word} {}{name}", namespace.unwrap_or_default());
+        let namespace = text(&value, "/metadata/namespace");
+        let space = namespace.as_ref().map(|space| format!("{space}/"));
+        let name = format!("{word} {}{name}", space.unwrap_or_default());
         let mut object = Object::folder(name, Entries::new());
         object.kind = kind;
+        object.namespace = namespace;
         let map = |name: &str| value.get(name).and_then(Value::as_object);
         match kind {
             Kind::Secret => {

@@ -100,6 +100,11 @@ pub fn rows() -> Vec<Row> {
             .told("others refuse what this CA signs: its key usage, its path length, or the kind of a key", "a certificate under a policy that fits the consumer"),
         by("installed/signs.rs::the_roots_own_key_in_a_cluster_is_named", "the root's own key", 4, Id("installed.root-key"))
             .told("the root itself, self-signed, is the cluster's CA", "an intermediate of an offline root, and a change of roots"),
+        by("installed/given.rs::what_its_consumer_does_not_look_for_is_named", "a Secret in another place", 4, Id("installed.place"))
+            .told("its consumer looks for another name, or in another namespace: exit 4 where nothing can read it, 1 where it may", "load it where `anchorite assemble` writes it"),
+        by("installed/given.rs::what_cannot_be_read_does_not_silence_the_rest", "a file that cannot be read beside a CA's", 0, Id("installed.passed-over"))
+            .also(&["installed.key-encrypted"])
+            .told("a file that no consumer is known to read was passed over, or a key that step-ca alone can read", "nothing, unless it was meant"),
         by("installed/inside.rs::a_secret_without_a_name_is_refused", "a Secret without a name", 2, Id("installed.nameless"))
             .told("a Secret or ConfigMap whose metadata.name is no text: nothing tells who loads it", "print it with `kubectl get`"),
         by("installed/inside.rs::a_root_without_a_crl_is_told", "CRLs of one of two roots", 1, Id("installed.crl-root"))

@@ -21,8 +21,7 @@ pub fn installed(data: &[u8]) {
 /// Twice, so that it stands beside another.
 fn looked_at(objects: Vec<Object>) {
     let again = objects.iter().map(|object| Object::folder("again", object.entries.clone())).collect();
-    let clusters =
-        [Cluster { name: "east".into(), objects }, Cluster { name: "west".into(), objects: again }];
+    let clusters = [Cluster::new("east", objects), Cluster::new("west", again)];
     let noted = [world::root().fingerprint()];
     let against = Against {
         noted: &noted,
