@@ -33,8 +33,7 @@ fn crl_told(pki: &Pki, files: &Files) -> String {
     let path = folder(&dir.path().join("east"), files);
     let ran = verify(&[path], &[pki.root_sha256().to_string()], &[]);
     finds("CRLs", &ran, 4, &["installed.crl-lacking"]);
-    let found = ran.json()["findings"][0]["found"].as_str().unwrap().to_string();
-    found
+    ran.json()["findings"][0]["found"].as_str().unwrap().to_string()
 }
 
 /// The name is the CA's, the signature is not.
