@@ -15,14 +15,36 @@ use crate::error::Error;
 use crate::text::shown;
 use node::Node;
 
-/// As much as one file of a stick may hold: some hundred objects.
-pub const MAX_LENGTH: usize = 1 << 20;
-/// More objects than a fleet has clusters, in one file.
-pub const MAX_OBJECTS: usize = 1000;
 /// Deeper than any object of Kubernetes.
 pub const MAX_DEPTH: usize = 32;
-/// Mappings, sequences and scalars in one document.
-const MAX_NODES: usize = 250_000;
+
+/// How much is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// The file's bytes.
+    pub length: usize,
+    /// Its objects.
+    pub objects: usize,
+    /// Mappings, sequences and scalars in one document.
+    nodes: usize,
+    /// The first two in words.
+    said: [&'static str; 2],
+}
+
+/// As much as one file of a stick may hold: some hundred objects, and more than a fleet has clusters.
+pub const STICK: Bounds = Bounds {
+    length: 1 << 20,
+    objects: 1000,
+    nodes: 250_000,
+    said: ["at most 1 MiB", "at most 1000 objects in a file"],
+};
+/// All Secrets of a large cluster, as `kubectl get secrets -A` prints them.
+pub const CLUSTER: Bounds = Bounds {
+    length: 16 << 20,
+    objects: 10_000,
+    nodes: 2_000_000,
+    said: ["at most 16 MiB", "at most 10000 objects in a file"],
+};
 
 /// One document, or one item of a list.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,9 +120,18 @@ impl Fault {
 /// # Errors
 /// The first [`Fault`]; nothing of a file that has one is to be relied on.
 pub fn read(bytes: &[u8]) -> Result<Vec<Document>, Fault> {
-    if bytes.len() > MAX_LENGTH {
+    read_within(bytes, &STICK)
+}
+
+/// The same within other bounds.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_within(bytes: &[u8], bounds: &Bounds) -> Result<Vec<Document>, Fault> {
+    if bytes.len() > bounds.length {
         let found = format!("a file of {} bytes", bytes.len());
-        return Err(Fault::bounds(1, None, found, "at most 1 MiB"));
+        let [wanted, _] = bounds.said;
+        return Err(Fault::bounds(1, None, found, wanted));
     }
     let text = str::from_utf8(bytes).map_err(|_| Fault {
         id: "document.encoding",
@@ -111,8 +142,8 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Document>, Fault> {
         next: "save the file as UTF-8",
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let documents = if is_json(text) { json(text) } else { yaml(text) }?;
-    numbered(documents)
+    let documents = if is_json(text) { json(text, bounds) } else { yaml(text, bounds) }?;
+    numbered(documents, bounds)
 }
 
 /// Whether text is to be read as JSON: as `kubectl` decides it.
@@ -120,7 +151,7 @@ fn is_json(text: &str) -> bool {
     text.trim_start().starts_with(['{', '['])
 }
 
-fn json(text: &str) -> Result<Vec<(u64, Value)>, Fault> {
+fn json(text: &str, bounds: &Bounds) -> Result<Vec<(u64, Value)>, Fault> {
     let mut documents = Vec::new();
     let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Node>();
     loop {
@@ -136,8 +167,8 @@ fn json(text: &str) -> Result<Vec<(u64, Value)>, Fault> {
             Some(Ok(Node(value))) => documents.push((line, value)),
             Some(Err(e)) => return Err(of_json(documents.len() + 1, &e)),
         }
-        if documents.len() > MAX_OBJECTS {
-            return Err(too_many(line));
+        if documents.len() > bounds.objects {
+            return Err(too_many(line, bounds));
         }
     }
 }
@@ -175,19 +206,20 @@ fn too_deep(number: usize, line: Option<u64>) -> Fault {
     Fault::bounds(number, line, "more mappings and lists within each other", "at most 32")
 }
 
-fn too_many(line: u64) -> Fault {
-    Fault::bounds(MAX_OBJECTS + 1, Some(line), "one object more", "at most 1000 objects in a file")
+fn too_many(line: u64, bounds: &Bounds) -> Fault {
+    let [_, wanted] = bounds.said;
+    Fault::bounds(bounds.objects + 1, Some(line), "one object more", wanted)
 }
 
-fn yaml(text: &str) -> Result<Vec<(u64, Value)>, Fault> {
+fn yaml(text: &str, bounds: &Bounds) -> Result<Vec<(u64, Value)>, Fault> {
     let mut documents = Vec::new();
     let mut reader = text.as_bytes();
-    for document in serde_saphyr::read_with_options::<_, Spanned<Node>>(&mut reader, options()) {
+    for document in serde_saphyr::read_with_options::<_, Spanned<Node>>(&mut reader, options(bounds)) {
         let document = document.map_err(|e| of_yaml(documents.len() + 1, &e))?;
         let line = document.referenced.line();
         documents.push((line, document.value.0));
-        if documents.len() > MAX_OBJECTS {
-            return Err(too_many(line));
+        if documents.len() > bounds.objects {
+            return Err(too_many(line, bounds));
         }
     }
     Ok(documents)
@@ -195,15 +227,15 @@ fn yaml(text: &str) -> Result<Vec<(u64, Value)>, Fault> {
 
 /// No alias is read, since what it stands for is somewhere else than where a person looks;
 /// nor a merge key, nor a tag, nor `yes` for `true`: readers differ in what they make of them.
-fn options() -> Options {
+fn options(bounds: &Bounds) -> Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
-            max_reader_input_bytes: Some(MAX_LENGTH),
+            max_reader_input_bytes: Some(bounds.length),
             max_aliases: 0,
             max_depth: MAX_DEPTH,
             flow_nesting_limit: MAX_DEPTH + 1,
-            max_nodes: MAX_NODES,
-            max_total_scalar_bytes: MAX_LENGTH,
+            max_nodes: bounds.nodes,
+            max_total_scalar_bytes: bounds.length,
         },
         duplicate_keys: DuplicateKeyPolicy::Error,
         merge_keys: MergeKeyPolicy::Error,
@@ -234,7 +266,7 @@ fn of_yaml(number: usize, error: &serde_saphyr::Error) -> Fault {
 }
 
 /// Takes lists apart and counts.
-fn numbered(documents: Vec<(u64, Value)>) -> Result<Vec<Document>, Fault> {
+fn numbered(documents: Vec<(u64, Value)>, bounds: &Bounds) -> Result<Vec<Document>, Fault> {
     let mut all = Vec::new();
     for (line, value) in documents {
         let items = match items(value) {
@@ -244,8 +276,8 @@ fn numbered(documents: Vec<(u64, Value)>) -> Result<Vec<Document>, Fault> {
         for value in items {
             all.push(Document { number: all.len() + 1, line, value });
         }
-        if all.len() > MAX_OBJECTS {
-            return Err(too_many(line));
+        if all.len() > bounds.objects {
+            return Err(too_many(line, bounds));
         }
     }
     Ok(all)

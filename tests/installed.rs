@@ -3,8 +3,11 @@
 
 mod dress;
 mod foreign;
+mod given;
+mod inside;
 mod istio;
 mod others;
+mod signs;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

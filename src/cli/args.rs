@@ -10,6 +10,7 @@ mod status;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use anchorite::release::Consumer;
 use anchorite::token::piv::policy::{PinPolicy, TouchPolicy};
 use anchorite::x509::{Digest, KeyAlgorithm, Seconds, Time};
 use clap::{Args, Parser, Subcommand};
@@ -303,7 +304,9 @@ pub struct Perform {
         anchorite verify --installed east-cacerts --root-sha256 HEX\n\n\
         --installed takes a folder of PEM files, as `assemble` writes it or a pod has it mounted, or a file\n\
         with Secrets and ConfigMaps as `kubectl get -o yaml` or `-o json` prints them; several of either,\n\
-        one for each cluster, are held against each other."
+        one for each cluster, are held against each other. '-' reads one such file from standard input:\n  \
+        kubectl get secret cacerts -n istio-system -o yaml | anchorite verify --installed - --root-sha256 HEX\n\
+        It reads up to 16 MiB and 10000 objects in a file, 1000 files of 1 MiB in a folder."
 )]
 pub struct Verify {
     /// The release folder, or one cluster's folder in it
@@ -315,6 +318,10 @@ pub struct Verify {
     /// Tell what of that ends within this time [default: 30d]
     #[arg(long, value_name = "SPAN", value_parser = span, requires = "installed")]
     pub within: Option<Seconds>,
+    /// Who loads the files, where their names do not tell: istio, istio-tls, cert-manager-issuer, gloo-mesh,
+    /// spire, linkerd, ingress, step-ca or pem
+    #[arg(long, value_name = "NAME", value_parser = loads, requires = "installed")]
+    pub consumer: Option<Consumer>,
     /// The root certificate's SHA-256, as noted at its ceremony; once for each root in the trust bundle
     #[arg(long, value_name = "HEX", value_parser = parse_digest, required = true)]
     pub root_sha256: Vec<Digest>,
@@ -454,6 +461,16 @@ fn key_algorithm(text: &str, kinds: &[&str]) -> Result<KeyAlgorithm, String> {
     KeyAlgorithm::parse(text)
         .filter(|_| kinds.contains(&text))
         .ok_or_else(|| format!("{why}want one of {}", kinds.join(", ")))
+}
+
+/// Those whose key lies where their files do.
+fn loads(text: &str) -> Result<Consumer, String> {
+    let known = |consumer: &Consumer| consumer.terms().assembled.is_ok();
+    let mut all = Consumer::ALL.into_iter().filter(known);
+    all.clone().find(|consumer| consumer.terms().name == text).ok_or_else(|| {
+        let names: Vec<&str> = all.by_ref().map(|consumer| consumer.terms().name).collect();
+        format!("wanted one of {}", names.join(", "))
+    })
 }
 
 fn pin_policy(text: &str) -> Result<PinPolicy, String> {

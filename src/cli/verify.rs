@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anchorite::audit::{Expectation, audit_lines};
 use anchorite::journal::{INDEX_FILE, Index, JOURNAL_FILE};
-use anchorite::release::{self, MANIFEST, RECEIPT, Receipt, Report, SeenCrls, Verifier};
+use anchorite::release::{self, MANIFEST, RECEIPT, Receipt, Report, SUMS, SeenCrls, Verifier};
 use anchorite::text::shown;
 use anchorite::x509::Digest;
 use anchorite::{Error, Result};
@@ -28,6 +28,10 @@ pub fn run(globals: &Globals, args: &Verify) -> Result<u8> {
     report.errors.extend(folder::without_files(bundle));
     let whole = if report.signed { None } else { whole(bundle) };
     report.errors = report.errors.into_iter().map(away).collect();
+    if !files.contains_key(RECEIPT) && !files.contains_key(SUMS) && is_installed(&files) {
+        let next = "it is no release: `anchorite verify --installed` looks at what a cluster has loaded";
+        report.errors.iter_mut().for_each(|error| error.next = next.into());
+    }
     let code = report.worst().map_or(0, |error| error.kind.exit_code());
     if globals.json {
         output::json(&as_json(&report, whole.as_deref()))?;
@@ -35,6 +39,13 @@ pub fn run(globals: &Globals, args: &Verify) -> Result<u8> {
         output::text(&render(&report, bundle, whole.as_deref()))?;
     }
     Ok(code)
+}
+
+/// Whether a consumer's files lie there, as it has loaded them.
+fn is_installed(files: &BTreeMap<String, Vec<u8>>) -> bool {
+    ["ca-cert.pem", "tls.crt", "upstream.pem", "intermediate_ca.crt"]
+        .iter()
+        .any(|name| files.contains_key(*name))
 }
 
 /// The release that a cluster's folder lies in, where it was not taken out of it.

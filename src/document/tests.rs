@@ -107,17 +107,17 @@ fn alias_bombs_and_other_ballast_are_refused_at_once() {
         format!("{}{}", "[".repeat(MAX_DEPTH + 1), "]".repeat(MAX_DEPTH + 1)),
         "{\"a\":".repeat(200_000),
         "[".repeat(1 << 20),
-        "a: 1\n---\n".repeat(MAX_OBJECTS + 1),
-        "{}".repeat(MAX_OBJECTS + 1),
-        format!("kind: List\nitems:\n{}", "- 1\n".repeat(MAX_OBJECTS + 1)),
-        format!("a: [{}]", "1,".repeat(MAX_NODES)),
-        " ".repeat(MAX_LENGTH + 1),
+        "a: 1\n---\n".repeat(STICK.objects + 1),
+        "{}".repeat(STICK.objects + 1),
+        format!("kind: List\nitems:\n{}", "- 1\n".repeat(STICK.objects + 1)),
+        format!("a: [{}]", "1,".repeat(STICK.nodes)),
+        " ".repeat(STICK.length + 1),
     ] {
         let fault = read(text.as_bytes()).unwrap_err();
         assert_eq!(fault.id, "document.bounds", "{} {fault}", &text[..text.len().min(200)]);
     }
     assert_eq!(values(&deep(MAX_DEPTH - 1)).len(), 1);
-    assert_eq!(values(&"a: 1\n---\n".repeat(MAX_OBJECTS)).len(), MAX_OBJECTS);
+    assert_eq!(values(&"a: 1\n---\n".repeat(STICK.objects)).len(), STICK.objects);
 }
 
 #[test]

@@ -7,15 +7,13 @@ use zeroize::Zeroizing;
 
 use super::certificates::{Certificate, read};
 use super::fault::{
-    ANEW, CA_CERT, CHAIN_INCOMPLETE, CHAIN_ORDER, CHAIN_ROOT, EXPIRED, EXPIRES, Faults, LINKERD_KEY,
-    MULTI_ROOT, NO_BUNDLE, NOT_A_CA, NOT_A_ROOT, NOT_YET, REHEARSAL, ROOT, ROOT_FIRST, ROOT_V1, TLS_PURPOSE,
-    URI,
+    ANEW, CA_CERT, CHAIN_INCOMPLETE, CHAIN_ORDER, CHAIN_ROOT, EXPIRED, EXPIRES, Faults, MULTI_ROOT,
+    NO_BUNDLE, NOT_A_CA, NOT_A_ROOT, NOT_YET, REHEARSAL, ROOT, ROOT_FIRST, ROOT_V1, TLS_PURPOSE, URI,
 };
 use super::form::{Form, LINKERD_BUNDLE};
 use super::object::Object;
 use crate::release::{self, pem};
 use crate::verify::validate_path;
-use crate::x509::{Digest, KeyAlgorithm, SignatureAlgorithm};
 
 /// What an object's certificates add up to.
 #[derive(Debug, Default)]
@@ -32,6 +30,12 @@ pub(super) struct Chain {
     pub bundle: Option<(&'static str, Vec<u8>)>,
     /// Its CRLs (DER), where it has any.
     pub crls: Option<Vec<Vec<u8>>>,
+    /// The key that they lie under.
+    pub crl_key: &'static str,
+    /// The object that it is of.
+    pub object: String,
+    /// Whether it is a mesh's: all of those in a cluster trust the same roots.
+    pub mesh: bool,
 }
 
 /// `linkerd` is the trust bundle that lies in another object of the same cluster.
@@ -41,7 +45,7 @@ pub(super) fn check(
     linkerd: Option<&Zeroizing<Vec<u8>>>,
     faults: &mut Faults<'_>,
 ) -> Chain {
-    let mut chain = Chain::default();
+    let mut chain = Chain { object: object.name.clone(), mesh: form.is_mesh(), ..Chain::default() };
     let entry = |name: &'static str| object.entries.get(name).map(|bytes| (name, bytes));
     if let Some((key, bytes)) = form.trust.and_then(entry) {
         chain.trusted = read(key, bytes, faults);
@@ -185,10 +189,8 @@ fn judge(key: &str, form: &Form, chain: &Chain, faults: &mut Faults<'_>) {
             faults.put(&URI, key, format!("{}: constraints on URIs", says.subject));
         }
     }
-    let (Some(own), Some(root)) = (&chain.own, &chain.root) else { return };
-    if let Some(algorithm) = form.algorithm {
-        linkerd(key, own, algorithm, faults);
-    }
+    super::ca::check(key, form, chain, faults);
+    let Some(root) = &chain.root else { return };
     let first = chain.trusted.first().is_some_and(|first| first == root || !first.says.is_self_issued());
     if let Some((bundle, _)) = chain.bundle.as_ref().filter(|_| form.first_root && !first) {
         faults.put(&ROOT_FIRST, bundle, format!("{} behind another", root.says.subject));
@@ -205,7 +207,9 @@ fn judge(key: &str, form: &Form, chain: &Chain, faults: &mut Faults<'_>) {
     // A chain out of order is told already, too.
     let above = chain.path.iter().skip(1).chain([root]);
     let in_order = chain.path.iter().zip(above).all(|(one, above)| one.says.names_as_issuer(&above.says));
+    let own_root = chain.own.as_ref().is_some_and(|own| own.says.is_self_issued());
     if root.says.version_3
+        && !own_root
         && in_order
         && let Err(error) = validate_path(&path, &root.der, at)
         && error.id != "verify.path.validity"
@@ -214,21 +218,9 @@ fn judge(key: &str, form: &Form, chain: &Chain, faults: &mut Faults<'_>) {
     }
 }
 
-fn linkerd(key: &str, own: &Certificate, algorithm: KeyAlgorithm, faults: &mut Faults<'_>) {
-    let fits = own.says.public_key.as_ref().is_some_and(|key| key.algorithm() == algorithm);
-    let sha256 = [SignatureAlgorithm::EcdsaSha256, SignatureAlgorithm::RsaSha256];
-    let signed = own.says.signature;
-    if fits && signed.is_some_and(|signature| sha256.contains(&signature)) {
-        return;
-    }
-    let kind = own.says.public_key.as_ref().map_or("another".into(), |key| key.algorithm().to_string());
-    let signed = signed.map_or("another algorithm", SignatureAlgorithm::describe);
-    faults.put(&LINKERD_KEY, key, format!("a key of the kind {kind}, signed with {signed}"));
-}
-
 impl Chain {
-    /// SHA-256 of the trust bundle's bytes.
-    pub fn bundle_digest(&self) -> Option<Digest> {
-        self.bundle.as_ref().map(|(_, bytes)| Digest::of(bytes))
+    /// The roots that are trusted, whatever their order.
+    pub fn roots(&self) -> BTreeSet<[u8; 32]> {
+        self.trusted.iter().map(|root| root.says.sha256.0).collect()
     }
 }

@@ -3,7 +3,9 @@
 use super::SeenCrl;
 use super::certificates::Certificate;
 use super::chain::Chain;
-use super::fault::{CRL, CRL_EXPIRED, CRL_EXPIRES, CRL_LACKING, CRL_NOT_YET, Faults, NEWLINE, REVOKED};
+use super::fault::{
+    CRL, CRL_EXPIRED, CRL_EXPIRES, CRL_LACKING, CRL_NOT_YET, CRL_ROOT, Faults, NEWLINE, REVOKED,
+};
 use super::form::Form;
 use super::object::Object;
 use crate::intake::pem::{Block, blocks};
@@ -45,14 +47,45 @@ pub(super) fn check(
             Err(why) => faults.put(&CRL, name, format!("one that cannot be read: {why}")),
         }
     }
-    for certificate in chain.path.iter().chain(&chain.root) {
-        if !covers(&crls, certificate) {
-            faults.put(&CRL_LACKING, name, format!("none of {}", certificate.says.subject));
-        }
+    for certificate in chain.path.iter().chain(&chain.root).filter(|needed| !covers(&crls, needed)) {
+        faults.put(&CRL_LACKING, name, lacking(&crls, certificate));
     }
+    trusted(name, chain, &crls, faults);
     revoked(name, chain, &crls, faults);
     chain.crls = Some(crls);
+    chain.crl_key = name;
     seen
+}
+
+/// The roots that no chain here ends at, and those of a bundle that has no chain at all.
+fn trusted(name: &str, chain: &Chain, crls: &[Vec<u8>], faults: &mut Faults<'_>) {
+    let others = || chain.trusted.iter().filter(|root| chain.root.as_ref() != Some(*root));
+    let alone = chain.path.is_empty();
+    let none = alone && !others().any(|root| covers(crls, root));
+    for root in others().filter(|root| root.says.is_self_issued() && !covers(crls, root)) {
+        faults.put(if none { &CRL_LACKING } else { &CRL_ROOT }, name, lacking(crls, root));
+    }
+    let of_a_root = |der: &Vec<u8>| others().any(|root| covers(std::slice::from_ref(der), root));
+    if alone && !none && crls.iter().all(of_a_root) {
+        faults.put(&CRL_LACKING, name, "those of roots alone, and none of an intermediate beneath them");
+    }
+}
+
+/// Why none of them is this CA's.
+pub(super) fn lacking(crls: &[Vec<u8>], certificate: &Certificate) -> String {
+    let subject = &certificate.says.subject;
+    if certificate.says.signs.is_some_and(|(_, signs_crls)| !signs_crls) {
+        return format!("none that {subject} could have signed: its keyUsage lacks cRLSign");
+    }
+    let issuer = match Issuer::from_der(&certificate.der) {
+        Ok(issuer) => issuer,
+        Err(error) => return format!("none of {subject}, whose certificate is not fit: {}", error.message),
+    };
+    let named = |der: &&Vec<u8>| parse_crl(der).is_ok_and(|crl| crl.issuer == issuer.subject);
+    match crls.iter().find(named).map(|der| read_crl(der, &issuer)) {
+        Some(Err(error)) => format!("one in the name of {subject} that is not its own: {}", error.message),
+        _ => format!("none of {subject}"),
+    }
 }
 
 /// Whether one of them is this CA's, by its signature.

@@ -75,6 +75,15 @@ impl<'a> Faults<'a> {
         }
     }
 
+    /// What could not be read, and whether a consumer would miss it.
+    pub fn unread(&mut self, error: &Error, missed: bool) {
+        if missed {
+            self.error("", error.clone(), &error.next);
+        } else {
+            self.put(&PASSED_OVER, "", error.message.clone());
+        }
+    }
+
     /// What another check says in its own words.
     pub fn error(&mut self, key: &str, error: Error, next: &str) {
         self.all.push(Fault {
@@ -134,6 +143,14 @@ pub(super) const NO_KEY: Rule = rule("installed.no-key", Note, "the private key,
 #[rustfmt::skip]
 pub(super) const NO_BUNDLE: Rule = rule("installed.no-bundle", Note, "the trust bundle beside it, to be compared", "give the ConfigMap linkerd-identity-trust-roots in the same file or folder");
 #[rustfmt::skip]
+pub(super) const ELSEWHERE: Rule = rule("installed.place", Broken, "the place where its consumer looks: nothing reads it here", "load it with the namespace and name that `anchorite assemble` writes");
+#[rustfmt::skip]
+pub(super) const NOT_LOOKED_FOR: Rule = rule("installed.place", Open, "the place where its consumer looks", "see which Secret istiod has in use; load this one there, or remove it");
+#[rustfmt::skip]
+pub(super) const KEY_ENCRYPTED: Rule = rule("installed.key-encrypted", Note, "a key that can be compared with the certificate", "see that step-ca has its password: it reads an encrypted key");
+#[rustfmt::skip]
+pub(super) const PASSED_OVER: Rule = rule("installed.passed-over", Note, "a file that can be read, should a CA's consumer load it", "take it out of the folder, or give the file by itself to see what is wrong with it");
+#[rustfmt::skip]
 pub(super) const BASE64: Rule = rule("installed.base64", Broken, "base64 of a file", ANEW);
 #[rustfmt::skip]
 pub(super) const PEM: Rule = rule("installed.pem", Broken, "whole CERTIFICATE blocks and nothing else that is one", ANEW);
@@ -160,6 +177,18 @@ pub(super) const NOT_A_ROOT: Rule = rule("installed.not-a-root", Broken, "roots 
 #[rustfmt::skip]
 pub(super) const NOT_A_CA: Rule = rule("installed.not-a-ca", Broken, "certificates of CAs alone", "request one with `anchorite request`, or load what came of it");
 #[rustfmt::skip]
+pub(super) const KEY_USAGE: Rule = rule("installed.key-usage", Broken, "a keyUsage with keyCertSign: without it Go and OpenSSL refuse all that this CA signs", "have the certificate signed anew: `anchorite sign` grants it always");
+#[rustfmt::skip]
+pub(super) const NO_KEY_USAGE: Rule = rule("installed.key-usage", Open, "a keyUsage with keyCertSign: strict verifiers refuse a CA that has none (RFC 5280 section 4.2.1.3)", "have the certificate signed anew: `anchorite sign` grants it always");
+#[rustfmt::skip]
+pub(super) const PATH_LENGTH: Rule = rule("installed.path-length", Broken, "room for the CAs that this consumer makes beneath it", "have it signed anew under a policy of this consumer's profile");
+#[rustfmt::skip]
+pub(super) const OWN_ROOT: Rule = rule("installed.root-key", Broken, "an intermediate: with the root's own key in a cluster, whoever takes over the cluster is the root", "request an intermediate with `anchorite request`, then change the root: ceremony/rotate-root.md");
+#[rustfmt::skip]
+pub(super) const KEY_KIND: Rule = rule("installed.key-kind", Broken, "a key of P-256, P-384 or RSA: ztunnel and others that verify with ring refuse P-521", "a new key and a request with --algorithm p256");
+#[rustfmt::skip]
+pub(super) const RARE_KEY: Rule = rule("installed.key-kind", Note, "a key that every peer verifies: P-256, P-384 or RSA", "try it with every kind of peer first");
+#[rustfmt::skip]
 pub(super) const ROOT_FIRST: Rule = rule("installed.root-first", Broken, "the root of its own chain first", ANEW);
 #[rustfmt::skip]
 pub(super) const ROOT_V1: Rule = rule("installed.v1-root", Broken, "a root of version 3: one of version 1 cannot say that it is a CA, and no path length holds beneath it", "begin a change of roots: ceremony/rotate-root.md");
@@ -172,7 +201,9 @@ pub(super) const TLS_PURPOSE: Rule = rule("installed.key-purpose", Broken, "no e
 #[rustfmt::skip]
 pub(super) const URI: Rule = rule("installed.uri-constraints", Note, "no name constraints on URIs: ztunnel refuses every SPIFFE name beneath, Envoy does not", "constrain DNS names instead, where ztunnel is in use");
 #[rustfmt::skip]
-pub(super) const LINKERD_KEY: Rule = rule("installed.linkerd-key", Broken, "a P-256 key and a signature with SHA-256, which is all that Linkerd takes", "a new key and a request with --algorithm p256");
+pub(super) const ROOT_KIND: Rule = rule("installed.linkerd-root", Broken, "a root of P-256, or of RSA with 2048 or 4096 bits, and a signature of it with SHA-256: `linkerd check` takes no other", "a root of such a key for Linkerd: ceremony/rotate-root.md");
+#[rustfmt::skip]
+pub(super) const LINKERD_KEY: Rule = rule("installed.linkerd-key", Broken, "a P-256 key, which is all that Linkerd takes", "a new key and a request with --algorithm p256");
 #[rustfmt::skip]
 pub(super) const KEY_MISMATCH: Rule = rule("installed.key-mismatch", Broken, "the key of the certificate", "load key and certificate of the same request: `anchorite assemble` compares them");
 #[rustfmt::skip]
@@ -187,6 +218,8 @@ pub(super) const EXPIRES: Rule = rule("installed.expires", Open, "a certificate 
 pub(super) const CRL: Rule = rule("installed.crl", Broken, "whole X509 CRL blocks", ANEW);
 #[rustfmt::skip]
 pub(super) const CRL_LACKING: Rule = rule("installed.crl-lacking", Broken, "a CRL of every CA in the chain: Envoy refuses everybody where one is missing", "load the fleet's set of a release made after this certificate: `assemble --crl`");
+#[rustfmt::skip]
+pub(super) const CRL_ROOT: Rule = rule("installed.crl-root", Open, "a CRL of every root in the trust bundle: peers beneath the one that has none are refused", "load the set of a release that holds both roots: ceremony/rotate-root.md");
 #[rustfmt::skip]
 pub(super) const CRL_NOT_YET: Rule = rule("installed.crl-not-yet-valid", Broken, "a CRL that is in force", "see to the host's clock");
 #[rustfmt::skip]

@@ -2,24 +2,36 @@
 //! consumers stand with what is made for them.
 
 use super::fault::{BASE64, CRL_UNUSED, Faults, GENERATED, MISSING, NO_KEY, TLS_WINS};
+use super::guess::consumers;
 use super::object::{Kind, Object};
 use crate::release::consumer::{self, Part};
-use crate::release::{CA_CERT, CA_CRL, CERT_CHAIN, Consumer, ROOT_CERT};
+use crate::release::{CA_CERT, CA_CRL, Consumer, ROOT_CERT};
 use crate::x509::{KeyAlgorithm, Seconds};
 
 pub(super) const LINKERD_BUNDLE: &str = "ca-bundle.crt";
-const LINKERD_ISSUER: &str = "linkerd-identity-issuer";
-const CACERTS: &str = "cacerts";
-const CA_KEY: &str = "ca-key.pem";
-const TLS_CERT: &str = "tls.crt";
-const TLS_KEY: &str = "tls.key";
+pub(super) const LINKERD_ISSUER: &str = "linkerd-identity-issuer";
+pub(super) const CACERTS: &str = "cacerts";
+pub(super) const CA_KEY: &str = "ca-key.pem";
+pub(super) const TLS_CERT: &str = "tls.crt";
+pub(super) const TLS_KEY: &str = "tls.key";
+const GATEWAY_CRL: &str = "ca.crl";
 const TLS_CA: &str = "ca.crt";
 const GENERATED_KEY: &str = "istio-generated";
+/// Trust bundles that their readers find by name, and what they read.
+const BUNDLES: [(&str, &str); 3] = [
+    ("istio-ca-root-cert", ROOT_CERT),
+    ("linkerd-identity-trust-roots", LINKERD_BUNDLE),
+    ("ingress-cacert", TLS_CA),
+];
 
 /// A consumer's names.
 #[derive(Debug)]
 pub(super) struct Form {
     pub name: &'static str,
+    /// Whose they are; nobody's where it is a trust bundle alone.
+    pub consumer: Option<Consumer>,
+    /// Who else has the same names.
+    pub or: Vec<&'static str>,
     /// The CA's own certificate alone, where it stands beside its chain.
     pub own: Option<&'static str>,
     /// The chain, the CA's own certificate first.
@@ -34,25 +46,37 @@ pub(super) struct Form {
     pub algorithm: Option<KeyAlgorithm>,
     /// It warns of a certificate with less life left than this.
     pub warns_below: Seconds,
+    /// The shortest path length that it can live with.
+    pub path_length: u8,
+    /// The only kinds of roots' keys, where it is particular.
+    pub roots: &'static [KeyAlgorithm],
 }
 
 impl Form {
-    /// Nothing where no name is known.
-    pub fn of(object: &Object) -> Option<Self> {
-        let any = |names: &[&str]| names.iter().any(|name| object.has(name));
-        let consumer = match object.kind {
-            _ if any(&[CA_CERT, CERT_CHAIN, CA_KEY]) => Consumer::Istio,
-            _ if any(&["upstream.pem", "upstream.key"]) => Consumer::Spire,
-            _ if any(&["intermediate_ca.crt", "intermediate_ca_key"]) => Consumer::StepCa,
-            _ if !any(&[TLS_CERT, TLS_KEY]) => return Self::bundle(object),
-            _ if object.is_named(LINKERD_ISSUER) => Consumer::Linkerd,
-            Kind::Secret if !object.is_named(CACERTS) => Consumer::CertManagerIssuer,
-            _ => Consumer::IstioTls,
-        };
-        let mut form = Self::made_for(consumer)?;
-        // Linkerd's own bundle is a ConfigMap; cert-manager adds this one.
-        form.trust = form.trust.filter(|name| consumer != Consumer::Linkerd || object.has(name));
+    /// Nothing where no name is known. `given` is the consumer that somebody named.
+    pub fn of(object: &Object, beside: &[Object], given: Option<Consumer>) -> Option<Self> {
+        let given = given.filter(|_| !object.is_fixed()).and_then(Self::made_for);
+        if let Some(form) = given.filter(|form| form.reads(object)) {
+            return Some(form.trusting(object));
+        }
+        let mut consumers = consumers(object, beside).into_iter();
+        let Some(likeliest) = consumers.next() else { return Self::bundle(object) };
+        let mut form = Self::made_for(likeliest)?.trusting(object);
+        form.or = consumers.map(|consumer| consumer.terms().name).collect();
         Some(form)
+    }
+
+    fn reads(&self, object: &Object) -> bool {
+        [self.own, self.chain, self.key].into_iter().flatten().any(|name| object.has(name))
+    }
+
+    /// Linkerd's own bundle is a ConfigMap; cert-manager adds a ca.crt.
+    fn trusting(mut self, object: &Object) -> Self {
+        if self.is_linkerd() {
+            let found = [LINKERD_BUNDLE, TLS_CA].into_iter().find(|name| object.has(name));
+            self.trust = found;
+        }
+        self
     }
 
     /// As `assemble` writes it.
@@ -70,6 +94,8 @@ impl Form {
         let chain = named(Part::Chain).or(named(Part::Path));
         Some(Self {
             name: terms.name,
+            consumer: Some(consumer),
+            or: Vec::new(),
             own: own.filter(|_| chain.is_some()),
             chain: chain.or(own),
             key: Some(assembled.key),
@@ -78,26 +104,49 @@ impl Form {
             crl: terms.crl.ok(),
             algorithm: terms.key,
             warns_below: terms.warns_below,
+            path_length: terms.path_length,
+            roots: terms.roots,
         })
     }
 
     fn bundle(object: &Object) -> Option<Self> {
-        let trust = [ROOT_CERT, LINKERD_BUNDLE, TLS_CA].into_iter().find(|name| object.has(name))?;
+        // Every namespace has the API server's, which is no CA's here.
+        if object.is_named("kube-root-ca.crt") {
+            return None;
+        }
+        let named = BUNDLES.iter().find(|(name, _)| object.is_named(name)).map(|(_, key)| *key);
+        let trust =
+            named.or([ROOT_CERT, LINKERD_BUNDLE, TLS_CA].into_iter().find(|name| object.has(name)))?;
         Some(Self {
             name: "trust bundle",
+            consumer: None,
+            or: Vec::new(),
             own: None,
             chain: None,
             key: None,
             trust: Some(trust),
             first_root: false,
-            crl: None,
+            // A gateway's: what its clients are held against.
+            crl: (trust == TLS_CA).then_some(GATEWAY_CRL),
             algorithm: None,
             warns_below: Seconds(0),
+            path_length: 0,
+            roots: &[],
         })
     }
 
     pub fn is_linkerd(&self) -> bool {
-        self.algorithm.is_some()
+        self.consumer == Some(Consumer::Linkerd)
+    }
+
+    /// Whether it is what a mesh's workloads trust each other by.
+    pub fn is_mesh(&self) -> bool {
+        match self.consumer {
+            Some(consumer) => {
+                matches!(consumer, Consumer::Istio | Consumer::IstioTls | Consumer::GlooMesh)
+            }
+            None => self.trust == Some(ROOT_CERT),
+        }
     }
 
     /// Whether others than CAs are kept under the same names.
@@ -107,7 +156,7 @@ impl Form {
 
     /// Whether the trust bundle is one that Istio compares by its bytes.
     pub fn compares_bytes(&self) -> bool {
-        self.trust == Some(ROOT_CERT)
+        self.trust == Some(ROOT_CERT) || self.consumer == Some(Consumer::IstioTls)
     }
 
     /// What is missing, and what should not be there.
@@ -132,7 +181,7 @@ impl Form {
         if self.own.is_some() && object.has(TLS_CERT) {
             faults.put(&TLS_WINS, TLS_CERT, format!("it beside {CA_CERT}"));
         }
-        for name in [CA_CRL, "ca.crl"] {
+        for name in [CA_CRL, GATEWAY_CRL] {
             if self.chain == Some(TLS_CERT) && object.has(name) {
                 faults.put(&CRL_UNUSED, name, format!("it beside {TLS_CERT}"));
             }

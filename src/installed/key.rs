@@ -1,10 +1,11 @@
 //! The private key beside its certificate. Nothing of it is ever shown.
 
 use super::certificates::Certificate;
-use super::fault::{Faults, KEY_MISMATCH, KEY_PARAMETERS};
+use super::fault::{Faults, KEY_ENCRYPTED, KEY_MISMATCH, KEY_PARAMETERS};
 use super::form::Form;
 use super::object::Object;
 use crate::cluster::PrivateKey;
+use crate::release::Consumer;
 use crate::text::hex;
 
 const BEGIN: &[u8] = b"-----BEGIN ";
@@ -23,6 +24,10 @@ pub(super) fn check(
     }
     let key = match PrivateKey::from_pem(bytes) {
         Ok(key) => key,
+        Err(error) if error.id == "key.encrypted" && form.consumer == Some(Consumer::StepCa) => {
+            faults.put(&KEY_ENCRYPTED, name, "an encrypted one");
+            return false;
+        }
         Err(error) => {
             let next = error.next.clone();
             faults.error(name, error, &next);

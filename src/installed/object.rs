@@ -5,8 +5,9 @@ use serde_json::{Map, Value};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::Entries;
+use super::form::{CACERTS, LINKERD_ISSUER};
 use crate::document;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::text::shown;
 
 /// What an object is.
@@ -27,6 +28,8 @@ pub struct Object {
     pub name: String,
     /// What it is.
     pub kind: Kind,
+    /// Where it is, where that is said.
+    pub(super) namespace: Option<String>,
     /// What it holds.
     pub entries: Entries,
     /// Keys whose base64 cannot be read.
@@ -36,26 +39,54 @@ pub struct Object {
 impl Object {
     /// Files of a folder.
     pub fn folder(name: impl Into<String>, entries: Entries) -> Self {
-        Self { name: name.into(), kind: Kind::Folder, entries, unreadable: Vec::new() }
+        Self { name: name.into(), kind: Kind::Folder, namespace: None, entries, unreadable: Vec::new() }
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
         self.entries.contains_key(name) || self.unreadable.iter().any(|key| key == name)
     }
 
+    /// A Secret's or a ConfigMap's name without its namespace.
+    pub(super) fn short_name(&self) -> &str {
+        match self.kind {
+            Kind::Folder => "",
+            _ => self.name.rsplit(['/', ' ']).next().unwrap_or_default(),
+        }
+    }
+
     pub(super) fn is_named(&self, name: &str) -> bool {
-        self.name.rsplit(['/', ' ']).next() == Some(name)
+        self.short_name() == name
+    }
+
+    /// Whether its name alone tells who loads it.
+    pub(super) fn is_fixed(&self) -> bool {
+        self.kind == Kind::Secret && [CACERTS, LINKERD_ISSUER].iter().any(|name| self.is_named(name))
     }
 }
 
 /// The Secrets and ConfigMaps of a file, one or many, in YAML or JSON; anything else in it
 /// is passed over. What the parser copied of a value meanwhile is not wiped, its result is.
 pub fn objects(file: &str, bytes: &[u8]) -> Result<Vec<Object>> {
-    let documents = document::read(bytes).map_err(|fault| fault.error(file))?;
-    Ok(documents.into_iter().filter_map(|document| object(document.value)).collect())
+    let documents = document::read_within(bytes, &document::CLUSTER).map_err(|fault| fault.error(file))?;
+    let named = |document: document::Document| {
+        let number = document.number;
+        object(document.value).map(|found| found.ok_or_else(|| nameless(file, number)))
+    };
+    documents.into_iter().filter_map(named).collect()
 }
 
-fn object(mut value: Value) -> Option<Object> {
+fn nameless(file: &str, number: usize) -> Error {
+    Error::usage(
+        "installed.nameless",
+        format!(
+            "{file}: document {number}: metadata.name is no text, where a Secret or a ConfigMap has its name"
+        ),
+    )
+    .next("print it with `kubectl get`: its consumer finds it by its name")
+}
+
+/// Nothing where it is something else, and nothing in that where it has no name.
+fn object(mut value: Value) -> Option<Option<Object>> {
     let text = |value: &Value, path: &str| value.pointer(path).and_then(Value::as_str).map(shown);
     let kind = match value.get("kind").and_then(Value::as_str) {
         Some("Secret") => Some((Kind::Secret, "Secret")),
@@ -63,20 +94,25 @@ fn object(mut value: Value) -> Option<Object> {
         _ => None,
     };
     let object = kind.map(|(kind, word)| {
-        let name = text(&value, "/metadata/name").unwrap_or_default();
-        let namespace = text(&value, "/metadata/namespace").map(|space| format!("{space}/"));
-        let name = format!("{word} {}{name}", namespace.unwrap_or_default());
+        let name = text(&value, "/metadata/name").filter(|name| !name.is_empty())?;
+        let namespace = text(&value, "/metadata/namespace");
+        let space = namespace.as_ref().map(|space| format!("{space}/"));
+        let name = format!("{word} {}{name}", space.unwrap_or_default());
         let mut object = Object::folder(name, Entries::new());
         object.kind = kind;
+        object.namespace = namespace;
         let map = |name: &str| value.get(name).and_then(Value::as_object);
         match kind {
             Kind::Secret => {
                 map("data").into_iter().for_each(|data| decode(data, &mut object));
                 map("stringData").into_iter().for_each(|data| plain(data, &mut object));
             }
-            _ => map("data").into_iter().for_each(|data| plain(data, &mut object)),
+            _ => {
+                map("data").into_iter().for_each(|data| plain(data, &mut object));
+                map("binaryData").into_iter().for_each(|data| decode(data, &mut object));
+            }
         }
-        object
+        Some(object)
     });
     wipe(&mut value);
     object

@@ -28,6 +28,10 @@ pub struct Authority {
     pub not_after: Time,
     /// Whether it says that it is a CA's.
     pub ca: bool,
+    /// How many CAs may stand beneath it, where it says so.
+    pub path_length: Option<u32>,
+    /// Whether it may sign certificates, and CRLs, where it says so.
+    pub signs: Option<(bool, bool)>,
     /// SHA-256 of its SubjectPublicKeyInfo.
     pub key: Digest,
     /// Its public key, where it is of a kind that is known here.
@@ -58,6 +62,8 @@ pub fn read_authority(der: &[u8]) -> Result<Authority> {
         not_before: view.not_before.1,
         not_after: view.not_after.1,
         ca: view.basic_constraints().is_some_and(|constraints| constraints.ca),
+        path_length: view.path_length(),
+        signs: view.key_usage().map(|usage| (usage.key_cert_sign(), usage.crl_sign())),
         key: Digest::of(view.key),
         public_key: view.public_key(),
         signature: algorithm::from_der(view.signature),

@@ -11,9 +11,10 @@ use super::Files;
 pub fn secret(name: &str, kind: &str, files: &Files) -> Value {
     let data: serde_json::Map<String, Value> =
         files.iter().map(|(name, bytes)| (name.clone(), Base64::encode_string(bytes).into())).collect();
+    let namespace = if name.starts_with("linkerd") { "linkerd" } else { "istio-system" };
     json!({
         "apiVersion": "v1", "kind": "Secret", "type": kind, "data": data,
-        "metadata": {"name": name, "namespace": "istio-system", "resourceVersion": "4711", "annotations": {}},
+        "metadata": {"name": name, "namespace": namespace, "resourceVersion": "4711", "annotations": {}},
     })
 }
 

@@ -26,9 +26,28 @@ keyUsage = critical, keyCertSign, cRLSign
 nameConstraints = permitted;URI:cluster.local
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
+[silent]
+basicConstraints = critical, CA:TRUE, pathlen:0
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+[signs-nothing]
+basicConstraints = critical, CA:TRUE, pathlen:0
+keyUsage = critical, digitalSignature
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+[signs-no-crls]
+basicConstraints = critical, CA:TRUE, pathlen:0
+keyUsage = critical, keyCertSign
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+[deep]
+basicConstraints = critical, CA:TRUE, pathlen:1
+keyUsage = critical, keyCertSign, cRLSign
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
 ";
 
-fn pki(root: &str) -> Pki {
+pub fn pki(root: &str) -> Pki {
     let pki = Pki::new(root);
     let config = pki.path().join("openssl.cnf");
     let text = std::fs::read_to_string(&config).unwrap();
@@ -48,7 +67,7 @@ pub fn cacerts(pki: &Pki, chain: &[&str]) -> Files {
 }
 
 #[track_caller]
-fn in_all(pki: &Pki, chain: &[&str], more: &[&str], code: i32, wanted: &[&str]) {
+pub fn in_all(pki: &Pki, chain: &[&str], more: &[&str], code: i32, wanted: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
     for (dress, path) in dress::all(dir.path(), "Opaque", &cacerts(pki, chain)) {
         let ran = verify(&[path], &[pki.root_sha256().to_string()], more);

@@ -288,6 +288,17 @@ fn each_defect_of_a_tls_secret_is_named() {
     let mut files = tls(&[own], &[root]);
     change(&mut files, "tls.crt", |text| text.trim_end().into());
     in_all("no newline", kind, &files, &[], 4, &["installed.newline"]);
+    // Istio compares these bytes, too.
+    let bytes: [(&str, fn(String) -> String); 3] = [
+        ("a blank line behind the root", |text| text + "\n"),
+        ("text before the root", |text| format!("the root\n{text}")),
+        ("the root twice", |text| text.repeat(2)),
+    ];
+    for (what, edit) in bytes {
+        let mut files = tls(&[own], &[root]);
+        change(&mut files, "ca.crt", edit);
+        in_all(what, kind, &files, &[], 4, &["installed.multi-root"]);
+    }
 }
 
 #[test]

@@ -95,6 +95,20 @@ pub fn rows() -> Vec<Row> {
         by("installed.rs::each_defect_of_cacerts_is_named", "CRLs that cut everybody off", 4, Id("installed.crl-lacking"))
             .also(&["installed.crl", "installed.crl-expired", "installed.crl-peer", "installed.revoked"])
             .told("with these CRLs Envoy refuses peers, or all of them", "the newest set in every cluster: `anchorite crl`, `assemble --crl`"),
+        by("installed/signs.rs::a_ca_that_may_not_sign_is_named", "a CA that others do not accept", 4, Id("installed.key-usage"))
+            .also(&["installed.path-length", "installed.key-kind", "installed.linkerd-root"])
+            .told("others refuse what this CA signs: its key usage, its path length, or the kind of a key", "a certificate under a policy that fits the consumer"),
+        by("installed/signs.rs::the_roots_own_key_in_a_cluster_is_named", "the root's own key", 4, Id("installed.root-key"))
+            .told("the root itself, self-signed, is the cluster's CA", "an intermediate of an offline root, and a change of roots"),
+        by("installed/given.rs::what_its_consumer_does_not_look_for_is_named", "a Secret in another place", 4, Id("installed.place"))
+            .told("its consumer looks for another name, or in another namespace: exit 4 where nothing can read it, 1 where it may", "load it where `anchorite assemble` writes it"),
+        by("installed/given.rs::what_cannot_be_read_does_not_silence_the_rest", "a file that cannot be read beside a CA's", 0, Id("installed.passed-over"))
+            .also(&["installed.key-encrypted"])
+            .told("a file that no consumer is known to read was passed over, or a key that step-ca alone can read", "nothing, unless it was meant"),
+        by("installed/inside.rs::a_secret_without_a_name_is_refused", "a Secret without a name", 2, Id("installed.nameless"))
+            .told("a Secret or ConfigMap whose metadata.name is no text: nothing tells who loads it", "print it with `kubectl get`"),
+        by("installed/inside.rs::a_root_without_a_crl_is_told", "CRLs of one of two roots", 1, Id("installed.crl-root"))
+            .told("of a root in the trust bundle there is no CRL: peers beneath it are refused", "the set of a release that holds both roots"),
         by("installed.rs::each_defect_of_cacerts_is_named", "something that ran out", 4, Id("installed.expired"))
             .also(&["installed.not-yet-valid", "installed.crl-not-yet-valid"])
             .told("a certificate or CRL is not in force now", "the next one; see to the clock"),

@@ -21,10 +21,15 @@ pub fn installed(data: &[u8]) {
 /// Twice, so that it stands beside another.
 fn looked_at(objects: Vec<Object>) {
     let again = objects.iter().map(|object| Object::folder("again", object.entries.clone())).collect();
-    let clusters =
-        [Cluster { name: "east".into(), objects }, Cluster { name: "west".into(), objects: again }];
+    let clusters = [Cluster::new("east", objects), Cluster::new("west", again)];
     let noted = [world::root().fingerprint()];
-    let against = Against { noted: &noted, at: world::now(), within: Seconds(30 * 86_400), rehearsal: true };
+    let against = Against {
+        noted: &noted,
+        at: world::now(),
+        within: Seconds(30 * 86_400),
+        rehearsal: true,
+        consumer: None,
+    };
     let Some(report) = good(check(&clusters, &against)) else { return };
     for fault in &report.findings {
         for text in [&fault.cluster, &fault.object, &fault.key, &fault.found, &fault.wanted, &fault.next] {
