@@ -20,10 +20,7 @@ pub fn run(globals: &Globals, args: &Assemble) -> Result<u8> {
             .next("name a folder that does not exist yet; nothing is overwritten"));
     }
     let above = args.out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !above.is_dir() {
-        return Err(Error::usage("folder.missing", format!("{}: is not a folder", shown_path(above)))
-            .next("make it first: --out names a new folder in one that is there"));
-    }
+    folder::demand(above, "make it first: --out names a new folder in one that is there")?;
     refuse_on_stick("assemble.key-on-stick", &args.out, &came_on(&args.bundle))?;
     let bundle = folder::read(&args.bundle)?;
     let key = read_key(&args.key)?;

@@ -14,6 +14,14 @@ const LIMITS: Limits = Limits { file_bytes: 2 << 30, files: 100_000, depth: 4, t
 /// Only the journal's copy and an export's record grow; nothing else of ours comes near this.
 const DOCUMENT_MAXIMUM: usize = 8 << 20;
 
+/// Refuses a folder that is not there.
+pub fn demand(folder: &Path, next: &str) -> Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    Err(Error::usage("folder.missing", format!("{}: is not a folder", shown_path(folder))).next(next))
+}
+
 /// Folders without a file beneath them: what a release says of files says nothing of these.
 pub fn without_files(folder: &Path) -> Vec<Error> {
     let mut empty = Vec::new();
@@ -41,10 +49,7 @@ fn find_empty(folder: &Path, depth: usize, empty: &mut Vec<PathBuf>) {
 
 /// Every file beneath a folder by its path; anything odd in it is an error.
 pub fn read(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
-    if !folder.is_dir() {
-        return Err(Error::usage("folder.missing", format!("{}: is not a folder", shown_path(folder)))
-            .next("name the release's folder, or one cluster's folder in it"));
-    }
+    demand(folder, "name the release's folder, or one cluster's folder in it")?;
     let stick = read_paths(&[PathBuf::from(folder)], &LIMITS)?;
     if let Some(odd) = stick.findings.iter().find(|f| f.refused) {
         return Err(Error::integrity(odd.rule, format!("{}: {}", odd.file, odd.message)));

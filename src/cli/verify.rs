@@ -51,7 +51,7 @@ fn is_installed(files: &BTreeMap<String, Vec<u8>>) -> bool {
 /// The release that a cluster's folder lies in, where it was not taken out of it.
 fn whole(bundle: &Path) -> Option<PathBuf> {
     let bundle = bundle.canonicalize().ok()?;
-    bundle.parent().filter(|above| above.join(MANIFEST).is_file()).map(Path::to_path_buf)
+    bundle.parent().filter(|above| above.join(MANIFEST).exists()).map(Path::to_path_buf)
 }
 
 fn as_json(report: &Report, whole: Option<&Path>) -> serde_json::Value {
