@@ -158,7 +158,7 @@ impl Register {
                 let next = "rename the cluster; it names a folder on the stick";
                 return Err(fault(file, text, cluster.offset(), "register.cluster-id", &message, next));
             }
-            for (field, wanted, fixed) in cluster.never() {
+            if let Some((field, wanted, fixed)) = cluster.never().next() {
                 let message = format!("clusters.{id}.{field}: found \"{}\", want {wanted}", shown(fixed));
                 let next = "no object has such a value: nothing of the cluster could be granted";
                 return Err(fault(file, text, fixed.offset(), "register.value", &message, next));
