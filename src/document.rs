@@ -35,7 +35,7 @@ pub struct Bounds {
 pub const STICK: Bounds = Bounds {
     length: 1 << 20,
     objects: 1000,
-    nodes: 250_000,
+    nodes: 100_000,
     said: ["at most 1 MiB", "at most 1000 objects in a file"],
 };
 /// All Secrets of a large cluster, as `kubectl get secrets -A` prints them.
@@ -114,8 +114,8 @@ impl Fault {
     }
 }
 
-/// Reads all documents of a file; the items of a `List`, as `kubectl get` writes it, each
-/// for itself. Empty documents are none.
+/// Reads all documents of a file; the items of a `List`, as `kubectl get` writes it, and of a
+/// bare list of objects each for itself. Empty documents are none.
 ///
 /// # Errors
 /// The first [`Fault`]; nothing of a file that has one is to be relied on.
@@ -195,6 +195,9 @@ fn of_json(number: usize, error: &serde_json::Error) -> Fault {
 fn of_parser(number: usize, line: Option<u64>, said: &str) -> Fault {
     if said.starts_with("recursion limit exceeded") {
         return too_deep(number, line);
+    }
+    if said.contains(node::TOO_WIDE) {
+        return Fault::bounds(number, line, node::TOO_WIDE, "at most 1000");
     }
     match said.split_once(node::TWICE) {
         Some((_, rest)) => Fault::twice(number, line, rest.split_once('\'').map(|(key, _)| key)),
@@ -283,8 +286,13 @@ fn numbered(documents: Vec<(u64, Value)>, bounds: &Bounds) -> Result<Vec<Documen
     Ok(all)
 }
 
-/// The items of a Kubernetes list, or the value as it was.
+/// The items of a Kubernetes list or of a bare list of objects, or the value as it was.
 fn items(mut value: Value) -> Result<Vec<Value>, Value> {
+    if let Value::Array(values) = &mut value
+        && values.iter().all(Value::is_object)
+    {
+        return Ok(std::mem::take(values));
+    }
     let list = value.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"));
     match value.get_mut("items") {
         Some(Value::Array(items)) if list => Ok(std::mem::take(items)),

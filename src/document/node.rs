@@ -6,8 +6,13 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 use serde_json::map::Entry;
 use serde_json::{Map, Value};
 
-/// Begins the one fault that is found here; the key follows, up to the next `'`.
+/// Begins the fault of a key that comes again; the key follows, up to the next `'`.
 pub const TWICE: &str = "twice in one mapping: '";
+
+/// More keys than a mapping of any object has; a reader's work grows faster than their number.
+pub const MAX_KEYS: usize = 1000;
+/// Begins the fault of a mapping that has more.
+pub const TOO_WIDE: &str = "more keys in one mapping";
 
 /// `serde_json`'s own value takes the last of several equal keys.
 pub struct Node(pub Value);
@@ -63,6 +68,9 @@ impl<'de> Visitor<'de> for Any {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut values = Map::new();
         while let Some(key) = map.next_key::<String>()? {
+            if values.len() == MAX_KEYS {
+                return Err(A::Error::custom(TOO_WIDE));
+            }
             match values.entry(key) {
                 Entry::Vacant(entry) => drop(entry.insert(map.next_value::<Node>()?.0)),
                 Entry::Occupied(entry) => {

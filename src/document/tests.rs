@@ -47,6 +47,8 @@ fn a_list_is_its_items() {
     let numbers: Vec<_> = read(yaml.as_bytes()).unwrap().into_iter().map(|d| (d.number, d.line)).collect();
     assert_eq!(numbers, [(1, 1), (2, 1), (3, 9)]);
     assert_eq!(values("{\"kind\":\"List\",\"items\":[]}"), [] as [Value; 0]);
+    assert_eq!(values("[{\"kind\":\"A\"},{\"kind\":\"B\"}]"), wanted[..2]);
+    assert_eq!(values("[{\"kind\":\"A\"},1]").len(), 1);
     // What only looks like a list stays what it is.
     for text in ["kind: List\nitems: 1\n", "kind: Thing\nitems: [1]\n", "items: [1]\n"] {
         assert_eq!(values(text).len(), 1, "{text}");
@@ -98,6 +100,7 @@ fn alias_bombs_and_other_ballast_are_refused_at_once() {
         bomb += &format!("{name}: &{name} [{}]\n", vec![format!("*{of}"); 9].join(","));
     }
     let deep = |n: usize| (0..n).map(|i| format!("{}a:\n", " ".repeat(i))).collect::<String>();
+    let wide = |n: usize| (0..n).map(|i| format!("k{i}: a\n")).collect::<String>();
     for text in [
         bomb,
         deep(MAX_DEPTH + 1),
@@ -112,11 +115,15 @@ fn alias_bombs_and_other_ballast_are_refused_at_once() {
         format!("kind: List\nitems:\n{}", "- 1\n".repeat(STICK.objects + 1)),
         format!("a: [{}]", "1,".repeat(STICK.nodes)),
         " ".repeat(STICK.length + 1),
+        wide(80_000),
+        wide(node::MAX_KEYS + 1),
+        format!("{{{}}}", (0..=node::MAX_KEYS).map(|n| format!("\"k{n}\":1")).collect::<Vec<_>>().join(",")),
     ] {
         let fault = read(text.as_bytes()).unwrap_err();
         assert_eq!(fault.id, "document.bounds", "{} {fault}", &text[..text.len().min(200)]);
     }
     assert_eq!(values(&deep(MAX_DEPTH - 1)).len(), 1);
+    assert_eq!(values(&wide(node::MAX_KEYS)).len(), 1);
     assert_eq!(values(&"a: 1\n---\n".repeat(STICK.objects)).len(), STICK.objects);
 }
 

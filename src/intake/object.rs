@@ -15,7 +15,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Arrival, Request};
+use super::{Arrival, Request, pem};
 use crate::document::{self, Document, Fault};
 use crate::finding::{Finding, Outcome};
 use crate::x509::{Digest, Seconds};
@@ -113,6 +113,11 @@ impl Object {
         named.chain(&self.request)
     }
 
+    /// Whether its name and namespace are such as Kubernetes gives (RFC 1123).
+    pub fn is_named(&self) -> bool {
+        is_name(&self.name) && self.namespace.as_deref().is_none_or(is_label)
+    }
+
     /// What it says of itself, in a line: who asks whom.
     pub fn line(&self) -> String {
         let whom = |word, who: &Option<String>| who.as_ref().map(|who| format!(", {word} {who}"));
@@ -135,18 +140,28 @@ pub fn within(request: &mut Request, object: Object) {
     request.object = Some(object);
 }
 
-/// Whether a file is to be read as such documents: it is JSON with a member `apiVersion` or
-/// `csr`, or text with a line that begins with `apiVersion:`; or it names one of the kinds.
+/// Whether a file is to be read as such documents: a line of it begins with `apiVersion:`, or
+/// it is, or has a line that begins as, JSON or YAML's flow style with a member `apiVersion` or
+/// `csr`; or it names one of the kinds. What is read so is never read as anything else.
 pub fn is_one(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     let text = text.trim_start_matches('\u{feff}').trim_start();
     let kind = ObjectKind::ALL.into_iter().any(|kind| text.contains(kind.name()));
-    if text.starts_with(['{', '[']) {
-        let members = ["apiVersion", "csr", "kind"].into_iter().filter(|name| kind || *name != "kind");
-        return members.into_iter().any(|name| holds_member(text, name));
+    let members = |text: &str| {
+        let mut names = ["apiVersion", "csr", "kind"].into_iter().filter(|name| kind || *name != "kind");
+        names.any(|name| holds_member(text, name))
+    };
+    let mut lines = text.lines().map(|line| line.trim_start_matches(['-', ' ', '\t']));
+    // What stands before the first value: comments and marks.
+    let opened = lines.clone().find(|line| !line.trim().is_empty() && !line.starts_with('#'));
+    if opened.is_some_and(|line| line.starts_with(['{', '['])) {
+        return members(text);
     }
-    text.lines().any(|line| {
-        let line = line.trim_start_matches(['-', ' ']).trim_start_matches(['"', '\'']);
+    lines.any(|line| {
+        if line.starts_with(['{', '[']) {
+            return members(line);
+        }
+        let line = line.trim_start_matches(['"', '\'']);
         let begins = |name| {
             let rest = line.strip_prefix(name).map(|rest| rest.trim_start_matches(['"', '\'', ' ']));
             rest.is_some_and(|rest| rest.starts_with(':'))
@@ -155,21 +170,25 @@ pub fn is_one(bytes: &[u8]) -> bool {
     })
 }
 
+/// Quoted or not.
 fn holds_member(text: &str, name: &str) -> bool {
-    let quoted = format!("\"{name}\"");
-    text.match_indices(&quoted).any(|(at, found)| {
-        text.get(at + found.len()..).is_some_and(|rest| rest.trim_start().starts_with(':'))
+    text.match_indices(name).any(|(at, found)| {
+        let (before, after) = (text.get(..at).unwrap_or_default(), text.get(at + found.len()..));
+        let whole = !before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
+        let after = after.map(|rest| rest.trim_start_matches(['"', '\'']).trim_start());
+        whole && after.is_some_and(|rest| rest.starts_with(':'))
     })
 }
 
 /// Reads every document of a file.
 pub fn read(file: &str, bytes: &[u8]) -> Vec<Arrival> {
+    let whole = |finding| vec![Arrival::Unusable { file: file.into(), digest: Digest::of(bytes), finding }];
+    if !pem::blocks(bytes).is_ok_and(|blocks| blocks.is_empty()) {
+        return whole(two_readings());
+    }
     let documents = match document::read(bytes) {
         Ok(documents) => documents,
-        Err(fault) => {
-            let digest = Digest::of(bytes);
-            return vec![Arrival::Unusable { file: file.into(), digest, finding: unreadable(&fault) }];
-        }
+        Err(fault) => return whole(unreadable(&fault)),
     };
     if documents.is_empty() {
         return vec![Arrival::Nothing { file: file.into() }];
@@ -216,7 +235,34 @@ fn of_tool(file: &str, value: &Value) -> Result<Option<Request>, Box<Finding>> {
             return content::of_text(file, field, csr).map(Some);
         }
     }
-    Ok(None)
+    if value.is_array() || speaks_of_objects(value) { Err(Box::new(elsewhere())) } else { Ok(None) }
+}
+
+/// Whether something within it has the members of what is read here. Its depth is bounded.
+fn speaks_of_objects(value: &Value) -> bool {
+    match value {
+        Value::Array(values) => values.iter().any(speaks_of_objects),
+        Value::Object(members) => members.iter().any(|(name, value)| {
+            ["apiVersion", "kind", "csr"].contains(&name.as_str()) || speaks_of_objects(value)
+        }),
+        _ => false,
+    }
+}
+
+/// Rule `document.syntax`: a file is read in one way.
+fn two_readings() -> Finding {
+    let (found, wanted) = ("PEM blocks and objects in one file", "the one or the other");
+    let message =
+        format!("found {found}, want {wanted}; split the file, so that nothing in it is passed over");
+    Finding::new("document.syntax", Outcome::Refused, "", message, found, wanted)
+}
+
+/// Rule `object.request`: what a file says of a request is not passed over.
+fn elsewhere() -> Finding {
+    let found = "a request or an object where none is read";
+    let wanted = "the object itself, or the PEM in `csr` or `data.csr`";
+    let message = format!("found {found}, want {wanted}; take the request out, and put it here by itself");
+    Finding::new("object.request", Outcome::Refused, "", message, found, wanted)
 }
 
 /// Rules `document.*`: the file is a well-formed one, within bounds, each key once.

@@ -17,6 +17,9 @@ use crate::error::{Error, Result};
 use crate::text;
 use crate::x509::Digest;
 
+/// What a signature's file is called after the file that it is of.
+pub const SIGNATURE: &str = ".sig";
+
 /// How much of a stick is read at most.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -74,7 +77,8 @@ pub struct Stick {
     pub findings: Vec<MediaFinding>,
 }
 
-/// Reads directories (with all beneath them) and single regular files.
+/// Reads directories (with all beneath them) and single regular files, each with the file that
+/// lies beside it in its signature's place: by itself as in its folder, a file says the same.
 ///
 /// A path that is missing or neither of the two, and a stick beyond the limits
 /// on number and total, is an error; everything else that is wrong is a finding.
@@ -83,8 +87,19 @@ pub fn read_paths(paths: &[PathBuf], limits: &Limits) -> Result<Stick> {
     for path in paths {
         // With several arguments a name starts with its own, so that no two files share one.
         reader.argument(path, paths.len() > 1)?;
+        let beside = beside(path);
+        if !paths.contains(&beside) && path.is_file() && beside.is_file() {
+            reader.argument(&beside, paths.len() > 1)?;
+        }
     }
     Ok(reader.stick)
+}
+
+/// Where the signature of a file lies.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(SIGNATURE);
+    name.into()
 }
 
 struct Reader<'a> {

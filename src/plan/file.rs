@@ -208,6 +208,9 @@ impl Plan {
         if !self.texts().all(is_shown) {
             return altered("plan.unescaped", "holds text that was not escaped");
         }
+        if !self.items.iter().filter_map(|item| item.object.as_ref()).all(Object::is_named) {
+            return altered("plan.request", "holds an object with a name that Kubernetes gives to none");
+        }
         let mut serials = BTreeSet::new();
         let cross = self.cross.iter().map(|cross| &cross.serial);
         if !self.items.iter().map(|item| &item.serial).chain(cross).all(|serial| serials.insert(serial)) {

@@ -338,3 +338,22 @@ fn no_sender_is_pasted_into_a_plan() {
     plan.signed = other.signed;
     unsigned.refused(&plan, "plan.request");
 }
+
+#[test]
+fn an_objects_name_is_one_before_anything_begins() {
+    let object = |name: &str, namespace: &str| {
+        let object = serde_json::json!({"kind": "CertificateRequest", "name": name, "namespace": namespace});
+        Some(serde_json::from_value(object).unwrap())
+    };
+    let mut plan = Scene::new(&["east"]).plan();
+    for (name, namespace, good) in
+        [("east-1", "mesh", true), ("$(x)", "mesh", false), ("../x", "mesh", false), ("east-1", "a.b", false)]
+    {
+        plan.items[0].object = object(name, namespace);
+        let read = Plan::from_bytes("plan", &plan.to_bytes().unwrap());
+        assert_eq!(read.is_ok(), good, "{name} {namespace}");
+        if let Err(error) = read {
+            assert_eq!((error.id, error.kind.exit_code()), ("plan.request", 4), "{error}");
+        }
+    }
+}

@@ -10,7 +10,7 @@ use super::document::{Ids, Lines, Setting, fault, nearest, read};
 use super::profile::Profile;
 use super::values::{NamePattern, is_dns_label, is_reserved, worded};
 use crate::error::Result;
-use crate::intake::{is_kind, is_name};
+use crate::intake::{is_kind, is_label, is_name};
 use crate::sshsig::PublicKey;
 use crate::text::shown;
 use crate::x509::Name;
@@ -50,6 +50,21 @@ pub struct Cluster {
     /// Whose SSH keys sign its requests; one of them must.
     #[serde(default, deserialize_with = "some_keys")]
     pub sender: Option<Setting<Vec<PublicKey>>>,
+}
+
+impl Cluster {
+    /// Fields, with what is wanted there, whose values no object can have.
+    fn never(&self) -> impl Iterator<Item = (&'static str, &'static str, &Setting<String>)> {
+        let namespace = self.namespace.iter().filter(|name| !is_label(name));
+        let signer = self.signer_name.iter().filter(|signer| {
+            let parts = signer.split_once('/');
+            !parts.is_some_and(|(domain, path)| {
+                is_name(domain) && !path.is_empty() && !path.contains(['/', '*'])
+            })
+        });
+        let namespace = namespace.map(|name| ("namespace", "a namespace's name, without *", name));
+        namespace.chain(signer.map(|signer| ("signer-name", "DOMAIN/NAME, without *", signer)))
+    }
 }
 
 /// A list that names nobody would let nobody send.
@@ -142,6 +157,11 @@ impl Register {
                 let message = format!("clusters.{id}: a release or FAT keeps this name for itself");
                 let next = "rename the cluster; it names a folder on the stick";
                 return Err(fault(file, text, cluster.offset(), "register.cluster-id", &message, next));
+            }
+            if let Some((field, wanted, fixed)) = cluster.never().next() {
+                let message = format!("clusters.{id}.{field}: found \"{}\", want {wanted}", shown(fixed));
+                let next = "no object has such a value: nothing of the cluster could be granted";
+                return Err(fault(file, text, fixed.offset(), "register.value", &message, next));
             }
             let Some(subject) = &cluster.subject else { continue };
             if let Some((other, _)) = subjects.iter().find(|(_, s)| s.matches(&subject.0)) {
@@ -259,6 +279,12 @@ mod tests {
             "sender = \"ssh-ed25519 AAAA\"",
             "name = \"a*b\"",
             "name = \"*\"",
+            "namespace = \"*\"",
+            "namespace = \"a.b\"",
+            "signer-name = \"root\"",
+            "signer-name = \"example.org/*\"",
+            "name = \"-a\"",
+            "name = \"a..b*\"",
             "issuer = \"Issuer/root\"",
             "issuer = \"Issuer.cert-manager.io\"",
             "issuer = \"Issuer.A/root\"",

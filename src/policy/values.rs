@@ -8,6 +8,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use x509_cert::ext::pkix::KeyUsages;
 
+use crate::intake::is_name;
 pub use crate::release::Consumer;
 use crate::text::shown;
 use crate::x509::name::{oid_by_name, short_name};
@@ -80,9 +81,12 @@ impl fmt::Display for NamePattern {
 impl<'de> Deserialize<'de> for NamePattern {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         worded(d, "an object's name (a-z, 0-9, hyphens, dots), or its beginning and one *", |text| {
-            let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.');
-            let name = text.strip_suffix('*').unwrap_or(text);
-            (!name.is_empty() && name.bytes().all(fits)).then(|| Self(text.into()))
+            let fits = match text.strip_suffix('*') {
+                // A name can go on after a dot or a hyphen, and not end there.
+                Some(beginning) => !beginning.is_empty() && is_name(&format!("{beginning}a")),
+                None => is_name(text),
+            };
+            fits.then(|| Self(text.into()))
         })
     }
 }

@@ -320,16 +320,20 @@ fn vault_and_cfssl() {
         assert_eq!(one(&value).der, sample::ed25519(&[]), "{value}");
         assert_eq!(one(&value).object, None);
     }
+    let list = json!([{"csr": csr()}]).to_string();
+    assert!(matches!(read("a", list.as_bytes()).as_slice(), [Arrival::Request(_)]));
     for value in [
         json!({"csr": null}),
         json!({"data": {"csr": 1}}),
-        json!([{"csr": csr()}]),
         json!({"other": {"csr": csr()}}),
+        json!([1, {"csr": csr()}]),
+        json!([[{"apiVersion": 1}]]),
     ] {
-        assert!(
-            matches!(read("a", value.to_string().as_bytes()).as_slice(), [Arrival::Nothing { .. }]),
-            "{value}"
-        );
+        let arrivals = read("a", value.to_string().as_bytes());
+        let [Arrival::Unusable { finding, .. }] = arrivals.as_slice() else {
+            panic!("{value}: {arrivals:?}")
+        };
+        assert_eq!(finding.rule, "object.request", "{value}");
     }
     let (rule, message) = refused(json!({"data": {"csr": ""}}), "/data/csr", json!("hello"));
     assert_eq!((rule, message.starts_with("data.csr: ")), ("object.request", true));
@@ -342,14 +346,49 @@ fn only_what_speaks_of_an_object_is_read_as_one() {
         "- apiVersion : v1",
         "a: 1\n---\n\"apiVersion\": x",
         "\u{feff}{\"csr\" : 1}",
+        "{apiVersion: v1}",
+        "# made by hand\n---\n{\"apiVersion\": 1}",
+        "--- {'apiVersion' : v1}",
+        "a: 1\n---\n{a: 1, csr: x}",
+        "---\n\n# one\n- {a: 1,\n   csr: x}",
         " [{\"apiVersion\":1}]",
     ] {
         assert!(is_one(text.as_bytes()), "{text}");
     }
     for text in
-        ["", "the apiVersion: v1", "apiVersion", "{\"a\": \"csr\"}", "{apiVersion: v1}", "csr: x", &csr()]
+        ["", "the apiVersion: v1", "apiVersion", "{\"a\": \"csr\"}", "{myapiVersion: v1}", "csr: x", &csr()]
     {
         assert!(!is_one(text.as_bytes()), "{text}");
+    }
+}
+
+#[test]
+fn no_file_is_read_in_two_ways() {
+    let object = certificate_request().to_string();
+    for text in [
+        format!("# by hand\n{object}"),
+        format!("---\n{object}"),
+        format!("--- {object}\n"),
+        format!("[{object}]"),
+    ] {
+        assert!(
+            matches!(read("a", text.as_bytes()).as_slice(), [Arrival::Request(r)] if r.object.is_some()),
+            "{text}"
+        );
+    }
+    let flow =
+        "{kind: CertificateRequest, apiVersion: cert-manager.io/v1, spec: {isCA: false}, x: \"\n\nPEM\"}";
+    for text in [
+        format!("{object}\n---\n{object}"),
+        format!("{}---\n{object}", csr()),
+        format!("{object}\n{}", csr()),
+        format!("---\n{object}\n---\n{}", csr()),
+        format!("apiVersion: v1\nkind: List\nx: |\n  {}", csr().replace('\n', "\n  ")),
+        flow.replace("PEM", &csr()),
+    ] {
+        let arrivals = read("a", text.as_bytes());
+        let [Arrival::Unusable { finding, .. }] = arrivals.as_slice() else { panic!("{text}: {arrivals:?}") };
+        assert_eq!(finding.rule, "document.syntax", "{text}");
     }
 }
 

@@ -298,3 +298,20 @@ fn a_finding_is_written_as_the_contract_says() {
         serde_json::json!({"file": "a", "rule": "media.fifo", "message": "b"})
     );
 }
+
+#[test]
+fn a_file_by_itself_brings_what_lies_in_its_signatures_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for name in ["a.csr", "a.csr.sig", "b.csr"] {
+        std::fs::write(at(name), name).unwrap();
+    }
+    let names = |paths: &[PathBuf]| -> Vec<String> {
+        let read = read_paths(paths, &Limits::default()).unwrap().files;
+        read.into_iter().map(|file| file.path.rsplit('/').next().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(&[at("a.csr")]), ["a.csr", "a.csr.sig"]);
+    assert_eq!(names(&[at("a.csr"), at("a.csr.sig")]), ["a.csr", "a.csr.sig"]);
+    assert_eq!(names(&[at("b.csr"), at("a.csr")]), ["b.csr", "a.csr", "a.csr.sig"]);
+    assert_eq!(names(&[at("b.csr")]), ["b.csr"]);
+}

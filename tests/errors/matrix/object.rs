@@ -72,7 +72,7 @@ pub fn rows() -> Vec<Row> {
         )
         .also(&["document.syntax", "document.bounds", "document.encoding"])
         .told(
-            "the YAML or JSON cannot be read whole and in one way: a key twice, an alias, too deep, too much, no UTF-8",
+            "the YAML or JSON cannot be read whole and in one way: a key twice, an alias, too deep, too much, PEM beside it, no UTF-8",
             "export it again with `kubectl get KIND NAME -o yaml`, and leave it as it is",
         ),
         here(
@@ -88,6 +88,33 @@ pub fn rows() -> Vec<Row> {
             "an alias ('*')",
         ),
         here("YAML that is cut", Root, |a| object(a, |yaml| format!("{yaml}x: [1,")), 1, "document.syntax", "line"),
+        here(
+            "PEM and an object in one file",
+            Root,
+            |a| {
+                let pem = csr(a);
+                object(a, |yaml| format!("{pem}---\n{yaml}"))
+            },
+            1,
+            "document.syntax",
+            "PEM blocks and objects in one file",
+        ),
+        here(
+            "an object that begins as JSON and is none",
+            Root,
+            |a| object(a, |_| "{kind: CertificateRequest, apiVersion: cert-manager.io/v1}".into()),
+            1,
+            "document.syntax",
+            "document 1, line 1",
+        ),
+        here(
+            "more keys than a mapping of an object has",
+            Root,
+            |a| object(a, |yaml| (0..2000).fold(yaml, |yaml, n| format!("{yaml}k{n}: a\n"))),
+            1,
+            "document.bounds",
+            "more keys in one mapping",
+        ),
         here(
             "YAML in Latin-1",
             Root,
