@@ -45,6 +45,7 @@ fn outlived(world: &mut World, left: &str) {
 
 fn of_linkerd(world: &mut World, span: &str) {
     world.set("release.consumer", "\"linkerd\"");
+    world.set("key.algorithms", "[\"p256\"]");
     ask_for(world, span);
 }
 
@@ -232,10 +233,12 @@ const CASES: &[Case] = &[
         "issuer.consumer",
         |w| {
             w.set("release.consumer", "\"linkerd\"");
+            w.set("key.algorithms", "[\"p256\"]");
             w.issuer.public_key = rsa(4096);
         },
         |w| {
             w.set("release.consumer", "\"linkerd\"");
+            w.set("key.algorithms", "[\"p256\"]");
             w.issuer.public_key = rsa(3072);
         },
         Outcome::Refused,
