@@ -12,7 +12,7 @@ use crate::sshsig::{self, PublicKey};
 /// What `ssh-keygen -Y sign -n` is told, so that no signature made for another purpose counts.
 pub const NAMESPACE: &str = "anchorite-request";
 /// What the signature of a file is called after the file's own name.
-pub const SUFFIX: &str = crate::media::read::SIGNATURE;
+pub const SUFFIX: &str = ".sig";
 
 const BEGIN: &str = "-----BEGIN SSH SIGNATURE-----";
 const END: &str = "-----END SSH SIGNATURE-----";

@@ -315,3 +315,8 @@ fn a_file_by_itself_brings_what_lies_in_its_signatures_place() {
     assert_eq!(names(&[at("b.csr"), at("a.csr")]), ["b.csr", "a.csr", "a.csr.sig"]);
     assert_eq!(names(&[at("b.csr")]), ["b.csr"]);
 }
+
+#[test]
+fn a_signature_lies_where_intake_looks_for_it() {
+    assert_eq!(super::SIGNATURE, crate::intake::SUFFIX);
+}
