@@ -96,8 +96,10 @@ pub fn rows() -> Vec<Row> {
             .also(&["installed.crl", "installed.crl-expired", "installed.crl-peer", "installed.revoked"])
             .told("with these CRLs Envoy refuses peers, or all of them", "the newest set in every cluster: `anchorite crl`, `assemble --crl`"),
         by("installed/signs.rs::a_ca_that_may_not_sign_is_named", "a CA that others do not accept", 4, Id("installed.key-usage"))
-            .also(&["installed.path-length", "installed.key-kind", "installed.linkerd-root"])
+            .also(&["installed.path-length", "installed.key-kind"])
             .told("others refuse what this CA signs: its key usage, its path length, or the kind of a key", "a certificate under a policy that fits the consumer"),
+        by("installed/given.rs::loose_files_of_linkerds_beneath_another_root_are_named", "a root that Linkerd refuses", 4, Id("installed.linkerd-root"))
+            .told("Linkerd refuses a root whose key is neither P-256 nor RSA of 2048 or 4096 bits", "a change of roots to one that it takes"),
         by("installed/signs.rs::the_roots_own_key_in_a_cluster_is_named", "the root's own key", 4, Id("installed.root-key"))
             .told("the root itself, self-signed, is the cluster's CA", "an intermediate of an offline root, and a change of roots"),
         by("installed/given.rs::what_its_consumer_does_not_look_for_is_named", "a Secret in another place", 4, Id("installed.place"))

@@ -41,6 +41,9 @@ const NOT_IDS: &[&str] = &[
     "certificaterequests.v1.cert-manager.io",
     "certificatesigningrequests.v1.certificates.k8s.io",
     "spec.request",
+    "status.ca",
+    "status.certificate",
+    "status.conditions",
 ];
 
 /// All string literals that look like an ID.
