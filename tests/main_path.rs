@@ -137,7 +137,7 @@ fn the_clusters_side_joins_bundle_and_key() {
         public(&["x509", "-in", "ca-cert.pem", "-noout", "-pubkey"]),
         public(&["pkey", "-in", "ca-key.pem", "-pubout"])
     );
-    assert!(std::fs::read_to_string(out.join("cacerts.yaml")).unwrap().contains("name: cacerts"));
+    assert!(std::fs::read_to_string(out.join("cacerts.yaml")).unwrap().contains("name: \"cacerts\""));
 
     a.request("west");
     let other = a.path("keys/west.key");
