@@ -19,6 +19,20 @@ pub fn shown(text: &str) -> String {
     out
 }
 
+/// Whether this is a DNS label in lower case (RFC 1123 §2.1).
+pub fn is_dns_label(text: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (1..=63).contains(&text.len())
+        && text.bytes().all(inner)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+/// Whether these are DNS labels with dots between, as Kubernetes names its objects (RFC 1123 §2.1).
+pub fn is_dns_subdomain(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_dns_label)
+}
+
 /// As [`shown`], for bytes that may not be UTF-8; stray bytes come out as `\xNN`.
 pub fn shown_bytes(bytes: &[u8]) -> String {
     let mut out = String::new();
@@ -64,6 +78,16 @@ pub fn unhex(text: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dns_labels() {
+        for good in ["a", "east-1", "0", &"a".repeat(63)] {
+            assert!(is_dns_label(good), "{good}");
+        }
+        for bad in ["", "-a", "a-", "a_b", "A", "a.b", "é", "..", &"a".repeat(64)] {
+            assert!(!is_dns_label(bad), "{bad}");
+        }
+    }
 
     #[test]
     fn nothing_that_steers_a_terminal_passes() {

@@ -105,7 +105,7 @@ fn from_stdin() -> Result<Zeroizing<Vec<u8>>> {
 }
 
 /// Whether it has a name that `assemble` writes, so that a consumer would miss it.
-fn is_loaded(file: &str) -> bool {
+pub fn is_loaded(file: &str) -> bool {
     Consumer::ALL.iter().filter_map(|consumer| consumer.terms().assembled.as_ref().ok()).any(|made| {
         let named = made.files.iter().any(|(name, _)| *name == file);
         named || made.key == file || made.secret.is_some_and(|secret| secret.file == file)

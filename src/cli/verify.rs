@@ -28,7 +28,8 @@ pub fn run(globals: &Globals, args: &Verify) -> Result<u8> {
     report.errors.extend(folder::without_files(bundle));
     let whole = if report.signed { None } else { whole(bundle) };
     report.errors = report.errors.into_iter().map(away).collect();
-    if !files.contains_key(RECEIPT) && !files.contains_key(SUMS) && is_installed(&files) {
+    let release = [RECEIPT, SUMS, MANIFEST].iter().any(|name| files.contains_key(*name));
+    if !release && files.keys().any(|name| installed::is_loaded(name)) {
         let next = "it is no release: `anchorite verify --installed` looks at what a cluster has loaded";
         report.errors.iter_mut().for_each(|error| error.next = next.into());
     }
@@ -39,13 +40,6 @@ pub fn run(globals: &Globals, args: &Verify) -> Result<u8> {
         output::text(&render(&report, bundle, whole.as_deref()))?;
     }
     Ok(code)
-}
-
-/// Whether a consumer's files lie there, as it has loaded them.
-fn is_installed(files: &BTreeMap<String, Vec<u8>>) -> bool {
-    ["ca-cert.pem", "tls.crt", "upstream.pem", "intermediate_ca.crt"]
-        .iter()
-        .any(|name| files.contains_key(*name))
 }
 
 /// The release that a cluster's folder lies in, where it was not taken out of it.

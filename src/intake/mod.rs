@@ -28,7 +28,7 @@ use crate::x509::Digest;
 
 pub use crl::{CRL_RULES, CrlOf, CrlRule, ReceivedCrl, attach, judge_crl, pair};
 pub use keycheck::check as check_key;
-pub use object::{Object, ObjectKind, Usage, is_kind, is_label, is_name, within};
+pub use object::{Object, ObjectKind, Usage, is_kind, within};
 pub use request::{BasicConstraintsClaim, Claims, Request};
 pub use rules::RULES;
 pub use secrets::{advice, find_private_key};

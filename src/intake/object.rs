@@ -18,9 +18,10 @@ use serde_json::Value;
 use super::{Arrival, Request, pem};
 use crate::document::{self, Document, Fault};
 use crate::finding::{Finding, Outcome};
+use crate::text::{is_dns_label, is_dns_subdomain};
 use crate::x509::{Digest, Seconds};
 use fields::Fields;
-pub use fields::{is_kind, is_label, is_name};
+pub use fields::is_kind;
 pub use usage::Usage;
 
 /// The kinds of object that hold a request.
@@ -115,7 +116,7 @@ impl Object {
 
     /// Whether its name and namespace are such as Kubernetes gives (RFC 1123).
     pub fn is_named(&self) -> bool {
-        is_name(&self.name) && self.namespace.as_deref().is_none_or(is_label)
+        is_dns_subdomain(&self.name) && self.namespace.as_deref().is_none_or(is_dns_label)
     }
 
     /// What it says of itself, in a line: who asks whom.

@@ -5,8 +5,9 @@ use const_oid::db::rfc4519;
 use super::decision::Context;
 use super::profile::Profile;
 use super::register::Cluster;
-use super::values::{AttributeType, is_dns_label};
+use super::values::AttributeType;
 use crate::intake::Request;
+use crate::text::is_dns_label;
 
 /// A request's cluster and policy. Only the register can say which policy a
 /// cluster has, and only a policy which attribute names the cluster; so the

@@ -32,7 +32,7 @@ pub use set::PolicySet;
 pub use shipped::{DEFAULT_REGISTER, SHIPPED, fixed_organisation, nearest_shipped, pre_signed_ttl, shipped};
 pub use values::{
     AttributeType, Consumer, HttpUrl, KeyKind, Mode, NamePattern, Permission, PolicyOid, PreSigned, Purpose,
-    SenderMode, Span, Usage, is_dns_label,
+    SenderMode, Span, Usage,
 };
 
 #[cfg(test)]

@@ -10,10 +10,10 @@ use super::constraint::{DnsSuffix, Subtree, UriPrefix};
 use super::document::{Ids, Lines, Setting, fault, read};
 use super::values::{
     AttributeType, Consumer, HttpUrl, KeyKind, Mode, Permission, PolicyOid, PreSigned, Purpose, SenderMode,
-    Span, Usage, is_dns_label,
+    Span, Usage,
 };
 use crate::error::{Error, Result};
-use crate::text::shown;
+use crate::text::{is_dns_label, shown};
 use crate::x509::{KeyAlgorithm, Seconds, SignatureAlgorithm};
 
 const IDS: Ids = Ids {

@@ -8,11 +8,11 @@ use serde::{Deserialize, Deserializer};
 
 use super::document::{Ids, Lines, Setting, fault, nearest, read};
 use super::profile::Profile;
-use super::values::{NamePattern, is_dns_label, is_reserved, worded};
+use super::values::{NamePattern, is_reserved, worded};
 use crate::error::Result;
-use crate::intake::{is_kind, is_label, is_name};
+use crate::intake::is_kind;
 use crate::sshsig::PublicKey;
-use crate::text::shown;
+use crate::text::{is_dns_label, is_dns_subdomain, shown};
 use crate::x509::Name;
 
 const IDS: Ids = Ids {
@@ -55,11 +55,11 @@ pub struct Cluster {
 impl Cluster {
     /// Fields, with what is wanted there, whose values no object can have.
     fn never(&self) -> impl Iterator<Item = (&'static str, &'static str, &Setting<String>)> {
-        let namespace = self.namespace.iter().filter(|name| !is_label(name));
+        let namespace = self.namespace.iter().filter(|name| !is_dns_label(name));
         let signer = self.signer_name.iter().filter(|signer| {
             let parts = signer.split_once('/');
             !parts.is_some_and(|(domain, path)| {
-                is_name(domain) && !path.is_empty() && !path.contains(['/', '*'])
+                is_dns_subdomain(domain) && !path.is_empty() && !path.contains(['/', '*'])
             })
         });
         let namespace = namespace.map(|name| ("namespace", "a namespace's name, without *", name));
@@ -91,7 +91,7 @@ impl IssuerReference {
     pub fn parse(text: &str) -> Option<Self> {
         let (of, name) = text.split_once('/')?;
         let (kind, group) = of.split_once('.')?;
-        let whole = is_kind(kind) && is_name(group) && is_name(name);
+        let whole = is_kind(kind) && is_dns_subdomain(group) && is_dns_subdomain(name);
         whole.then(|| Self { kind: kind.into(), group: group.into(), name: name.into() })
     }
 }

@@ -8,9 +8,8 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use x509_cert::ext::pkix::KeyUsages;
 
-use crate::intake::is_name;
 pub use crate::release::Consumer;
-use crate::text::shown;
+use crate::text::{is_dns_subdomain, shown};
 use crate::x509::name::{oid_by_name, short_name};
 use crate::x509::{KeyAlgorithm, Seconds};
 
@@ -83,8 +82,8 @@ impl<'de> Deserialize<'de> for NamePattern {
         worded(d, "an object's name (a-z, 0-9, hyphens, dots), or its beginning and one *", |text| {
             let fits = match text.strip_suffix('*') {
                 // A name can go on after a dot or a hyphen, and not end there.
-                Some(beginning) => !beginning.is_empty() && is_name(&format!("{beginning}a")),
-                None => is_name(text),
+                Some(beginning) => !beginning.is_empty() && is_dns_subdomain(&format!("{beginning}a")),
+                None => is_dns_subdomain(text),
             };
             fits.then(|| Self(text.into()))
         })
@@ -288,15 +287,6 @@ fn owned<'de, D: Deserializer<'de>, T: DeserializeOwned>(d: D) -> Result<T, D::E
     T::deserialize(d)
 }
 
-/// Whether this is a DNS label as RFC 1123 §2.1 has it, in lower case.
-pub fn is_dns_label(text: &str) -> bool {
-    let edge = |c: Option<char>| c.is_some_and(|c| c != '-');
-    (1..=63).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        && edge(text.chars().next())
-        && edge(text.chars().last())
-}
-
 /// Whether a folder of this name cannot stand in a release: it has the name of
 /// another part of it (on FAT, which knows no case), or of a device of DOS, which
 /// FAT cannot hold.
@@ -309,22 +299,12 @@ pub fn is_reserved(id: &str) -> bool {
 
 /// Whether this is a DNS name without wildcard, leading or trailing dot.
 pub fn is_dns_name(text: &str) -> bool {
-    text.len() <= 253 && text.to_ascii_lowercase().split('.').all(is_dns_label)
+    is_dns_subdomain(&text.to_ascii_lowercase())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn dns_labels() {
-        for good in ["a", "east-1", "0", &"a".repeat(63)] {
-            assert!(is_dns_label(good), "{good}");
-        }
-        for bad in ["", "-a", "a-", "a_b", "A", "a.b", "é", "..", &"a".repeat(64)] {
-            assert!(!is_dns_label(bad), "{bad}");
-        }
-    }
 
     #[test]
     fn reserved_names() {

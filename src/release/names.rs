@@ -2,21 +2,7 @@
 
 use super::JOURNAL;
 use crate::error::{Error, Result};
-use crate::text::shown;
-
-/// Whether this is a cluster id: a DNS label in lower case (RFC 1123 §2.1).
-pub fn is_dns_label(name: &str) -> bool {
-    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    (1..=63).contains(&name.len())
-        && name.bytes().all(inner)
-        && !name.starts_with('-')
-        && !name.ends_with('-')
-}
-
-/// Whether this is a name that Kubernetes gives its objects: DNS labels with dots between (RFC 1123 §2.1).
-pub fn is_dns_subdomain(name: &str) -> bool {
-    name.len() <= 253 && name.split('.').all(is_dns_label)
-}
+use crate::text::{is_dns_label, shown};
 
 /// Refuses a cluster id that cannot be a folder in a release.
 pub fn cluster(name: &str) -> Result<()> {

@@ -50,14 +50,8 @@ func main() {
 // istiod: ca-cert.pem ca-key.pem cert-chain.pem root-cert.pem. The certificate is judged through
 // the chain's file, the chain is appended to every workload's as it stands.
 func istiod(files []string) (*authority, error) {
-	ca, err := pair(files[0], files[1])
+	ca, err := load(files[0], files[1], files[2], files[3])
 	if err != nil {
-		return nil, err
-	}
-	if ca.sent, err = certificates(files[2]); err != nil {
-		return nil, err
-	}
-	if ca.roots, err = certificates(files[3]); err != nil {
 		return nil, err
 	}
 	if !ca.certificate.IsCA {
@@ -83,34 +77,21 @@ func glooMesh(files []string) (*authority, error) {
 
 // tls.crt tls.key ca.crt: what stands first in ca.crt is handed down as the root.
 func certManagerIssuer(files []string) (*authority, error) {
-	ca, err := pair(files[0], files[1])
+	ca, err := load(files[0], files[1], files[0], files[2])
 	if err != nil {
 		return nil, err
 	}
 	if !ca.certificate.IsCA || ca.certificate.KeyUsage&x509.KeyUsageCertSign == 0 {
 		return nil, errors.New("not a CA")
 	}
-	if ca.sent, err = certificates(files[0]); err != nil {
-		return nil, err
-	}
-	all, err := certificates(files[2])
-	if err != nil {
-		return nil, err
-	}
-	ca.roots = all[:1]
+	ca.roots = ca.roots[:1]
 	return ca, selfSigned(ca.roots)
 }
 
 // status.certificate, the key, status.ca and the request: what an object that asked comes to.
 func request(files []string) (*authority, error) {
-	ca, err := pair(files[0], files[1])
+	ca, err := load(files[0], files[1], files[0], files[2])
 	if err != nil {
-		return nil, err
-	}
-	if ca.sent, err = certificates(files[0]); err != nil {
-		return nil, err
-	}
-	if ca.roots, err = certificates(files[2]); err != nil {
 		return nil, err
 	}
 	asked, err := os.ReadFile(files[3])
@@ -136,14 +117,8 @@ func request(files []string) (*authority, error) {
 // The import's certificate body, the key that the service keeps, and the certificate chain. What
 // it signs is the mesh's CA.
 func ccmPCA(files []string) (*authority, error) {
-	ca, err := pair(files[0], files[1])
+	ca, err := load(files[0], files[1], files[0], files[2])
 	if err != nil {
-		return nil, err
-	}
-	if ca.sent, err = certificates(files[0]); err != nil {
-		return nil, err
-	}
-	if ca.roots, err = certificates(files[2]); err != nil {
 		return nil, err
 	}
 	if err := selfSigned(ca.roots); err != nil {
@@ -155,14 +130,8 @@ func ccmPCA(files []string) (*authority, error) {
 // UpstreamAuthority "disk": cert_file_path key_file_path bundle_file_path. What it signs is
 // SPIRE's own CA.
 func spire(files []string) (*authority, error) {
-	ca, err := pair(files[0], files[1])
+	ca, err := load(files[0], files[1], files[0], files[2])
 	if err != nil {
-		return nil, err
-	}
-	if ca.sent, err = certificates(files[0]); err != nil {
-		return nil, err
-	}
-	if ca.roots, err = certificates(files[2]); err != nil {
 		return nil, err
 	}
 	if err := ca.verify(ca.certificate, ca.sent, nil); err != nil {
@@ -173,14 +142,8 @@ func spire(files []string) (*authority, error) {
 
 // tls.crt tls.key ca-bundle.crt, and what `linkerd check` asks of the algorithms and the time left.
 func linkerd(files []string) (*authority, error) {
-	ca, err := pair(files[0], files[1])
+	ca, err := load(files[0], files[1], files[0], files[2])
 	if err != nil {
-		return nil, err
-	}
-	if ca.sent, err = certificates(files[0]); err != nil {
-		return nil, err
-	}
-	if ca.roots, err = certificates(files[2]); err != nil {
 		return nil, err
 	}
 	if err := p256(ca.certificate); err != nil {
@@ -232,17 +195,24 @@ func vault(files []string) (*authority, error) {
 
 // intermediate_ca.crt intermediate_ca_key root_ca.crt.
 func stepCA(files []string) (*authority, error) {
-	ca, err := pair(files[0], files[1])
+	ca, err := load(files[0], files[1], files[0], files[2])
 	if err != nil {
 		return nil, err
 	}
-	if ca.sent, err = certificates(files[0]); err != nil {
-		return nil, err
-	}
-	if ca.roots, err = certificates(files[2]); err != nil {
-		return nil, err
-	}
 	return ca, ca.verify(ca.certificate, ca.sent, nil)
+}
+
+// The files that most of them read: what is sent above a workload, and who is trusted.
+func load(certificate, key, sent, roots string) (*authority, error) {
+	ca, err := pair(certificate, key)
+	if err != nil {
+		return nil, err
+	}
+	if ca.sent, err = certificates(sent); err != nil {
+		return nil, err
+	}
+	ca.roots, err = certificates(roots)
+	return ca, err
 }
 
 // The first certificate of a file and the key that belongs to it.

@@ -5,13 +5,16 @@ use std::collections::HashMap;
 use super::{ReceivedCrl, parse};
 use crate::finding::{Finding, Outcome};
 use crate::intake::Request;
+use crate::x509::Digest;
 
 /// Gives each CRL to the request whose subject is its issuer; among several of that
 /// subject, and where there is none, to the one whose key it names. Gives back those that
-/// belong to no request. Whether they fit is judged with the request.
+/// belong to no request. Copies of a request all get it: none takes it from the one that is
+/// granted. Whether they fit is judged with the request.
 pub fn pair(requests: &mut [Request], crls: Vec<ReceivedCrl>) -> Vec<ReceivedCrl> {
     let (mut by_subject, mut by_key) = (HashMap::<Vec<u8>, usize>::new(), HashMap::<Vec<u8>, usize>::new());
     let mut by_both = HashMap::<(Vec<u8>, Vec<u8>), usize>::new();
+    let mut copies = HashMap::<Digest, Vec<usize>>::new();
     for (at, request) in requests.iter().enumerate() {
         let subject = request.subject.as_der().to_vec();
         for id in [request.key.key_id(), request.key.key_id_sha1()] {
@@ -19,6 +22,7 @@ pub fn pair(requests: &mut [Request], crls: Vec<ReceivedCrl>) -> Vec<ReceivedCrl
             by_both.entry((subject.clone(), id)).or_insert(at);
         }
         by_subject.entry(subject).or_insert(at);
+        copies.entry(request.digest).or_default().push(at);
     }
     let mut left = Vec::new();
     for crl in crls {
@@ -26,9 +30,14 @@ pub fn pair(requests: &mut [Request], crls: Vec<ReceivedCrl>) -> Vec<ReceivedCrl
         let key_id = crl.key_id.clone().unwrap_or_default();
         let of_key = by_key.get(&key_id);
         let at = by_both.get(&(issuer.clone(), key_id)).or_else(|| by_subject.get(&issuer)).or(of_key);
-        match at.and_then(|at| requests.get_mut(*at)) {
-            Some(request) => give(request, crl),
-            None => left.push(crl),
+        let Some(digest) = at.and_then(|at| requests.get(*at)).map(|request| request.digest) else {
+            left.push(crl);
+            continue;
+        };
+        for at in copies.get(&digest).into_iter().flatten() {
+            if let Some(request) = requests.get_mut(*at) {
+                give(request, crl.clone());
+            }
         }
     }
     left

@@ -8,7 +8,9 @@ use crate::intake::{self, Request};
 use crate::lint::asn1::write;
 use crate::lint::crl::fixtures::RawCrl;
 use crate::verify::read_crl;
-use crate::x509::{CrlSpec, Issuer, PublicKey, Reason, Revocation, Seconds, Serial, SignatureAlgorithm, pem};
+use crate::x509::{
+    CrlSpec, Digest, Issuer, PublicKey, Reason, Revocation, Seconds, Serial, SignatureAlgorithm, pem,
+};
 
 type Bend<'a, T> = &'a dyn Fn(&mut T);
 
@@ -220,7 +222,8 @@ fn no_changed_byte_leaves_a_sound_crl() {
 fn request(subject: &Name, key: PublicKey) -> Request {
     let arrival = intake::read("east.csr", &intake::sample::ed25519(&[])).remove(0);
     let Arrival::Request(request) = arrival else { panic!() };
-    Request { subject: subject.clone(), key, ..*request }
+    let digest = Digest::of(&[subject.as_der(), &key.digest().0].concat());
+    Request { subject: subject.clone(), key, digest, ..*request }
 }
 
 fn crl(file: &str, change: impl FnOnce(&mut CrlSpec)) -> ReceivedCrl {
@@ -256,6 +259,14 @@ fn a_crl_goes_to_its_request() {
     let mut requests = [request(&west, other_key())];
     let left = pair(&mut requests, vec![crl("a", |_| {})]);
     assert_eq!((files(&requests), left.len()), (vec![None], 1));
+}
+
+#[test]
+fn a_copy_takes_no_crl_from_its_request() {
+    let copy = || request(&subject(), sample::public_key());
+    let mut requests = [copy(), request(&Name::parse("L=west").unwrap(), other_key()), copy()];
+    pair(&mut requests, vec![crl("a.crl", |_| {})]);
+    assert_eq!(files(&requests), [Some("a.crl"), None, Some("a.crl")]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{Object, ObjectKind, Usage, approval, duration};
 use crate::finding::{Finding, Outcome};
-use crate::text::{is_shown, shown};
+use crate::text::{is_dns_label, is_dns_subdomain, is_shown, shown};
 
 /// Kubernetes refuses shorter ones (certificates.k8s.io/v1).
 const SHORTEST: u64 = 600;
@@ -164,7 +164,7 @@ impl<'a> Table<'a> {
 
     /// A name as Kubernetes gives them (RFC 1123): nothing in it steers a shell or a path.
     fn name(&self, field: &str, text: &str) -> Result<String> {
-        if is_name(text) {
+        if is_dns_subdomain(text) {
             return Ok(text.into());
         }
         Err(self
@@ -173,7 +173,7 @@ impl<'a> Table<'a> {
 
     fn label(&self, field: &str, text: &str) -> Result<String> {
         let wanted = "a name of a-z, 0-9 and hyphens, at most 63 (RFC 1123)";
-        if is_label(text) { Ok(text.into()) } else { Err(self.wrong(field, wanted)) }
+        if is_dns_label(text) { Ok(text.into()) } else { Err(self.wrong(field, wanted)) }
     }
 
     /// A kind as Kubernetes names them: without the dot that ends it in `KIND.GROUP/NAME`.
@@ -228,23 +228,9 @@ impl<'a> Table<'a> {
     }
 }
 
-/// A name as Kubernetes gives them (RFC 1123).
-pub fn is_name(text: &str) -> bool {
-    text.len() <= 253 && text.split('.').all(is_label)
-}
-
 /// A kind as Kubernetes names them.
 pub fn is_kind(text: &str) -> bool {
     (1..=63).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
-}
-
-/// RFC 1123 §2.1.
-pub fn is_label(text: &str) -> bool {
-    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    (1..=63).contains(&text.len())
-        && text.bytes().all(inner)
-        && !text.starts_with('-')
-        && !text.ends_with('-')
 }
 
 /// What a value is, in words; of strings as much as fits in a line.

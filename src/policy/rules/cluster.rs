@@ -3,8 +3,8 @@
 use super::{Check, RuleInfo, listed};
 use crate::finding::{Finding, Outcome};
 use crate::policy::decision::Case;
-use crate::policy::values::{is_dns_label, is_reserved};
-use crate::text::shown;
+use crate::policy::values::is_reserved;
+use crate::text::{is_dns_label, shown};
 
 pub(super) const ID: RuleInfo = RuleInfo::new(
     "cluster.id",

@@ -4,8 +4,7 @@ use base64ct::{Base64, Encoding as _};
 
 use super::{Part, Parts};
 use crate::error::{Error, Result};
-use crate::release::names;
-use crate::text::shown;
+use crate::text::{is_dns_label, is_dns_subdomain, shown};
 
 /// A Secret, but for the key and CRLs.
 #[derive(Debug)]
@@ -55,7 +54,7 @@ impl Secret {
             Err(Error::usage("assemble.secret", format!("{}/{}: {what}", shown(namespace), shown(name)))
                 .next(next))
         };
-        if !names::is_dns_label(namespace) || !names::is_dns_subdomain(name) {
+        if !is_dns_label(namespace) || !is_dns_subdomain(name) {
             return bad(
                 "is no namespace and name of a Secret".into(),
                 "write NAMESPACE/NAME, in lower-case letters, digits, hyphens and, in the name, dots",

@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Consumer, Form, PLAIN, Part, Parts, Terms};
 use crate::error::{Error, Result};
 use crate::release::certificate::Facts;
-use crate::release::names;
-use crate::text::shown;
+use crate::text::{is_dns_label, is_dns_subdomain, shown};
 
 const KEY_IN_CLUSTER: &str = "whoever made the request has the key";
 const NO_CRL: &str = "its status has no place for CRLs";
@@ -58,8 +57,8 @@ impl Object {
     /// Its names stand in commands and patches; another kind of object has another status.
     pub(super) fn check(&self, consumer: Consumer) -> Result<()> {
         let bad = |what: String, next: &str| Err(Error::refused("release.object", what).next(next));
-        let named = names::is_dns_subdomain(&self.name)
-            && self.namespace.as_deref().is_none_or(names::is_dns_label)
+        let named = is_dns_subdomain(&self.name)
+            && self.namespace.as_deref().is_none_or(is_dns_label)
             && self.kind.bytes().all(|b| b.is_ascii_alphanumeric());
         if !named {
             return bad(

@@ -1,7 +1,7 @@
 //! What is typed or pasted: PKCS#11 URIs, subjects, spans, times, serials, digests.
 
-use anchorite::policy::{Config, is_dns_label, render_default};
-use anchorite::text::{hex, is_shown, shown, shown_bytes, unhex};
+use anchorite::policy::{Config, render_default};
+use anchorite::text::{hex, is_dns_label, is_shown, shown, shown_bytes, unhex};
 use anchorite::token::uri::Pkcs11Uri;
 use anchorite::x509::{Digest, KeyAlgorithm, Name, Seconds, Serial, Time};
 
