@@ -1,15 +1,18 @@
 //! Several signatures at a time: each lane is a session of the token's, on a thread
-//! of its own. What leaves a lane was verified under the key's public key.
+//! of its own. What goes on record as signed was verified under the key's public key.
 
 use std::panic::resume_unwind;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::sync_channel;
 use std::thread::{self, ScopedJoinHandle};
+use std::vec;
 
 use crate::error::{Error, Kind, Result};
 use crate::journal::{Bytes, Event, Permit};
 use crate::token::{Key, Signer};
 use crate::verify::verify_signature;
+use crate::x509::SignatureAlgorithm;
 
 /// Fewer signatures in one lane are made by the thread that is there.
 const WORTH_A_THREAD: usize = 16;
@@ -35,59 +38,125 @@ pub(super) fn sign<T>(
     meanwhile: impl FnOnce() -> T,
 ) -> (Signed, T) {
     let few = permits.len() < WORTH_A_THREAD;
-    let queue = Mutex::new(permits.into_iter());
-    let halt = AtomicBool::new(false);
-    let next = || match queue.lock() {
-        Ok(mut queue) if !halt.load(Ordering::Relaxed) => queue.next(),
-        _ => None,
-    };
-    let work = |lane: &mut Box<dyn Signer + '_>| {
-        let (mut events, mut given_back, mut result) = (Vec::new(), None, Ok(()));
-        while result.is_ok() {
-            if stop() {
-                result = Err(Error::interrupted());
-                break;
-            }
-            let Some(permit) = next() else { break };
-            if let Err(error) = lane.ready(key, &permit) {
-                (given_back, result) = (Some(permit), Err(error));
-                break;
-            }
-            let signed = sign_one(lane.as_mut(), key, permit);
-            given_back = signed.as_ref().err().and_then(|_| lane.given_back());
-            result = signed.and_then(|(event, verdict)| {
-                events.push(event);
-                verdict
-            });
-        }
-        if result.is_err() {
-            halt.store(true, Ordering::Relaxed);
-        }
-        (events, given_back, result)
-    };
-    let (done, other): (Vec<_>, T) = match lanes {
+    let group = Group { key, stop, permits: Mutex::new(permits.into_iter()), halted: AtomicBool::new(false) };
+    match lanes {
         [one] if few => {
             let other = meanwhile();
-            (vec![work(one)], other)
+            let mut signed = Signed::nothing();
+            group.sign(one.as_mut(), |made| signed.add(&group, made));
+            (group.rest(signed), other)
         }
         lanes => thread::scope(|scope| {
-            let running: Vec<_> = lanes.iter_mut().map(|lane| scope.spawn(|| work(lane))).collect();
+            // The token is not kept waiting while what it made is verified: one signature may
+            // wait for that, and each lane may have one in hand, when a wrong one ends it.
+            let (made, to_verify) = sync_channel(1);
+            let group = &group;
+            let running = lanes.iter_mut().map(|lane| {
+                let made = made.clone();
+                // The verifier goes only when it fell over, and then so does all of this.
+                scope.spawn(move || group.sign(lane.as_mut(), |it| drop(made.send(it))))
+            });
+            let running: Vec<_> = running.collect();
+            drop(made);
+            let verifying = scope.spawn(move || {
+                to_verify.into_iter().fold(Signed::nothing(), |mut signed, made| {
+                    signed.add(group, made);
+                    signed
+                })
+            });
             let other = meanwhile();
-            // A lane that fell over is not one that had nothing to do.
-            let ended =
-                |lane: ScopedJoinHandle<'_, _>| lane.join().unwrap_or_else(|fall| resume_unwind(fall));
-            (running.into_iter().map(ended).collect(), other)
+            running.into_iter().for_each(ended);
+            (group.rest(ended(verifying)), other)
         }),
-    };
-    let mut signed = Signed { events: Vec::new(), unused: Vec::new(), result: Ok(()) };
-    for (events, given_back, result) in done {
-        signed.events.extend(events);
-        signed.unused.extend(given_back);
-        signed.result = graver(signed.result, result);
     }
-    signed.events.sort_by_key(intent_of);
-    signed.unused.extend(queue.into_inner().into_iter().flatten());
-    (signed, other)
+}
+
+/// What a thread came to; one that fell over is not one that had nothing to do.
+fn ended<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|fall| resume_unwind(fall))
+}
+
+/// What several lanes sign.
+struct Group<'a> {
+    key: &'a Key,
+    stop: &'a (dyn Fn() -> bool + Sync),
+    permits: Mutex<vec::IntoIter<Permit>>,
+    halted: AtomicBool,
+}
+
+/// What a lane gives to be looked at.
+enum Made {
+    /// By the token, not verified yet.
+    Signature(Unverified),
+    /// Nothing: this ended it, and this was certainly not signed.
+    Failure(Error, Option<Permit>),
+}
+
+impl Group<'_> {
+    /// One lane's work: signs what is left, until nothing is or something ends it.
+    fn sign(&self, lane: &mut (dyn Signer + '_), mut give: impl FnMut(Made)) {
+        while let Some(permit) = self.next() {
+            let made = if (self.stop)() {
+                Made::Failure(Error::interrupted(), Some(permit))
+            } else if let Err(error) = lane.ready(self.key, &permit) {
+                Made::Failure(error, Some(permit))
+            } else {
+                match Unverified::make(lane, self.key, permit) {
+                    Ok(signature) => Made::Signature(signature),
+                    Err(error) => Made::Failure(error, lane.given_back()),
+                }
+            };
+            if matches!(made, Made::Failure(..)) {
+                self.halt();
+            }
+            give(made);
+        }
+    }
+
+    fn next(&self) -> Option<Permit> {
+        match self.permits.lock() {
+            Ok(mut permits) if !self.halted.load(Ordering::Relaxed) => permits.next(),
+            _ => None,
+        }
+    }
+
+    fn halt(&self) {
+        self.halted.store(true, Ordering::Relaxed);
+    }
+
+    /// With what no lane took.
+    fn rest(&self, mut signed: Signed) -> Signed {
+        signed.events.sort_by_key(intent_of);
+        if let Ok(mut permits) = self.permits.lock() {
+            signed.unused.extend(permits.by_ref());
+        }
+        signed
+    }
+}
+
+impl Signed {
+    fn nothing() -> Self {
+        Self { events: Vec::new(), unused: Vec::new(), result: Ok(()) }
+    }
+
+    /// What a lane gave, verified. A wrong signature ends it.
+    fn add(&mut self, group: &Group<'_>, made: Made) {
+        let result = match made {
+            Made::Failure(error, given_back) => {
+                self.unused.extend(given_back);
+                Err(error)
+            }
+            Made::Signature(signature) => {
+                let (event, verdict) = signature.verify(group.key);
+                self.events.push(event);
+                verdict
+            }
+        };
+        if result.is_err() {
+            group.halt();
+        }
+        self.result = graver(std::mem::replace(&mut self.result, Ok(())), result);
+    }
 }
 
 /// Of two failures the one that the operator must hear of: that a signature was wrong
@@ -106,19 +175,38 @@ pub(super) fn sign_one(
     key: &Key,
     permit: Permit,
 ) -> Result<(Event, Result<()>)> {
-    let intent = permit.intent();
-    let (algorithm, message) = (permit.algorithm(), permit.message().to_vec());
-    let signature = signer.sign(key, permit)?;
-    if verify_signature(&key.public_key, algorithm, &message, &signature).is_ok() {
-        return Ok((Event::Signed { intent, signature: Bytes(signature) }, Ok(())));
+    Ok(Unverified::make(signer, key, permit)?.verify(key))
+}
+
+/// What the token made, and of what.
+struct Unverified {
+    intent: u64,
+    algorithm: SignatureAlgorithm,
+    message: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+impl Unverified {
+    fn make(signer: &mut (impl Signer + ?Sized), key: &Key, permit: Permit) -> Result<Self> {
+        let (intent, algorithm) = (permit.intent(), permit.algorithm());
+        let message = permit.message().to_vec();
+        let signature = signer.sign(key, permit)?;
+        Ok(Self { intent, algorithm, message, signature })
     }
-    let reason = "does not verify under the key's public key".to_string();
-    let wrong = Error::integrity(
-        "token.wrong-signature",
-        "returned a signature that does not verify; it is on record as rejected",
-    )
-    .next("stop the ceremony: the token is broken, or it is not the token it claims to be");
-    Ok((Event::Rejected { intent, signature: Bytes(signature), reason }, Err(wrong)))
+
+    fn verify(self, key: &Key) -> (Event, Result<()>) {
+        let Self { intent, algorithm, message, signature } = self;
+        if verify_signature(&key.public_key, algorithm, &message, &signature).is_ok() {
+            return (Event::Signed { intent, signature: Bytes(signature) }, Ok(()));
+        }
+        let reason = "does not verify under the key's public key".to_string();
+        let wrong = Error::integrity(
+            "token.wrong-signature",
+            "returned a signature that does not verify; it is on record as rejected",
+        )
+        .next("stop the ceremony: the token is broken, or it is not the token it claims to be");
+        (Event::Rejected { intent, signature: Bytes(signature), reason }, Err(wrong))
+    }
 }
 
 fn intent_of(event: &Event) -> Option<u64> {
