@@ -1,21 +1,11 @@
 //! Signatures under a public key (RFC 5758, RFC 4055, RFC 8410, RFC 9881), by aws-lc-rs.
 
-use std::collections::HashSet;
-use std::sync::{LazyLock, Mutex, PoisonError};
-
-use aws_lc_rs::digest;
 use aws_lc_rs::signature::{self as aws, UnparsedPublicKey, VerificationAlgorithm};
 
 use crate::error::{Error, Result};
-use crate::x509::{Digest, KeyAlgorithm, PublicKey, SignatureAlgorithm};
+use crate::x509::{Digest, KeyAlgorithm, PublicKey, Remembered, SignatureAlgorithm};
 
-/// Signatures that verified in this process, each as the SHA-256 of all that decides
-/// it: the root's over itself is asked about with every certificate, and each
-/// certificate's when it is signed, filed and released. The same bytes give the same
-/// answer; what does not verify is not remembered.
-static VERIFIED: LazyLock<Mutex<HashSet<[u8; 32]>>> = LazyLock::new(Mutex::default);
-/// 2 MiB of them.
-const REMEMBERED: usize = 1 << 16;
+static VERIFIED: Remembered = Remembered::new();
 
 /// Verifies `signature` over `message`: ECDSA as DER (RFC 3279 §2.2.3), RSA as
 /// PKCS#1 v1.5 with at least 2048 bits.
@@ -31,40 +21,22 @@ pub fn verify_signature(
             format!("{} does not belong to a key of kind {}", algorithm.describe(), key.algorithm()),
         )
     })?;
-    let question = question(key, algorithm, message, signature);
-    if VERIFIED.lock().unwrap_or_else(PoisonError::into_inner).contains(&question) {
+    let all = [key.as_der(), algorithm.describe().as_bytes(), message, signature];
+    let holds = VERIFIED
+        .holds(&all, || UnparsedPublicKey::new(verifier, key.key_bits()).verify(message, signature).is_ok());
+    if holds {
         return Ok(());
     }
-    UnparsedPublicKey::new(verifier, key.key_bits()).verify(message, signature).map_err(|_| {
-        Error::integrity(
-            "verify.signature",
-            format!(
-                "{} signature over {} (SHA-256) does not verify under the {} key {}",
-                algorithm.describe(),
-                Digest::of(message),
-                key.algorithm(),
-                key.digest()
-            ),
-        )
-    })?;
-    let mut verified = VERIFIED.lock().unwrap_or_else(PoisonError::into_inner);
-    if verified.len() >= REMEMBERED {
-        verified.clear();
-    }
-    verified.insert(question);
-    Ok(())
-}
-
-/// Key, algorithm, message and signature, each with its length: no two questions share one.
-fn question(key: &PublicKey, algorithm: SignatureAlgorithm, message: &[u8], signature: &[u8]) -> [u8; 32] {
-    let mut hash = digest::Context::new(&digest::SHA256);
-    for part in [key.as_der(), algorithm.describe().as_bytes(), message, signature] {
-        hash.update(&(part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    let mut question = [0; 32];
-    question.copy_from_slice(hash.finish().as_ref());
-    question
+    Err(Error::integrity(
+        "verify.signature",
+        format!(
+            "{} signature over {} (SHA-256) does not verify under the {} key {}",
+            algorithm.describe(),
+            Digest::of(message),
+            key.algorithm(),
+            key.digest()
+        ),
+    ))
 }
 
 fn verifier(key: KeyAlgorithm, algorithm: SignatureAlgorithm) -> Option<&'static dyn VerificationAlgorithm> {
