@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use data_encoding::{BASE64, HEXLOWER, HEXLOWER_PERMISSIVE};
+
 /// Shows foreign text: printable ASCII and Latin letters pass, everything else
 /// (control characters, ANSI sequences, bidirectional overrides, look-alike
 /// scripts) and the backslash itself come out as `\u{…}` or `\\`.
@@ -58,21 +60,23 @@ pub fn is_shown(text: &str) -> bool {
 
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+    HEXLOWER.encode(bytes)
 }
 
 /// Reads hexadecimal in any case, with or without colons or spaces.
 pub fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> = text
-        .chars()
-        .filter(|c| !matches!(c, ':' | ' '))
-        .map(|c| c.to_digit(16).map(|d| d as u8))
-        .collect::<Option<_>>()?;
-    if !digits.len().is_multiple_of(2) {
-        return None;
-    }
-    Some(digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, d| byte << 4 | d)).collect())
+    let digits: Vec<u8> = text.bytes().filter(|b| !matches!(b, b':' | b' ')).collect();
+    HEXLOWER_PERMISSIVE.decode(&digits).ok()
+}
+
+/// Base64 (RFC 4648 §4).
+pub fn base64(bytes: &[u8]) -> String {
+    BASE64.encode(bytes)
+}
+
+/// Reads base64 in its one form: padded, no spare bits, nothing between.
+pub fn unbase64(text: &str) -> Option<Vec<u8>> {
+    BASE64.decode(text.as_bytes()).ok()
 }
 
 #[cfg(test)]

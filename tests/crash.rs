@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::appliance::Appliance;
-use base64ct::{Base64, Encoding as _};
+use data_encoding::BASE64;
 use serde_json::Value;
 
 use crate::faults::*;

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anchorite::x509::certificate::Facts;
-use base64ct::{Base64, Encoding as _};
+use data_encoding::BASE64;
 use serde_json::Value;
 
 pub use power::{DISKS, Disk, LOSSES, Loss, Tree, restore, tree};
@@ -269,7 +269,7 @@ pub fn record(a: &Appliance) -> Record {
                 record.signed += 1;
                 let intent = &entries[usize::try_from(entry["intent"].as_u64().unwrap()).unwrap()];
                 if intent["purpose"] == "intermediate" {
-                    let tbs = Base64::decode_vec(intent["message"].as_str().unwrap()).unwrap();
+                    let tbs = BASE64.decode(intent["message"].as_str().unwrap().as_bytes()).unwrap();
                     record.serials.push(Facts::from_tbs(&tbs).unwrap().serial.to_string());
                 }
             }

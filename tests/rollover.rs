@@ -213,9 +213,9 @@ pub fn bundle(release: &Path) -> String {
 
 /// SHA-256 of the first certificate in a PEM file.
 pub fn fingerprint(file: &Path) -> String {
-    use base64ct::{Base64, Encoding as _};
+    use data_encoding::BASE64;
     let text = read(file);
     let body = text.split("-----BEGIN CERTIFICATE-----").nth(1).unwrap();
     let body: String = body.split("-----END").next().unwrap().split_whitespace().collect();
-    Digest::of(&Base64::decode_vec(&body).unwrap()).to_string()
+    Digest::of(&BASE64.decode(body.as_bytes()).unwrap()).to_string()
 }

@@ -6,7 +6,7 @@ use anchorite::intake::{Object, Request};
 use anchorite::journal::Head;
 use anchorite::media::read::MediaFinding;
 use anchorite::plan::{Later, decide, review};
-use anchorite::policy::{Context, Decision};
+use anchorite::policy::{Context, Decision, Keep};
 use anchorite::x509::{Digest, Time};
 use serde::Serialize;
 
@@ -65,7 +65,7 @@ pub fn run(globals: &Globals, args: &Inspect) -> Result<u8> {
         history: ledger,
         now: process::now(),
     };
-    let decisions = decide(&context, &incoming.requests)?;
+    let decisions = decide(&context, &incoming.requests, Keep::All)?;
     let crls = std::mem::take(&mut incoming.crls);
     let later = Later::sort(ledger, &|serial| home.issued(serial), crls, context.now)?;
     let report = Report::of(&decisions, incoming, intake::taken(&later).chain(intake::left(&later)));

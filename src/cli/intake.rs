@@ -70,15 +70,11 @@ fn private_key(file: &StickFile, kind: &str) -> MediaFinding {
 }
 
 fn no_private_keys(stick: &Stick) -> Result<()> {
-    for file in &stick.files {
-        if let Some(kind) = find_private_key(&file.bytes) {
-            let finding = private_key(file, kind);
-            return Err(Error::refused("media.private-key", format!("{}: {}", file.path, finding.message)).next(
-                "stop: treat that key as compromised, destroy the stick, and have its cluster make a new key; only the request travels",
-            ));
-        }
-    }
-    Ok(())
+    let found = |file: &StickFile| Some(private_key(file, find_private_key(&file.bytes)?));
+    let Some(finding) = stick.files.par_iter().find_map_first(found) else { return Ok(()) };
+    Err(Error::refused("media.private-key", format!("{}: {}", finding.file, finding.message)).next(
+        "stop: treat that key as compromised, destroy the stick, and have its cluster make a new key; only the request travels",
+    ))
 }
 
 fn sort(stick: Stick) -> Incoming {

@@ -19,7 +19,7 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
     let bytes = durable::read_bounded(&args.plan, PLAN_MAXIMUM)?;
     let plan = Plan::from_bytes(&shown_path(&args.plan), &bytes)?;
     same_plan(args, &plan)?;
-    let remaining = Remaining::of(&plan, home.journal.ledger())?;
+    let remaining = Remaining::of(&plan, plan.digest()?, home.journal.ledger())?;
     let root = home.root()?;
     // Before the review: a plan that today's policy refuses is not even shown for consent.
     let now = process::now();

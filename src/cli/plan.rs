@@ -1,5 +1,6 @@
 //! `plan`, and the planning that `sign` shares with it.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anchorite::home::Home;
@@ -7,7 +8,7 @@ use anchorite::journal::Ledger;
 use anchorite::media::durable;
 use anchorite::media::read::MediaFinding;
 use anchorite::plan::{self, Beside, Crl, Frame, Later, Plan, Revoking, review};
-use anchorite::policy::{Context, Decision};
+use anchorite::policy::{Context, Decision, Keep};
 use anchorite::token::Token;
 use anchorite::x509::{Digest, Serial};
 use anchorite::{Error, Result};
@@ -54,7 +55,7 @@ pub fn make(
         history,
         now: process::now(),
     };
-    let decisions = plan::decide(&context, &incoming.requests)?;
+    let decisions = plan::decide(&context, &incoming.requests, Keep::Remarks)?;
     let serials = serials(wishes.dry_run, incoming.requests.iter().map(|r| r.digest), token)?;
     let frame = frame(home, wishes.dry_run);
     let plan = plan::make(&context, frame, &incoming.requests, &decisions, serials, incoming.unusable)?;
@@ -62,7 +63,9 @@ pub fn make(
     let left: Vec<MediaFinding> = intake::left(&later).collect();
     let beside = Beside { revoking: wishes.revoking.clone(), later: later.taken, listed: home.listed()? };
     let plan = plan.with_revocations(root, history, beside, Crl::Due, &home.config.crl)?;
-    let mut review = review::render(&plan, root, plan.created, history, &|digest| notes(&decisions, digest))?;
+    let noted = noted(&decisions);
+    let notes = |digest: &Digest| noted.get(digest).cloned().unwrap_or_default();
+    let mut review = review::render(&plan, root, plan.created, history, &notes)?;
     review.push_str(&crl::warned(home, &plan)?);
     for finding in incoming.media.iter().cloned().chain(left) {
         review.push_str(&format!(
@@ -142,12 +145,13 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8> {
     Ok(0)
 }
 
-fn notes(decisions: &[Decision], request: &Digest) -> Vec<String> {
-    decisions
-        .iter()
-        .filter(|d| d.digest == *request && d.grant.is_some())
-        .flat_map(|d| inspect::notes(&d.findings))
-        .collect()
+/// What is to be said of each request that is granted.
+fn noted(decisions: &[Decision]) -> HashMap<Digest, Vec<String>> {
+    let mut noted: HashMap<Digest, Vec<String>> = HashMap::new();
+    for decision in decisions.iter().filter(|decision| decision.grant.is_some()) {
+        noted.entry(decision.digest).or_default().extend(inspect::notes(&decision.findings));
+    }
+    noted
 }
 
 /// One serial a request; in a dry run placeholders that only tell them apart.

@@ -3,7 +3,7 @@
 use anchorite::exported::Exported;
 use anchorite::media::read::{Limits, MediaFinding};
 use anchorite::plan::decide;
-use anchorite::policy::{BY_RECORD, Context};
+use anchorite::policy::{BY_RECORD, Context, Keep};
 use anchorite::x509::Time;
 use anchorite::{Error, Result};
 
@@ -28,7 +28,7 @@ pub fn run(globals: &Globals, args: &Precheck) -> Result<u8> {
         history: &exported,
         now: at,
     };
-    let decisions = decide(&context, &incoming.requests)?;
+    let decisions = decide(&context, &incoming.requests, Keep::All)?;
     let crls = std::mem::take(&mut incoming.crls);
     let mut report = Report::of(&decisions, incoming, crls.iter().map(later));
     if report.is_empty() {

@@ -18,7 +18,10 @@ use super::plan::{Planned, Wishes, make, require_complete};
 use super::{companion, crl, output, perform, pin, process, shown_path, unlock};
 
 pub fn run(globals: &Globals, args: &Sign) -> Result<u8> {
-    let mut home = unlock::home(globals)?;
+    let (mut home, _loading) = match args.dry_run {
+        true => (unlock::home(globals)?, None),
+        false => unlock::home_for_token(globals)?,
+    };
     home.root()?;
     apart(&args.from, &args.to)?;
     let revoking = args.revoke.iter().map(Named::revoking).collect();
@@ -69,14 +72,17 @@ pub fn perform_planned(
     // Four files for each of the plan's clusters, and the journal's copy, which still grows.
     let files = plan.items.len() as u64 * 4 + 16;
     let crls = crl::size(home, plan)?;
-    out.room(footprint(files, home.journal.size() + plan.to_bytes()?.len() as u64 * 4 + crls))?;
+    let bytes = plan.to_bytes()?;
+    let (digest, size) = (Digest::of(&bytes), bytes.len() as u64);
+    drop(bytes);
+    out.room(footprint(files, home.journal.size() + size * 4 + crls))?;
     let shown = format!("{}{}", planned.review, companion::beside(home, plan)?);
     let mut consent = unlock::consent(globals, pin, home, verb, &shown, &question)?;
-    consent.plan = Some(plan.digest()?);
+    consent.plan = Some(digest);
     unlock::login(home, token, pin)?;
     let outcome = unlock::session(home, token, consent, pin, |session| {
         // What a crash left open was settled as the session began: look again.
-        let remaining = Remaining::of(plan, session.ledger())?;
+        let remaining = Remaining::of(plan, digest, session.ledger())?;
         let fresh = session.prepare(plan, &remaining, process::now())?;
         session.perform(plan, fresh, out)
     })?;

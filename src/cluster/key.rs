@@ -2,14 +2,13 @@
 
 use std::fmt;
 
-use base64ct::{Base64, Encoding as _};
 use rcgen::PublicKeyData as _;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use super::pair::Pair;
 use crate::error::{Error, Result};
-use crate::text::shown;
+use crate::text::{base64, shown, unbase64};
 use crate::x509::PublicKey;
 
 /// How a private key is encoded, which its PEM label tells.
@@ -64,8 +63,7 @@ impl PrivateKey {
             Error::usage("key.unreadable", format!("the private key ({label}) {what}"))
                 .next("look at it with: openssl pkey -in FILE -noout -check")
         };
-        let der =
-            Zeroizing::new(Base64::decode_vec(&body).map_err(|_| unreadable("is not valid base64".into()))?);
+        let der = Zeroizing::new(unbase64(&body).ok_or_else(|| unreadable("is not valid base64".into()))?);
         if KeyForm::of_der(&der) != Some(form) {
             return Err(unreadable("holds something other than its label says".into()));
         }
@@ -109,7 +107,7 @@ impl fmt::Debug for PrivateKey {
 /// behind: the buffer never grows.
 pub(super) fn encode(form: KeyForm, der: &[u8]) -> SecretString {
     let label = form.label();
-    let body = Zeroizing::new(Base64::encode_string(der));
+    let body = Zeroizing::new(base64(der));
     let mut out = String::with_capacity(body.len() + body.len() / 64 + 2 * label.len() + 64);
     out.extend(["-----BEGIN ", label, "-----\n"]);
     let mut rest = body.as_str();

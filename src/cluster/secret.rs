@@ -1,8 +1,9 @@
 //! A Kubernetes Secret that holds a key as YAML, written by hand so that the same
 //! files always give the same bytes and no copy of the key is left behind.
 
-use base64ct::{Base64, Encoding as _};
 use zeroize::Zeroizing;
+
+use crate::text::base64;
 
 /// The Secret of this head with these entries, in the order given. Base64 needs no quotes,
 /// nor do the names of a consumer's files. The buffer never grows, so that no copy
@@ -12,7 +13,7 @@ pub fn yaml(head: &str, entries: &[(&str, &[u8])]) -> Zeroizing<Vec<u8>> {
     let mut out = Zeroizing::new(Vec::with_capacity(head.len() + length));
     out.extend_from_slice(head.as_bytes());
     for (name, bytes) in entries {
-        let value = Zeroizing::new(Base64::encode_string(bytes));
+        let value = Zeroizing::new(base64(bytes));
         for part in ["  ", name, ": ", &value, "\n"] {
             out.extend_from_slice(part.as_bytes());
         }

@@ -53,43 +53,36 @@ impl Documents {
         self.0.iter().map(|(name, bytes)| (name.clone(), Digest::of(bytes))).collect()
     }
 
-    /// How they differ from the pinned ones, a sentence each.
-    pub fn compare(&self, pinned: &BTreeMap<String, Digest>) -> Vec<String> {
-        let here = self.digests();
-        let mut edits: Vec<String> = here
-            .iter()
-            .filter_map(|(name, digest)| match pinned.get(name) {
-                None => Some(format!("{} is new and not in force", shown(name))),
-                Some(p) if p != digest => {
-                    Some(format!("{} was edited: its SHA-256 is {digest}, pinned is {p}", shown(name)))
-                }
-                Some(_) => None,
-            })
-            .collect();
-        edits.extend(
-            pinned.keys().filter(|n| !here.contains_key(*n)).map(|n| format!("{} is gone", shown(n))),
-        );
-        edits
+    /// The configuration.
+    pub fn config(&self) -> Result<Config> {
+        Config::parse(CONFIG, self.text(CONFIG)?)
     }
 
-    /// Reads them all as what they are.
-    pub fn parse(&self) -> Result<(Config, PolicySet)> {
-        let text = |name: &str| -> Result<String> {
-            let bytes = self.0.get(name).cloned().unwrap_or_default();
-            String::from_utf8(bytes).map_err(|_| {
-                Error::usage("file.not-utf8", format!("{name}: is not UTF-8 text")).next("save it as UTF-8")
-            })
-        };
-        let config = Config::parse(CONFIG, &text(CONFIG)?)?;
-        let profiles = self
-            .0
-            .keys()
-            .filter(|name| name.starts_with("policies/"))
-            .map(|name| Ok((name.clone(), text(name)?)))
-            .collect::<Result<Vec<_>>>()?;
-        let policies = PolicySet::parse(profiles, (REGISTER, &text(REGISTER)?))?;
-        Ok((config, policies))
+    /// Policies and register.
+    pub fn policies(&self) -> Result<PolicySet> {
+        let names = self.0.keys().filter(|name| name.starts_with("policies/"));
+        let profiles = names.map(|name| Ok((name, self.text(name)?))).collect::<Result<Vec<_>>>()?;
+        PolicySet::parse(profiles, (REGISTER, self.text(REGISTER)?))
     }
+
+    fn text(&self, name: &str) -> Result<&str> {
+        str::from_utf8(self.0.get(name).map(Vec::as_slice).unwrap_or_default()).map_err(|_| {
+            Error::usage("file.not-utf8", format!("{name}: is not UTF-8 text")).next("save it as UTF-8")
+        })
+    }
+}
+
+/// How documents with these digests differ from the pinned ones, a sentence each.
+pub(super) fn compare(here: &BTreeMap<String, Digest>, pinned: &BTreeMap<String, Digest>) -> Vec<String> {
+    let differs = |(name, digest): (&String, &Digest)| match pinned.get(name) {
+        None => Some(format!("{} is new and not in force", shown(name))),
+        Some(p) if p != digest => {
+            Some(format!("{} was edited: its SHA-256 is {digest}, pinned is {p}", shown(name)))
+        }
+        Some(_) => None,
+    };
+    let gone = pinned.keys().filter(|name| !here.contains_key(*name));
+    here.iter().filter_map(differs).chain(gone.map(|name| format!("{} is gone", shown(name)))).collect()
 }
 
 /// A document without which nothing can be decided; the journal knows that it was there.

@@ -35,7 +35,7 @@ pub fn examine(dir: &Path, mut expect: Expectation<'_>) -> Result<Report> {
         None
     });
     // One that cannot be read is told of below.
-    let config = Documents::read(dir).and_then(|documents| documents.parse()).ok().map(|(config, _)| config);
+    let config = Documents::read(dir).and_then(|documents| documents.config()).ok();
     let vouchers = config.as_ref().map(|config| config.token.attestation_roots.as_slice());
     let expect = Expectation { index: index.as_ref(), vouchers, ..expect };
     let (mut issued, mut crls) = (IssuedFiles::in_folder(dir), Crls::default());
@@ -74,8 +74,7 @@ fn known_head(dir: &Path) -> Result<Head> {
 fn check_documents(dir: &Path, ledger: &Ledger) -> Vec<Fault> {
     match Documents::read(dir) {
         Err(error) => vec![fault(error)],
-        Ok(documents) => documents
-            .compare(ledger.files())
+        Ok(documents) => documents::compare(&documents.digests(), ledger.files())
             .into_iter()
             .map(|edit| {
                 let message =

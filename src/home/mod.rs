@@ -107,33 +107,42 @@ impl Home {
 
     /// Opens a home whose documents are the pinned ones.
     pub fn open(dir: &Path) -> Result<Self> {
-        let home = Self::open_edited(dir)?;
-        refuse_edits(dir, &home.edited)?;
-        Ok(home)
+        Self::open_and(dir, |_| ()).map(|(home, ())| home)
+    }
+
+    /// As [`Home::open`]; `begin` is told the configuration as soon as it is known to be in
+    /// force, before the policies are read.
+    pub fn open_and<T>(dir: &Path, begin: impl FnOnce(&Config) -> T) -> Result<(Self, T)> {
+        let (home, begun) = Self::open_in_any_case(dir, |config, edited| {
+            refuse_edits(dir, edited)?;
+            Ok(begin(config))
+        })?;
+        Ok((home, begun))
     }
 
     /// Opens a home whose documents may have been edited (for `policy check` and `pin`).
     pub fn open_edited(dir: &Path) -> Result<Self> {
+        Self::open_in_any_case(dir, |_, _| Ok(())).map(|(home, ())| home)
+    }
+
+    fn open_in_any_case<T>(
+        dir: &Path,
+        begin: impl FnOnce(&Config, &[String]) -> Result<T>,
+    ) -> Result<(Self, T)> {
         let lock = documents::lock(dir)?;
         let journal = Journal::open(&dir.join("journal"), &dir.join("state"))?;
         let standing = check_head(dir, &journal)?;
         let documents = Documents::read(dir)?;
-        let (config, policies) = documents.parse()?;
+        let config = documents.config()?;
         check_decided_at_init(&config, &journal)?;
-        let edited = documents.compare(journal.ledger().files());
+        let digests = documents.digests();
+        let edited = documents::compare(&digests, journal.ledger().files());
         check_unsealed(&journal)?;
         let root = read_root(dir, &journal)?;
-        Ok(Self {
-            dir: dir.to_path_buf(),
-            _lock: lock,
-            config,
-            policies,
-            journal,
-            root,
-            standing,
-            digests: documents.digests(),
-            edited,
-        })
+        let begun = begin(&config, &edited)?;
+        let policies = documents.policies()?;
+        let dir = dir.to_path_buf();
+        Ok((Self { dir, _lock: lock, config, policies, journal, root, standing, digests, edited }, begun))
     }
 
     /// Where it lies.
@@ -154,7 +163,8 @@ impl Home {
     /// The documents in force by name, read once more; one that was edited meanwhile is refused.
     pub fn documents(&self) -> Result<BTreeMap<String, Vec<u8>>> {
         let documents = Documents::read(&self.dir)?;
-        refuse_edits(&self.dir, &documents.compare(self.journal.ledger().files()))?;
+        let edited = documents::compare(&documents.digests(), self.journal.ledger().files());
+        refuse_edits(&self.dir, &edited)?;
         Ok(documents.into_files())
     }
 

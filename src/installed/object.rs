@@ -1,6 +1,5 @@
 //! Secrets and ConfigMaps, taken out of what `kubectl get` prints.
 
-use base64ct::{Base64, Encoding as _};
 use serde_json::{Map, Value};
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -8,7 +7,7 @@ use super::Entries;
 use super::form::{CACERTS, LINKERD_ISSUER};
 use crate::document;
 use crate::error::{Error, Result};
-use crate::text::shown;
+use crate::text::{shown, unbase64};
 
 /// What an object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,9 +123,9 @@ fn decode(data: &Map<String, Value>, object: &mut Object) {
         // It never grows, so that no copy is left behind.
         let mut base64 = Zeroizing::new(String::with_capacity(text.len()));
         base64.extend(text.chars().filter(|c| !c.is_whitespace()));
-        match Base64::decode_vec(&base64) {
-            Ok(bytes) => drop(object.entries.insert(key.clone(), Zeroizing::new(bytes))),
-            Err(_) => object.unreadable.push(shown(key)),
+        match unbase64(&base64) {
+            Some(bytes) => drop(object.entries.insert(key.clone(), Zeroizing::new(bytes))),
+            None => object.unreadable.push(shown(key)),
         }
     }
 }

@@ -1,9 +1,7 @@
 //! Finding PEM blocks in text (RFC 7468), as mail, editors and tools leave them:
 //! text around the blocks, any line ending, a byte-order mark, spaces at the ends of lines.
 
-use base64ct::{Base64, Encoding as _};
-
-use crate::text::shown_bytes;
+use crate::text::{shown_bytes, unbase64};
 
 /// Far more requests than a fleet puts in one file; it bounds the work one file can cause.
 pub const MAX_BLOCKS: usize = 1000;
@@ -81,7 +79,7 @@ impl Open {
             None if self.base64.is_empty() => Err("it is empty".into()),
             None => str::from_utf8(&self.base64)
                 .ok()
-                .and_then(|text| Base64::decode_vec(text).ok())
+                .and_then(|text| unbase64(text))
                 .ok_or_else(|| "its base64 is damaged".into()),
         };
         Block { label: shown_bytes(&self.label), body }

@@ -1,8 +1,7 @@
 //! Private keys where none belongs.
 
-use base64ct::{Base64Unpadded, Encoding as _};
-
 use super::sniff;
+use crate::text::unbase64;
 
 /// What the ends of PEM labels stand for; the first that fits counts.
 const LABELS: [(&str, &str); 10] = [
@@ -147,11 +146,7 @@ fn is_base64(byte: u8) -> bool {
 /// As much as decodes: what follows the base64 (the next word of a YAML file) is no reason to give up.
 fn decode(run: &[u8]) -> Vec<u8> {
     let digits: Vec<u8> = run.iter().copied().filter_map(digit).collect();
-    digits
-        .chunks_exact(4)
-        .filter_map(|quad| Base64Unpadded::decode_vec(str::from_utf8(quad).ok()?).ok())
-        .flatten()
-        .collect()
+    digits.chunks_exact(4).filter_map(|quad| unbase64(str::from_utf8(quad).ok()?)).flatten().collect()
 }
 
 fn positions<'a>(bytes: &'a [u8], mark: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
@@ -166,7 +161,11 @@ mod tests {
     use crate::x509::pem;
 
     fn base64(text: &str) -> String {
-        base64ct::Base64::encode_string(text.as_bytes())
+        crate::text::base64(text.as_bytes())
+    }
+
+    fn unpadded(bytes: &[u8]) -> String {
+        crate::text::base64(bytes).trim_end_matches('=').into()
     }
 
     #[test]
@@ -226,7 +225,7 @@ mod tests {
     #[test]
     fn base64_without_armour_is_no_hiding_place() {
         let pkcs8 = unhex("302e020100300506032b657004220420").unwrap();
-        let text = Base64Unpadded::encode_string(&[&pkcs8[..], &[0xfb; 32]].concat());
+        let text = unpadded(&[&pkcs8[..], &[0xfb; 32]].concat());
         let url = text.replace('+', "-").replace('/', "_");
         for dress in [
             text.clone(),
@@ -241,9 +240,9 @@ mod tests {
         let parameters = sample::tlv(0x30, &[&sample::tlv(2, &[&[0x55; 256]]), &[2, 1, 5]]);
         let dsa = sample::algorithm("1.2.840.10040.4.1", &parameters);
         let dsa = sample::tlv(0x30, &[&[2, 1, 0], &dsa, &sample::tlv(4, &[&[7; 20]])]);
-        assert!(find_private_key(Base64Unpadded::encode_string(&dsa).as_bytes()).is_some());
+        assert!(find_private_key(unpadded(&dsa).as_bytes()).is_some());
         for public in [sample::ed25519(&[]), sample::p256(), sample::ed25519_spki(&[7; 32])] {
-            assert_eq!(find_private_key(Base64Unpadded::encode_string(&public).as_bytes()), None);
+            assert_eq!(find_private_key(unpadded(&public).as_bytes()), None);
         }
         assert_eq!(find_private_key("MMMM ".repeat(5000).as_bytes()), None);
         assert_eq!(find_private_key(b"{\"kty\":\"EC\",\"x\":\"d\"}"), None);

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use base64ct::{Base64, Encoding as _};
 use serde::{Deserialize, Serialize};
 
 use super::Arrival;
 use crate::finding::{Finding, Outcome};
 use crate::sshsig::{self, PublicKey};
+use crate::text::unbase64;
 
 /// What `ssh-keygen -Y sign -n` is told, so that no signature made for another purpose counts.
 pub const NAMESPACE: &str = "anchorite-request";
@@ -76,7 +76,7 @@ fn armoured(signature: &[u8]) -> Option<Vec<u8>> {
     let text = str::from_utf8(signature).ok()?.trim_ascii();
     let base64 = text.strip_prefix(BEGIN)?.strip_suffix(END)?;
     let base64: String = base64.split_ascii_whitespace().collect();
-    Base64::decode_vec(&base64).ok().filter(|blob| !blob.is_empty())
+    unbase64(&base64).filter(|blob| !blob.is_empty())
 }
 
 /// Rule `sender.signature`: a signature beside a request holds.

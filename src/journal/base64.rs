@@ -1,15 +1,16 @@
 //! Bytes as base64 in a document (RFC 4648 §4).
 
-use base64ct::{Base64, Encoding as _};
 use serde::{Deserialize as _, Deserializer, Serializer};
 
+use crate::text::{base64, unbase64};
+
 pub(super) fn serialize<S: Serializer>(bytes: &[u8], s: S) -> Result<S::Ok, S::Error> {
-    s.serialize_str(&Base64::encode_string(bytes))
+    s.serialize_str(&base64(bytes))
 }
 
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<u8>, D::Error> {
     let text = <std::borrow::Cow<'de, str>>::deserialize(d)?;
-    Base64::decode_vec(&text).map_err(|_| serde::de::Error::custom("want base64"))
+    unbase64(&text).ok_or_else(|| serde::de::Error::custom("want base64"))
 }
 
 /// The same where there may be none.

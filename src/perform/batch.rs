@@ -99,9 +99,8 @@ pub enum Came {
 }
 
 impl Remaining {
-    /// Sorts a plan's items; refuses a plan that was spent.
-    pub fn of(plan: &Plan, ledger: &Ledger) -> Result<Self> {
-        let digest = plan.digest()?;
+    /// Sorts the items of a plan, which has this digest; refuses one that was spent.
+    pub fn of(plan: &Plan, digest: Digest, ledger: &Ledger) -> Result<Self> {
         if ledger.plan(&digest)? == Some(PlanState::Finished) {
             return Err(Error::refused(
                 "plan.spent",
@@ -175,11 +174,12 @@ impl Session<'_> {
     /// [`Remaining`].
     pub fn perform(&mut self, plan: &Plan, fresh: Fresh, output: Output) -> Result<Outcome> {
         let Fresh { items: fresh, crl, cross } = fresh;
-        let digest = plan.digest()?;
+        let bytes = plan.to_bytes()?;
+        let digest = Digest::of(&bytes);
         if self.confirmed != Some(digest) {
             return Err(Error::integrity("plan.not-confirmed", "plan: it is not the one that was confirmed"));
         }
-        let remaining = Remaining::of(plan, self.home.journal.ledger())?;
+        let remaining = Remaining::of(plan, digest, self.home.journal.ledger())?;
         let as_planned = |came, tbs: &Option<Linted<Tbs>>| tbs.is_some() == (came == Came::Fresh);
         let others = as_planned(remaining.crl, &crl) && as_planned(remaining.cross, &cross);
         if fresh.iter().map(|p| &p.item).ne(&remaining.fresh) || !others {
@@ -192,7 +192,8 @@ impl Session<'_> {
         self.rehearse(plan, digest, &root, output.name())?;
         let root_key = self.key(KeyRole::Root)?;
         let journal_key = self.key(KeyRole::Journal)?;
-        let kept = self.home.keep_plan(&digest, &plan.to_bytes()?)?;
+        let kept = self.home.keep_plan(&digest, &bytes)?;
+        drop(bytes);
         let begun = self.home.journal.ledger().plan(&digest)?;
         let begun = if begun.is_none() {
             begin_events(self.home, plan, digest)?

@@ -1,6 +1,5 @@
 //! From verified certificates to a release on the stick, on record.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::Session;
@@ -10,7 +9,7 @@ use crate::journal::{Event, JOURNAL_FILE, RootCourse};
 use crate::media::check_names;
 use crate::media::write::Output;
 use crate::plan::{self, Item, Plan};
-use crate::release::{self, Crls, MANIFEST, Member, ReleaseInput, Verifier, cms};
+use crate::release::{self, Crls, Folder, MANIFEST, Member, ReleaseInput, Verifier, cms};
 use crate::token::Key;
 use crate::verify::verify_detached;
 use crate::x509::{Digest, Issuer, Tbs};
@@ -128,10 +127,10 @@ impl Session<'_> {
 
     /// The very check that `anchorite verify` makes, before anything is written.
     fn check_as_anybody(&self, files: &[(String, Vec<u8>)], rehearsal: bool) -> Result<()> {
-        let files: BTreeMap<String, Vec<u8>> = files.iter().cloned().collect();
+        let files: Folder = files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())).collect();
         let now = self.now();
         let noted: Vec<Digest> = self.home.trusted()?.iter().map(|der| Digest::of(der)).collect();
-        let report = release::check(&files, &noted, rehearsal, now, &Verifier);
+        let report = release::check_folder(&files, &noted, rehearsal, now, &Verifier);
         match report.worst() {
             Some(error) => Err(Error::integrity(
                 "release.self-check",

@@ -18,7 +18,7 @@ use crate::journal::{JOURNAL_FILE, KeyPermit};
 use crate::lint::fixtures::{NOW, key, time};
 use crate::media::{Output, check_output};
 use crate::plan::Frame;
-use crate::policy::decide_all;
+use crate::policy::{Keep, decide_all};
 use crate::token::{KeyDescription, ObjectInfo, Signer, TokenInfo, Wanted};
 use crate::x509::{KeyAlgorithm, Name, Seconds, Serial};
 
@@ -219,8 +219,15 @@ impl Scene {
         let drawn = self.drawn.get();
         let serials = (drawn..).map(serial).take(requests.len()).collect();
         self.drawn.set(drawn + 10);
-        plan::make(&context, frame, &requests, &decide_all(&context, &requests).unwrap(), serials, vec![])
-            .unwrap()
+        plan::make(
+            &context,
+            frame,
+            &requests,
+            &decide_all(&context, &requests, Keep::All).unwrap(),
+            serials,
+            vec![],
+        )
+        .unwrap()
     }
 
     /// From a confirmed plan to its release.
@@ -232,7 +239,7 @@ impl Scene {
     fn perform_as(&mut self, plan: &Plan, consent: Consent) -> Result<Outcome> {
         let (output, today) = (self.output(), self.clock.get());
         self.session(consent, |session| {
-            let remaining = Remaining::of(plan, session.ledger())?;
+            let remaining = Remaining::of(plan, plan.digest()?, session.ledger())?;
             let fresh = session.prepare(plan, &remaining, today)?;
             session.perform(plan, fresh, output)
         })
@@ -397,7 +404,7 @@ fn an_older_copy_of_the_whole_home_is_noticed_by_the_token_and_by_the_plan() {
     let error = check_token_head(&scene.open(), &mut scene.token).unwrap_err();
     assert_eq!((error.id, error.kind.exit_code()), ("journal.behind", 4));
     let home = scene.open();
-    let remaining = Remaining::of(&west, home.journal.ledger()).unwrap();
+    let remaining = Remaining::of(&west, west.digest().unwrap(), home.journal.ledger()).unwrap();
     let error = prepare(&home, &west, &remaining, time(NOW)).unwrap_err();
     drop(home);
     assert_eq!((error.id, error.kind.exit_code()), ("journal.behind", 4));
@@ -417,7 +424,7 @@ fn what_cannot_be_released_is_not_signed() {
     let output = check_output(Path::new(scene.dir.path()), "anchorite-REHEARSAL-1", 0).unwrap();
     let error = scene
         .session(consent, |session| {
-            let remaining = Remaining::of(&plan, session.ledger())?;
+            let remaining = Remaining::of(&plan, plan.digest()?, session.ledger())?;
             let fresh = session.prepare(&plan, &remaining, time(NOW))?;
             session.perform(&plan, fresh, output)
         })

@@ -10,7 +10,7 @@ use crate::finding::{Finding, Outcome};
 use crate::intake::{ReceivedCrl, Request};
 use crate::journal::{Bytes, ClusterCrl, Head, Ledger};
 use crate::lint::{CertificateKind, Linted, lint};
-use crate::policy::{Context, Decision, Grant, decide_all, serial_unique};
+use crate::policy::{Context, Decision, Grant, Keep, decide_all, serial_unique};
 use crate::x509::{Digest, Serial, Tbs, Time};
 
 /// An item with its bytes linted: all that `perform` needs to put it on record.
@@ -22,7 +22,7 @@ pub struct Prepared {
     pub request: Request,
     /// Its bytes, recomputed, equal to the item's, and linted.
     pub tbs: Linted<Tbs>,
-    /// What the rules found today.
+    /// What the rules found today, as far as people are told of it.
     pub findings: Vec<Finding>,
 }
 
@@ -56,7 +56,7 @@ pub fn make(
     let planned = planned.collect::<Result<Vec<_>>>()?;
     for ((item, decision), request) in planned.into_iter().zip(decisions).zip(requests) {
         match item {
-            Some(item) => {
+            Some((item, _)) => {
                 plan.items.push(item);
                 keep_signed(&mut plan, request);
             }
@@ -86,8 +86,8 @@ pub fn empty(context: &Context<'_>, frame: Frame) -> Plan {
 
 /// Decides on requests, and lints the certificate that each grant leads to: one that
 /// no verifier would take is refused like any other, not found out when it is signed.
-pub fn decide(context: &Context<'_>, requests: &[Request]) -> Result<Vec<Decision>> {
-    let mut decisions = decide_all(context, requests)?;
+pub fn decide(context: &Context<'_>, requests: &[Request], keep: Keep) -> Result<Vec<Decision>> {
+    let mut decisions = decide_all(context, requests, keep)?;
     decisions.par_iter_mut().for_each(|decision| {
         let Some(why) = decision.grant.as_ref().and_then(|grant| trial(context, grant, decision.digest))
         else {
@@ -136,14 +136,14 @@ pub fn prepare(
     }
     fresh_enough(plan, today)?;
     let requests = again::read(plan, items)?;
-    let decisions = decide_all(context, &requests)?;
+    let decisions = decide_all(context, &requests, Keep::Remarks)?;
     items
         .par_iter()
         .zip(requests)
         .zip(&decisions)
         .map(|((item, request), decision)| {
             let again = planned(context, &request, decision, item.serial.clone())?;
-            let Some(again) = again else { return Err(now_refused(item, decision)) };
+            let Some((again, tbs)) = again else { return Err(now_refused(item, decision)) };
             if again != *item {
                 return Err(Error::refused(
                     "plan.differs",
@@ -154,7 +154,6 @@ pub fn prepare(
             if decision.grant.as_ref().is_none_or(|grant| grant.not_after() <= today) {
                 return Err(stale(format!("{}: its certificate would be expired by now", item.file)));
             }
-            let tbs = linted(context, &request, decision, &item.serial)?;
             Ok(Prepared { item: item.clone(), request, tbs, findings: decision.findings.clone() })
         })
         .collect()
@@ -165,7 +164,7 @@ fn planned(
     request: &Request,
     decision: &Decision,
     serial: Serial,
-) -> Result<Option<Item>> {
+) -> Result<Option<(Item, Linted<Tbs>)>> {
     let (Some(_), Some(cluster), Some(policy)) = (&decision.grant, &decision.cluster, &decision.policy)
     else {
         return Ok(None);
@@ -176,7 +175,7 @@ fn planned(
             .next("make the plan anew: each draws its own serial numbers"));
     }
     let tbs = linted(context, request, decision, &serial)?;
-    Ok(Some(Item {
+    let item = Item {
         file: request.file.clone(),
         cluster: cluster.clone(),
         policy: policy.clone(),
@@ -186,7 +185,8 @@ fn planned(
         sender: request.sender.clone(),
         crl: request.crl.as_ref().and_then(recorded),
         tbs: Bytes(tbs.get().as_der().to_vec()),
-    }))
+    };
+    Ok(Some((item, tbs)))
 }
 
 /// A CRL that the rules found in order has both.

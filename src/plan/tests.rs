@@ -7,7 +7,7 @@ use crate::journal::Purpose;
 use crate::journal::sample::Script;
 use crate::journal::{Bytes, Event, Head, KeyRole};
 use crate::perform::Remaining;
-use crate::policy::{Context, DEFAULT_REGISTER, PolicySet, SHIPPED, decide_all};
+use crate::policy::{Context, DEFAULT_REGISTER, Keep, PolicySet, SHIPPED, decide_all};
 use crate::sshsig;
 use crate::x509::{Digest, Issuer, KeyAlgorithm, Seconds, Serial, Time};
 use secrecy::ExposeSecret as _;
@@ -62,7 +62,7 @@ impl Scene {
 
     fn try_plan(&self, serials: Vec<Serial>, unusable: Vec<Refused>) -> crate::Result<Plan> {
         let context = self.context(self.forced.as_deref(), self.script.now);
-        let decisions = decide_all(&context, &self.requests)?;
+        let decisions = decide_all(&context, &self.requests, Keep::All)?;
         let frame = Frame {
             home: self.script.ledger.home().into(),
             head: Head { count: self.script.ledger.count(), hash: self.script.ledger.head() },
@@ -242,7 +242,7 @@ fn a_plan_is_resumed_by_how_far_it_came_and_spent_once() {
     let mut scene = Scene::new(&["east", "west", "north"]);
     let plan = scene.plan();
     let count = |scene: &Scene| {
-        Remaining::of(&plan, &scene.script.ledger)
+        Remaining::of(&plan, plan.digest().unwrap(), &scene.script.ledger)
             .map(|r| (r.fresh.len(), r.signed.len(), r.burnt.len()))
             .map_err(|e| e.id)
     };
@@ -266,7 +266,9 @@ fn what_one_plan_signed_cannot_leave_by_another() {
     forged.items.truncate(1);
     forged.items[0].cluster = "elsewhere".into();
     scene.sign(&plan, 1);
-    let id = |scene: &Scene| Remaining::of(&forged, &scene.script.ledger).map(|_| ()).map_err(|e| e.id);
+    let id = |scene: &Scene| {
+        Remaining::of(&forged, forged.digest().unwrap(), &scene.script.ledger).map(|_| ()).map_err(|e| e.id)
+    };
     assert_eq!(id(&scene), Err("plan.serial-used"));
     // Not even where somebody put the forged plan on record as begun.
     let digest = forged.digest().unwrap();
@@ -275,7 +277,10 @@ fn what_one_plan_signed_cannot_leave_by_another() {
     // Nor under bytes that were never signed.
     let mut bent = plan;
     bent.items[0].tbs.0[40] ^= 1;
-    assert_eq!(Remaining::of(&bent, &scene.script.ledger).map(|_| ()).unwrap_err().id, "plan.serial-used");
+    assert_eq!(
+        Remaining::of(&bent, bent.digest().unwrap(), &scene.script.ledger).map(|_| ()).unwrap_err().id,
+        "plan.serial-used"
+    );
 }
 
 /// Both requests in one file that somebody signed.

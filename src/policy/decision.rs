@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::HashMap;
 
+use rayon::prelude::*;
 use serde::Serialize;
 
 use super::grant::Grant;
@@ -11,7 +12,7 @@ use super::identity::Identity;
 use super::rules;
 use super::set::PolicySet;
 use crate::error::Result;
-use crate::finding::Finding;
+use crate::finding::{Finding, Outcome};
 use crate::intake::Request;
 use crate::x509::{Digest, Issued, Issuer, Name, Time};
 
@@ -28,6 +29,16 @@ pub struct Context<'a> {
     pub history: &'a (dyn History + Sync),
     /// The time of the decision.
     pub now: Time,
+}
+
+/// Which findings a decision keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// What every rule found.
+    All,
+    /// What people are told before they sign: what refuses, what was cut, what to know. All
+    /// of them would be most of what a large batch takes of memory.
+    Remarks,
 }
 
 /// Granted or not.
@@ -51,7 +62,7 @@ pub struct Decision {
     pub cluster: Option<String>,
     /// The policy it was judged by, where there is one.
     pub policy: Option<String>,
-    /// What intake found, then what every rule found.
+    /// What intake found, then what every rule found, as far as it is kept.
     pub findings: Vec<Finding>,
     /// What is granted; nothing, if anything refuses.
     pub grant: Option<Grant>,
@@ -66,20 +77,26 @@ impl Decision {
 
 /// Judges the requests of one run. Their order, which is that of the files' names, favours
 /// none of them: those that get in each other's way are judged again, each in view of the others.
-pub fn decide_all(context: &Context<'_>, requests: &[Request]) -> Result<Vec<Decision>> {
-    let alone = |request| judge(context, request, &Copies::None, &Rivals::default());
-    let mut decisions: Vec<Decision> = requests.iter().map(alone).collect::<Result<_>>()?;
+pub fn decide_all(context: &Context<'_>, requests: &[Request], keep: Keep) -> Result<Vec<Decision>> {
+    let alone = |request| judge(context, request, &Copies::None, &Rivals::default(), keep);
+    let mut decisions: Vec<Decision> = requests.par_iter().map(alone).collect::<Result<_>>()?;
     let rivals = Rivals::among(&decisions);
     let copies = Copies::among(requests, &decisions);
     for ((request, decision), copies) in requests.iter().zip(&mut decisions).zip(&copies) {
         if decision.grant.as_ref().is_some_and(|grant| rivals.concern(grant)) {
-            *decision = judge(context, request, copies, &rivals)?;
+            *decision = judge(context, request, copies, &rivals, keep)?;
         }
     }
     Ok(decisions)
 }
 
-fn judge(context: &Context<'_>, request: &Request, copies: &Copies, rivals: &Rivals) -> Result<Decision> {
+fn judge(
+    context: &Context<'_>,
+    request: &Request,
+    copies: &Copies,
+    rivals: &Rivals,
+    keep: Keep,
+) -> Result<Decision> {
     let identity = Identity::of(context, request);
     let known = Known::of(context.history, request, identity.cluster)?;
     let crl = OnceCell::new();
@@ -91,6 +108,10 @@ fn judge(context: &Context<'_>, request: &Request, copies: &Copies, rivals: &Riv
         (Some(profile), Some(cluster)) if !refused => Some(Grant::draw(&case, profile, cluster)),
         _ => None,
     };
+    if keep == Keep::Remarks {
+        findings.retain(|finding| finding.outcome >= Outcome::Narrowed);
+        findings.shrink_to_fit();
+    }
     Ok(Decision {
         file: request.file.clone(),
         digest: request.digest,

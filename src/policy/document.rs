@@ -81,11 +81,14 @@ impl Lines {
 
 /// Reads a document; the first error ends it.
 pub(super) fn read<T: DeserializeOwned>(file: &str, text: &str, ids: &Ids) -> Result<T> {
-    DeTable::parse(text).map_err(|e| {
-        Error::usage(ids.parse, format!("{}: not TOML: {}", place(file, text, start(&e)), line_of(&e)))
-            .next("correct the line; strings need quotes, and a table's name stands in brackets")
-    })?;
-    toml::from_str(text).map_err(|e| explain(file, text, &e, ids))
+    toml::from_str(text).map_err(|e| match DeTable::parse(text) {
+        Ok(_) => explain(file, text, &e, ids),
+        Err(e) => {
+            let what = format!("{}: not TOML: {}", place(file, text, start(&e)), line_of(&e));
+            let next = "correct the line; strings need quotes, and a table's name stands in brackets";
+            Error::usage(ids.parse, what).next(next)
+        }
+    })
 }
 
 /// An error about a value at `offset` that was read but cannot stand.

@@ -18,7 +18,7 @@ mod values;
 
 pub use config::{CeremonyConfig, Config, CrlConfig, Limits, RootConfig, TokenConfig, render_default};
 pub use constraint::{DnsSuffix, Subtree, UriPrefix};
-pub use decision::{Context, Decision, Verdict, decide_all};
+pub use decision::{Context, Decision, Keep, Verdict, decide_all};
 pub use document::Setting;
 pub use grant::Grant;
 pub use history::History;

@@ -7,12 +7,13 @@ use der::asn1::{Any, Null, SetOfVec};
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::ext::pkix::name::GeneralName;
 
-use super::{Context, DEFAULT_REGISTER, Decision, History, PolicySet, SHIPPED, decide_all};
+use super::{Context, DEFAULT_REGISTER, Decision, History, Keep, PolicySet, SHIPPED, decide_all};
 use crate::error::Result;
 use crate::finding::Finding;
 use crate::intake::crl::sample as crl;
 use crate::intake::{Claims, Object, ObjectKind, Request, Sender, attach, within};
 use crate::sshsig::PublicKey as SshKey;
+use crate::text::base64;
 use crate::x509::{
     CrlSpec, Digest, Issued, Issuer, KeyAlgorithm, Name, PublicKey, Seconds, Serial, SignatureAlgorithm,
     Status, Time,
@@ -136,7 +137,7 @@ impl World {
         let (issuer, now) = (&self.issuer, self.now);
         let context =
             Context { policies: &policies, forced: self.forced.as_deref(), issuer, history: &past, now };
-        decide_all(&context, &self.requests).unwrap()
+        decide_all(&context, &self.requests, Keep::All).unwrap()
     }
 
     /// The decision on the last request.
@@ -183,9 +184,8 @@ impl History for Past<'_> {
 
 /// An SSH key.
 pub(super) fn ssh_key(seed: u8) -> SshKey {
-    use base64ct::{Base64, Encoding as _};
     let blob = [&[0, 0, 0, 11], &b"ssh-ed25519"[..], &[0, 0, 0, 32], &[seed; 32]].concat();
-    SshKey::parse(&format!("ssh-ed25519 {}", Base64::encode_string(&blob))).unwrap()
+    SshKey::parse(&format!("ssh-ed25519 {}", base64(&blob))).unwrap()
 }
 
 pub(super) fn p256(seed: u8) -> PublicKey {

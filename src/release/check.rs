@@ -83,26 +83,36 @@ pub fn check(
     at: Time,
     judge: &dyn Judge,
 ) -> Report {
+    check_folder(&super::folder(files), noted, allow_rehearsal, at, judge)
+}
+
+/// As [`check`], of files that are borrowed.
+pub fn check_folder(
+    files: &Folder,
+    noted: &[Digest],
+    allow_rehearsal: bool,
+    at: Time,
+    judge: &dyn Judge,
+) -> Report {
     let against = Against { noted, at, judge };
-    let files = super::folder(files);
     let mut report = Report { signed: true, ..Report::default() };
     let required = TOP.iter().filter(|name| !files.contains_key(*name));
     report.errors.extend(required.map(|name| sums::missing(name)));
 
-    let manifest = read_manifest(&files).and_then(|result| keep(result, &mut report.errors));
-    check_seal(&files, &against, manifest.as_ref(), &mut report);
+    let manifest = read_manifest(files).and_then(|result| keep(result, &mut report.errors));
+    check_seal(files, &against, manifest.as_ref(), &mut report);
     if let Some(bytes) = files.get(SUMS) {
-        report.errors.extend(sums::check(bytes, &files));
+        report.errors.extend(sums::check(bytes, files));
     }
     if let Some(manifest) = &manifest {
         report.release = shown(&manifest.release);
         report.created = Some(manifest.created);
         report.stage = manifest.stage.clone();
         report.rehearsal |= manifest.rehearsal || manifest.release.contains(REHEARSAL);
-        check_manifest(&files, manifest, noted, &mut report.errors);
-        check_crls(&files, manifest, &against, &mut report);
+        check_manifest(files, manifest, noted, &mut report.errors);
+        check_crls(files, manifest, &against, &mut report);
     }
-    check_clusters(&files, manifest.as_ref(), &against, &mut report);
+    check_clusters(files, manifest.as_ref(), &against, &mut report);
     report.refuse_rehearsal(allow_rehearsal);
     report
 }

@@ -44,15 +44,18 @@ pub fn check(place: &str, files: &Folder, against: &Against) -> Seen {
     match istio::check(place, files) {
         Err(found) => errors.extend(found),
         Ok(bundle) => {
-            rehearsal |= [&bundle.root, &bundle.certificate]
-                .into_iter()
-                .chain(&bundle.companions)
-                .any(|c| is_rehearsal(c));
+            let facts = facts(&format!("{place}{CA_CERT}"), &bundle.certificate);
+            rehearsal |= facts.as_ref().is_ok_and(names_rehearsal);
+            rehearsal |= [&bundle.root].into_iter().chain(&bundle.companions).any(|c| is_rehearsal(c));
             let trusted: Vec<_> = [&bundle.root].into_iter().chain(&bundle.companions).cloned().collect();
             errors.extend(check_roots(&format!("{place}{ROOT_CERT}"), &trusted));
             root = Some(Digest::of(&bundle.root)).filter(|root| against.noted.contains(root));
             companions = bundle.companions.iter().map(|der| Digest::of(der)).collect();
-            check_bundle(place, files, &bundle, receipt.as_ref(), against, &mut errors);
+            check_path(place, &bundle, against, &mut errors);
+            if let (Some(facts), Some(receipt)) = (keep(facts, &mut errors), &receipt) {
+                errors.extend(check_receipt(place, receipt, &facts, &bundle));
+                errors.extend(check_consumer(place, files, &bundle, receipt, &facts));
+            }
             errors.extend(check_order(place, files, receipt.as_ref()));
         }
     }
@@ -130,7 +133,11 @@ pub fn check_against_manifest(place: &str, receipt: &Receipt, manifest: &Manifes
 
 /// Whether a certificate's subject carries the word.
 pub fn is_rehearsal(der: &[u8]) -> bool {
-    facts("", der).is_ok_and(|facts| facts.subject.to_string().contains(REHEARSAL))
+    facts("", der).as_ref().is_ok_and(names_rehearsal)
+}
+
+fn names_rehearsal(facts: &Facts) -> bool {
+    facts.subject.to_string().contains(REHEARSAL)
 }
 
 fn read_receipt(place: &str, files: &Folder) -> crate::Result<Receipt> {
@@ -144,14 +151,7 @@ fn read_receipt(place: &str, files: &Folder) -> crate::Result<Receipt> {
     Err(Error::integrity("release.document", message).next("use a newer anchorite"))
 }
 
-fn check_bundle(
-    place: &str,
-    files: &Folder,
-    bundle: &istio::Bundle,
-    receipt: Option<&Receipt>,
-    against: &Against,
-    errors: &mut Vec<Error>,
-) {
+fn check_path(place: &str, bundle: &istio::Bundle, against: &Against, errors: &mut Vec<Error>) {
     let root = Digest::of(&bundle.root);
     errors.extend(check_companions(&format!("{place}{ROOT_CERT}"), &bundle.companions, against.noted));
     if !against.noted.contains(&root) {
@@ -160,11 +160,6 @@ fn check_bundle(
         let path: Vec<&[u8]> = bundle.path.iter().map(Vec::as_slice).collect();
         let verdict = against.judge.path(&path, &bundle.root, against.at);
         keep(verdict.map_err(|e| e.at(format!("{place}{CERT_CHAIN}"))), errors);
-    }
-    let facts = keep(facts(&format!("{place}{CA_CERT}"), &bundle.certificate), errors);
-    if let (Some(facts), Some(receipt)) = (facts, receipt) {
-        errors.extend(check_receipt(place, receipt, &facts, bundle));
-        errors.extend(check_consumer(place, files, bundle, receipt, &facts));
     }
 }
 

@@ -20,7 +20,7 @@ mod verifier;
 
 use std::collections::BTreeMap;
 
-pub use check::{Judge, Report, check, check_cluster};
+pub use check::{Judge, Report, check, check_cluster, check_folder};
 use consumer::Part;
 pub use consumer::{Consumer, Object};
 pub use crls::{ClusterList, CrlEntry, CrlFacts, Crls, SeenCrls};

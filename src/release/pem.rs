@@ -1,9 +1,8 @@
 //! Reading the PEM of releases (RFC 7468): certificates and nothing else, in
 //! the one form that is ever written, since Istio compares trust bundles by bytes.
 
-use base64ct::{Base64, Encoding as _};
-
 use crate::error::{Error, Result};
+use crate::text::unbase64;
 use crate::x509::pem;
 
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----\n";
@@ -55,7 +54,7 @@ const NOT_CANONICAL: &str =
 /// The DER of one block, if writing it again gives the same bytes.
 fn certificate(block: &str) -> Option<Vec<u8>> {
     let body = block.strip_prefix(BEGIN)?.strip_suffix(END)?;
-    let der = Base64::decode_vec(&body.replace('\n', "")).ok()?;
+    let der = unbase64(&body.replace('\n', ""))?;
     (!der.is_empty() && pem::certificate(&der) == block).then_some(der)
 }
 

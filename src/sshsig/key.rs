@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use base64ct::{Base64, Base64Unpadded, Encoding as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
 use super::wire::{Reader, positive};
+use crate::text::{base64, unbase64};
 
 /// A public key of a kind that is taken: Ed25519, ECDSA on NIST's curves, both also in a
 /// security key, and RSA of 2048 to 8192 bits.
@@ -55,8 +55,8 @@ impl PublicKey {
     /// Reads a line such as `ssh-ed25519 AAAA… who@where`; the comment is dropped.
     pub fn parse(text: &str) -> Option<Self> {
         let mut words = text.split_ascii_whitespace();
-        let (kind, base64) = (words.next()?, words.next()?);
-        let key = Self::from_blob(&Base64::decode_vec(base64).ok()?)?;
+        let (kind, blob) = (words.next()?, words.next()?);
+        let key = Self::from_blob(&unbase64(blob)?)?;
         (key.kind() == kind).then_some(key)
     }
 
@@ -68,7 +68,7 @@ impl PublicKey {
 
     /// `SHA256:…`, as `ssh-keygen -l` shows it.
     pub fn fingerprint(&self) -> String {
-        format!("SHA256:{}", Base64Unpadded::encode_string(&Sha256::digest(&self.0)))
+        format!("SHA256:{}", base64(&Sha256::digest(&self.0)).trim_end_matches('='))
     }
 
     /// What the key is called, e.g. `ssh-ed25519`.
@@ -117,7 +117,7 @@ impl PublicKey {
 impl fmt::Display for PublicKey {
     /// As [`PublicKey::parse`] reads it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind(), Base64::encode_string(&self.0))
+        write!(f, "{} {}", self.kind(), base64(&self.0))
     }
 }
 

@@ -2,10 +2,10 @@
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
-use base64ct::{Base64, Encoding as _};
 use proptest::prelude::*;
 
 use super::*;
+use crate::text::base64;
 
 const NAMESPACE: &str = "anchorite-request";
 const APPLICATION: &[u8] = b"ssh:";
@@ -127,7 +127,7 @@ fn keys_are_sound_ones_of_their_kind() {
     let line = |kind: &str, parts: &[&[u8]]| {
         let blob =
             [string(kind.as_bytes()), parts.iter().map(|p| string(p)).collect::<Vec<_>>().concat()].concat();
-        format!("{kind} {}", Base64::encode_string(&blob))
+        format!("{kind} {}", base64(&blob))
     };
     let point = [&[4][..], &[7; 64]].concat();
     let modulus = [&[0][..], &[0x80; 256]].concat();

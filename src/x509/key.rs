@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use base64ct::{Base64, Encoding as _};
 use const_oid::ObjectIdentifier;
 use const_oid::db::{fips204, rfc5912, rfc8410};
 use der::asn1::{BitString, Uint};
@@ -13,6 +12,7 @@ use spki::SubjectPublicKeyInfoOwned;
 
 use super::Digest;
 use crate::error::{Error, Result};
+use crate::text::{base64, unbase64};
 
 /// The kinds of key that can be told apart; what is accepted is policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,14 +95,14 @@ pub struct RsaPublicKey {
 
 impl Serialize for PublicKey {
     fn serialize<S: Serializer>(&self, s: S) -> std::result::Result<S::Ok, S::Error> {
-        s.serialize_str(&Base64::encode_string(&self.der))
+        s.serialize_str(&base64(&self.der))
     }
 }
 
 impl<'de> Deserialize<'de> for PublicKey {
     fn deserialize<D: Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
         use serde::de::Error as _;
-        let der = Base64::decode_vec(&String::deserialize(d)?).map_err(D::Error::custom)?;
+        let der = unbase64(&String::deserialize(d)?).ok_or_else(|| D::Error::custom("want base64"))?;
         Self::from_der(&der).map_err(D::Error::custom)
     }
 }

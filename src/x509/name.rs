@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use base64ct::{Base64, Encoding as _};
 use const_oid::db::rfc4519;
 use der::asn1::{Any, Ia5StringRef, ObjectIdentifier, PrintableStringRef, SetOfVec, Utf8StringRef};
 use der::{Decode as _, Encode as _, Tag, Tagged as _};
@@ -10,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use x509_cert::attr::AttributeTypeAndValue;
 
 use crate::error::{Error, Result};
-use crate::text::shown;
+use crate::text::{base64, shown, unbase64};
 
 /// PKCS#9 emailAddress, which RFC 4519 does not list.
 const EMAIL: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1");
@@ -126,14 +125,14 @@ impl Name {
 
 impl Serialize for Name {
     fn serialize<S: Serializer>(&self, s: S) -> std::result::Result<S::Ok, S::Error> {
-        s.serialize_str(&Base64::encode_string(&self.der))
+        s.serialize_str(&base64(&self.der))
     }
 }
 
 impl<'de> Deserialize<'de> for Name {
     fn deserialize<D: Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
         use serde::de::Error as _;
-        let der = Base64::decode_vec(&String::deserialize(d)?).map_err(D::Error::custom)?;
+        let der = unbase64(&String::deserialize(d)?).ok_or_else(|| D::Error::custom("want base64"))?;
         Self::from_der(&der).map_err(D::Error::custom)
     }
 }

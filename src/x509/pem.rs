@@ -1,13 +1,13 @@
 //! PEM (RFC 7468) in one form alone: 64 columns, one newline at the end, always the same bytes.
 
-use base64ct::{Base64, Encoding as _};
+use crate::text::{base64, unbase64};
 
 const CRL: &str = "X509 CRL";
 const CERTIFICATE: &str = "CERTIFICATE";
 
 /// PEM of one DER object.
 pub fn encode(label: &str, der: &[u8]) -> String {
-    let body = Base64::encode_string(der);
+    let body = base64(der);
     let mut out = format!("-----BEGIN {label}-----\n");
     for line in body.as_bytes().chunks(64) {
         out.push_str(std::str::from_utf8(line).unwrap_or_default());
@@ -42,7 +42,7 @@ fn decode(label: &str, bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
     let (begin, end) = (format!("-----BEGIN {label}-----\n"), format!("-----END {label}-----\n"));
     let decode = |block: &str| {
         let body = block.strip_prefix(&begin)?.strip_suffix(&end)?;
-        let der = Base64::decode_vec(&body.replace('\n', "")).ok()?;
+        let der = unbase64(&body.replace('\n', ""))?;
         (!der.is_empty() && encode(label, &der) == block).then_some(der)
     };
     std::str::from_utf8(bytes).ok()?.split_inclusive(&end).map(decode).collect()

@@ -7,7 +7,7 @@ use anchorite::cluster::{AssembleOptions, Joined, PrivateKey, assemble};
 use anchorite::error::{Kind, Result};
 use anchorite::release::{self, Consumer, Object};
 use anchorite::x509::{Digest, pem};
-use base64ct::{Base64, Encoding as _};
+use data_encoding::BASE64;
 
 use serde_json::{Value, json};
 
@@ -50,7 +50,7 @@ fn request(namespace: &str) -> Object {
 
 /// `spec.request` of somebody's.
 fn asked(whose: &str) -> String {
-    Base64::encode_string(whose.as_bytes())
+    BASE64.encode(whose.as_bytes())
 }
 
 #[test]
@@ -89,14 +89,14 @@ fn what_consumers_take_and_suffer_from_is_refused() {
     let noted = [pki.root_sha256(), other.root_sha256()];
     let base64 = |names: &[&str], of: &Pki| -> String {
         let all: String = names.iter().map(|name| pem::certificate(&of.der(name))).collect();
-        Base64::encode_string(all.as_bytes())
+        BASE64.encode(all.as_bytes())
     };
     let (own, with_root) = (base64(&["east"], &pki), base64(&["east", "root"], &pki));
     let no_newline = {
         let text = pem::certificate(&pki.der("east"));
-        Base64::encode_string(text.trim_end().as_bytes())
+        BASE64.encode(text.trim_end().as_bytes())
     };
-    let root_of = |which: &Pki| Base64::encode_string(pem::certificate(&which.der("root")).as_bytes());
+    let root_of = |which: &Pki| BASE64.encode(pem::certificate(&which.der("root")).as_bytes());
     let cases: [(&str, Consumer, &str, String, String); 8] = [
         (
             "the root among the chain",
@@ -145,7 +145,7 @@ fn what_consumers_take_and_suffer_from_is_refused() {
 fn its_own_root_comes_first_where_the_first_alone_is_read() {
     let (pki, other) = (pki(), Pki::new("Example Root G2"));
     let (own, second) = (pem::certificate(&pki.der("root")), pem::certificate(&other.der("root")));
-    let both = Base64::encode_string((own + &second).as_bytes());
+    let both = BASE64.encode((own + &second).as_bytes());
     for (consumer, file) in [
         (Consumer::CertManagerIssuer, "secret-patch.yaml"),
         (Consumer::CertManagerRequest, "status-patch.json"),

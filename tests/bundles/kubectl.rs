@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use base64ct::{Base64, Encoding as _};
+use data_encoding::BASE64;
 use serde_json::{Value, json};
 
 use crate::support::tool;
@@ -94,5 +94,5 @@ impl Kubectl {
 
 /// The bytes of a field in base64.
 pub fn data(value: &Value) -> Vec<u8> {
-    Base64::decode_vec(value.as_str().unwrap()).unwrap()
+    BASE64.decode(value.as_str().unwrap().as_bytes()).unwrap()
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
 use anchorite::release::Consumer;
-use base64ct::{Base64, Encoding as _};
+use data_encoding::BASE64;
 use serde_json::Value;
 
 use super::judges;
@@ -134,7 +134,7 @@ impl Cluster {
         fs::create_dir(self.path("status")).unwrap();
         for (field, name) in [("certificate", "certificate.pem"), ("ca", "ca.pem")] {
             if let Some(value) = object["status"][field].as_str() {
-                fs::write(self.path("status").join(name), Base64::decode_vec(value).unwrap()).unwrap();
+                fs::write(self.path("status").join(name), BASE64.decode(value.as_bytes()).unwrap()).unwrap();
             }
         }
         let conditions = object["status"]["conditions"].as_array().unwrap();
@@ -144,7 +144,7 @@ impl Cluster {
 
 /// As `kubectl get -o yaml` prints it, approved.
 fn object(profile: &str, csr: &[u8]) -> Option<String> {
-    let request = Base64::encode_string(csr);
+    let request = BASE64.encode(csr);
     let approved = "status:\n  conditions:\n  - lastTransitionTime: \"2026-11-22T10:00:00Z\"\n    message: reviewed\n    \
         reason: Approved\n    status: \"True\"\n    type: Approved\n";
     let head = match profile {

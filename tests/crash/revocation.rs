@@ -62,7 +62,7 @@ fn numbers(a: &Appliance) -> Vec<u64> {
     let entries = journal.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let crls = entries.filter(|entry| entry["event"] == "intent" && entry["purpose"] == "crl");
     let number = |entry: Value| {
-        let tbs = Base64::decode_vec(entry["message"].as_str().unwrap()).unwrap();
+        let tbs = BASE64.decode(entry["message"].as_str().unwrap().as_bytes()).unwrap();
         anchorite::x509::CrlSpec::from_tbs(&tbs).unwrap().number
     };
     crls.map(number).collect()

@@ -2,7 +2,7 @@
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature as sig;
-use base64ct::{Base64, Base64Url, Encoding as _};
+use data_encoding::{BASE64, BASE64URL};
 
 use super::csr::*;
 use super::{Fate, Vectors};
@@ -15,15 +15,15 @@ pub fn vectors(all: &mut Vectors) {
         };
         add("in DER", word, der.clone());
         add("cut off", word, der[..30].to_vec());
-        let base64 = Base64::encode_string(der);
+        let base64 = BASE64.encode(der);
         add("in bare base64", word, base64.clone().into_bytes());
         let lines: Vec<&str> = base64.as_bytes().chunks(64).map(|l| str::from_utf8(l).unwrap()).collect();
         add("in base64 beneath a note", word, format!("our key\n{}\n", lines.join("\r\n")).into_bytes());
         add("in base64 within JSON", word, format!("{{\"key\":\"{base64}\"}}").into_bytes());
-        add("in base64 for addresses", word, Base64Url::encode_string(der).into_bytes());
+        add("in base64 for addresses", word, BASE64URL.encode(der).into_bytes());
         let text = pem(label, der);
         add("in PEM", "key", text.clone().into_bytes());
-        add("in PEM in base64", "key", Base64::encode_string(text.as_bytes()).into_bytes());
+        add("in PEM in base64", "key", BASE64.encode(text.as_bytes()).into_bytes());
         add("in PEM in UTF-16", "key", text.encode_utf16().flat_map(u16::to_be_bytes).collect());
     }
     others(all, &forms[2].1);
@@ -58,7 +58,7 @@ fn others(all: &mut Vectors, pkcs8: &[u8]) {
     let key = pem("PRIVATE KEY", pkcs8);
     let openssh = [&b"openssh-key-v1\0\0\0\0\x04none"[..], &[0; 200]].concat();
     add("OpenSSH's key", "an OpenSSH private key", pem("OPENSSH PRIVATE KEY", &openssh).into());
-    add("OpenSSH's key in bare base64", "an OpenSSH private key", Base64::encode_string(&openssh).into());
+    add("OpenSSH's key in bare base64", "an OpenSSH private key", BASE64.encode(&openssh).into());
     add("PuTTY's key", "a PuTTY private key", b"PuTTY-User-Key-File-3: ssh-ed25519\r\n".to_vec());
     add("OpenPGP's key", "an OpenPGP private key", pem("PGP PRIVATE KEY BLOCK", &[7; 90]).into());
     add("age's key", "an age secret key", b"AGE-SECRET-KEY-1QQQ\n".to_vec());
@@ -73,7 +73,7 @@ fn others(all: &mut Vectors, pkcs8: &[u8]) {
     let request = pem("CERTIFICATE REQUEST", &Csr::good("x").der());
     add("a key behind a request", "a private key in PEM", format!("{request}{key}").into());
     add("a key before a request", "a private key in PEM", format!("{key}{request}").into());
-    let secret = format!("data:\n  ca-key.pem: {}\n", Base64::encode_string(key.as_bytes()));
+    let secret = format!("data:\n  ca-key.pem: {}\n", BASE64.encode(key.as_bytes()));
     add("a Kubernetes Secret", "a private key in PEM", secret.into());
     let folded = key.trim_end().replace('\n', "\\n");
     add("a key in a line of JSON", "a private key in PEM", format!("{{\"k\":\"{folded}\"}}").into());

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use base64ct::{Base64, Encoding as _};
+use data_encoding::BASE64;
 use serde_json::{Value, json};
 
 use super::Files;
@@ -10,7 +10,7 @@ use super::Files;
 /// A Secret as `kubectl get secret -o json` has it.
 pub fn secret(name: &str, kind: &str, files: &Files) -> Value {
     let data: serde_json::Map<String, Value> =
-        files.iter().map(|(name, bytes)| (name.clone(), Base64::encode_string(bytes).into())).collect();
+        files.iter().map(|(name, bytes)| (name.clone(), BASE64.encode(bytes).into())).collect();
     let namespace = if name.starts_with("linkerd") { "linkerd" } else { "istio-system" };
     json!({
         "apiVersion": "v1", "kind": "Secret", "type": kind, "data": data,

@@ -1,7 +1,5 @@
 //! Objects as kubectl prints them, around requests that OpenSSL made; and SSH keys.
 
-use base64ct::Encoding as _;
-
 use crate::appliance::Appliance;
 use crate::support::run;
 
@@ -16,7 +14,7 @@ pub fn csr(a: &Appliance, cluster: &str) -> String {
 }
 
 pub fn base64(text: &str) -> String {
-    base64ct::Base64::encode_string(text.as_bytes())
+    data_encoding::BASE64.encode(text.as_bytes())
 }
 
 /// `kubectl get certificaterequest NAME-1 -o yaml`

@@ -1,10 +1,8 @@
 //! The request within a field of a document.
 
-use base64ct::{Base64, Encoding as _};
-
 use crate::finding::{Finding, Outcome};
 use crate::intake::{Arrival, Request, sniff};
-use crate::text::shown;
+use crate::text::{shown, unbase64};
 
 /// `-----BEGIN ` in base64.
 const BASE64_OF_BEGIN: &[u8] = b"LS0tLS1CRUdJTi";
@@ -20,8 +18,8 @@ pub fn of_base64(file: &str, field: &str, text: &str) -> Result<(Request, String
         )));
     }
     let packed: String = text.split_ascii_whitespace().collect();
-    let bytes = Base64::decode_vec(&packed)
-        .map_err(|_| wrong(field, "what is no base64", "export the object again"))?;
+    let bytes =
+        unbase64(&packed).ok_or_else(|| wrong(field, "what is no base64", "export the object again"))?;
     if bytes.starts_with(BASE64_OF_BEGIN) {
         return Err(Box::new(wrong(field, "base64 of base64", "encode the PEM once: `base64 -w0 < FILE`")));
     }

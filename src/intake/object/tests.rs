@@ -1,4 +1,3 @@
-use base64ct::{Base64, Encoding as _};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -11,7 +10,7 @@ fn csr() -> String {
 }
 
 fn base64(text: &str) -> String {
-    Base64::encode_string(text.as_bytes())
+    crate::text::base64(text.as_bytes())
 }
 
 fn certificate_request() -> Value {

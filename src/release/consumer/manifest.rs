@@ -1,10 +1,8 @@
 //! Manifests as YAML, written by hand so that the same certificates always give the same bytes.
 
-use base64ct::{Base64, Encoding as _};
-
 use super::{Part, Parts};
 use crate::error::{Error, Result};
-use crate::text::{is_dns_label, is_dns_subdomain, shown};
+use crate::text::{base64, is_dns_label, is_dns_subdomain, shown};
 
 /// A Secret, but for the key and CRLs.
 #[derive(Debug)]
@@ -77,9 +75,8 @@ impl Secret {
 
     /// A merge patch that sets the certificates and leaves the key alone.
     pub(super) fn patch(&self, parts: &Parts) -> String {
-        let line = |(name, part): &(&str, Part)| {
-            format!("  {name}: {}\n", Base64::encode_string(parts.get(*part).as_bytes()))
-        };
+        let line =
+            |(name, part): &(&str, Part)| format!("  {name}: {}\n", base64(parts.get(*part).as_bytes()));
         format!("data:\n{}", self.entries.iter().map(line).collect::<String>())
     }
 }

@@ -1,13 +1,12 @@
 //! Objects that wait in a cluster for their certificate, and the JSON patches (RFC 6902)
 //! that answer them.
 
-use base64ct::{Base64, Encoding as _};
 use serde::{Deserialize, Serialize};
 
 use super::{Consumer, Form, PLAIN, Part, Parts, Terms};
 use crate::error::{Error, Result};
 use crate::release::certificate::Facts;
-use crate::text::{is_dns_label, is_dns_subdomain, shown};
+use crate::text::{base64, is_dns_label, is_dns_subdomain, shown, unbase64};
 
 const KEY_IN_CLUSTER: &str = "whoever made the request has the key";
 const NO_CRL: &str = "its status has no place for CRLs";
@@ -66,7 +65,7 @@ impl Object {
                 "have the object exported anew: kubectl get -o yaml",
             );
         }
-        if self.request.as_deref().is_some_and(|text| Base64::decode_vec(text).is_err()) {
+        if self.request.as_deref().is_some_and(|text| unbase64(text).is_none()) {
             return bad(
                 format!("object {self}: request: is no base64 without line breaks"),
                 "have the object exported anew: kubectl get -o yaml",
@@ -154,8 +153,8 @@ pub(super) fn certificate_request(parts: &Parts, facts: &Facts, object: Option<&
     let mut patch = object.map(Object::tests).unwrap_or_default();
     let ready = Value::Condition(ready);
     patch.extend([
-        add("/status/certificate", base64(parts, Part::Path)),
-        add("/status/ca", base64(parts, Part::OwnRootFirst)),
+        add("/status/certificate", encoded(parts, Part::Path)),
+        add("/status/ca", encoded(parts, Part::OwnRootFirst)),
     ]);
     match object.and_then(|object| object.ready) {
         Some(at) => {
@@ -171,7 +170,7 @@ pub(super) fn certificate_request(parts: &Parts, facts: &Facts, object: Option<&
 /// `status.certificate` in CERTIFICATE blocks and nothing else; no root among them.
 pub(super) fn certificate_signing_request(parts: &Parts, object: Option<&Object>) -> Result<String> {
     let mut patch = object.map(Object::tests).unwrap_or_default();
-    patch.push(add("/status/certificate", base64(parts, Part::Path)));
+    patch.push(add("/status/certificate", encoded(parts, Part::Path)));
     text(&patch)
 }
 
@@ -183,8 +182,8 @@ fn test(path: &str, value: &str) -> Operation {
     Operation { op: "test", path: path.into(), value: Value::Text(value.into()) }
 }
 
-fn base64(parts: &Parts, part: Part) -> Value {
-    Value::Text(Base64::encode_string(parts.get(part).as_bytes()))
+fn encoded(parts: &Parts, part: Part) -> Value {
+    Value::Text(base64(parts.get(part).as_bytes()))
 }
 
 fn text(patch: &[Operation]) -> Result<String> {

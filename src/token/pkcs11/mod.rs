@@ -28,6 +28,7 @@ use cryptoki::slot::{Slot, TokenInfo as RawInfo};
 use secrecy::SecretString;
 
 use self::errors::explained;
+pub use self::module::Loading;
 use self::module::Module;
 use self::single::SinglePart;
 use super::rules::{accepting, judge_key, judge_token};

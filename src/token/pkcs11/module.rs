@@ -4,6 +4,7 @@ use std::ffi::CString;
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11 as Cryptoki};
 use cryptoki::error::{Error as CryptokiError, RvError};
@@ -71,6 +72,25 @@ fn initialize(cryptoki: &Cryptoki, args: Option<&str>) -> cryptoki::error::Resul
     let pointer = NonNull::from(text.as_c_str()).cast();
     // SAFETY: the string is ours, ends with NUL, and outlives the call.
     cryptoki.initialize(unsafe { CInitializeArgs::new_with_reserved(flags, pointer) })
+}
+
+/// A module that is being loaded, on a thread of its own: SoftHSM takes some milliseconds, a
+/// network HSM's takes more. It stays loaded while this is there.
+#[derive(Debug)]
+pub struct Loading(Option<JoinHandle<Option<Module>>>);
+
+impl Loading {
+    /// Begins. What fails, fails again where it is used, and is told of there.
+    pub fn begin(how: ModuleUse) -> Self {
+        Self(thread::Builder::new().spawn(move || Module::load(&how).ok()).ok())
+    }
+}
+
+impl Drop for Loading {
+    /// A process must not end while a module starts.
+    fn drop(&mut self) {
+        drop(self.0.take().map(JoinHandle::join));
+    }
 }
 
 impl Drop for Module {

@@ -8,7 +8,7 @@ use anchorite::journal::{Head, Ledger};
 use anchorite::lint::CertificateKind;
 use anchorite::media::check_names;
 use anchorite::plan::{self, Frame, Plan, review};
-use anchorite::policy::{Context, Decision, Grant, KeyKind, PolicySet, Profile};
+use anchorite::policy::{Context, Decision, Grant, Keep, KeyKind, PolicySet, Profile};
 use anchorite::release::{self, Consumer, Member, ReleaseInput};
 use anchorite::verify::{describe_tbs, verify};
 use anchorite::x509::{Digest, Serial, SignatureAlgorithm};
@@ -94,7 +94,7 @@ pub(super) fn decide_by(policies: &PolicySet, policy: &str, requests: &[Request]
         history: &ledger,
         now: world::now(),
     };
-    let decisions = plan::decide(&context, requests).unwrap();
+    let decisions = plan::decide(&context, requests, Keep::All).unwrap();
     assert_eq!(decisions.len(), requests.len());
     for (request, decision) in requests.iter().zip(&decisions) {
         decision.findings.iter().for_each(fit_finding);

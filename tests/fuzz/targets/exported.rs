@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anchorite::exported::{Exported, RECORD};
-use anchorite::policy::{Context, decide_all};
+use anchorite::policy::{Context, Keep, decide_all};
 use anchorite::x509::Digest;
 use serde_json::Value;
 
@@ -39,7 +39,7 @@ fn judged(files: &Files) {
         now: world::now(),
     };
     let requests = super::request(&ask("O=Istio,L=east,CN=root", 3, false));
-    for decision in good(decide_all(&context, &requests)).into_iter().flatten() {
+    for decision in good(decide_all(&context, &requests, Keep::All)).into_iter().flatten() {
         decision.cluster.iter().for_each(|cluster| fit(cluster));
         decision.findings.iter().for_each(fit_finding);
     }

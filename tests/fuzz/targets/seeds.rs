@@ -5,7 +5,7 @@ use anchorite::journal::Head;
 use anchorite::policy::{DEFAULT_REGISTER, Limits, SHIPPED};
 use anchorite::x509::{CrlSpec, Digest, Name, Reason, Revocation, Seconds, Serial, SignatureAlgorithm, pem};
 
-use base64ct::{Base64, Encoding as _};
+use data_encoding::BASE64;
 
 use super::policy::ask;
 use super::world::{self, SUBJECT_KEY, root};
@@ -63,7 +63,7 @@ fn away() -> Vec<(&'static str, String, Vec<u8>)> {
         all.iter().filter_map(|(name, bytes)| Some((name.strip_prefix(b"east/")?, *bytes))).collect();
     let mut secret = String::from("apiVersion: v1\nkind: Secret\nmetadata:\n  name: cacerts\ndata:\n");
     for (name, bytes) in &east {
-        let (name, value) = (String::from_utf8_lossy(name), Base64::encode_string(bytes));
+        let (name, value) = (String::from_utf8_lossy(name), BASE64.encode(bytes));
         secret.push_str(&format!("  {name}: {value}\n"));
     }
     vec![
@@ -110,7 +110,7 @@ fn requests() -> Vec<(&'static str, String, Vec<u8>)> {
 const SSH_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOEA7LckEIOt49UIO8g3Y/u/vrax0R16mlMlOCo+Sxbt a@b";
 
 fn certificate_request(pem: &str) -> Vec<u8> {
-    let request = Base64::encode_string(pem.as_bytes());
+    let request = BASE64.encode(pem.as_bytes());
     format!(
         "apiVersion: v1\nitems:\n- apiVersion: cert-manager.io/v1\n  kind: CertificateRequest\n  metadata:\n    \
          name: mesh-ca-1\n    namespace: istio-system\n  spec:\n    duration: 1440h0m0s\n    isCA: true\n    \
@@ -125,7 +125,7 @@ fn signing_request(pem: &str) -> Vec<u8> {
     serde_json::json!({
         "apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest", "metadata": {"name": "east"},
         "spec": {
-            "request": Base64::encode_string(pem.as_bytes()), "signerName": "example.org/anchorite",
+            "request": BASE64.encode(pem.as_bytes()), "signerName": "example.org/anchorite",
             "expirationSeconds": 5_184_000, "usages": ["cert sign", "digital signature"],
         },
     })
