@@ -79,7 +79,7 @@ pub fn make(home: &Home, beside: Beside, when: When, dry_run: bool) -> Result<Pl
     let plan = plan.with_revocations(root, history.as_ref(), beside, when, &home.config.crl)?;
     let mut review = review::render(&plan, root, plan.created, history.as_ref(), &|_| Vec::new())?;
     review.push_str(&warned(home, &plan)?);
-    Ok(Planned { plan, review })
+    Ok(Planned { plan, review, made: None })
 }
 
 /// Shows a plan that is not performed.

@@ -25,7 +25,7 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
     let now = process::now();
     let prepared = prepare(&home, &plan, &remaining, now)?;
     let notes = |digest: &Digest| {
-        let of = |p: &&Prepared| p.request.digest == *digest;
+        let of = |p: &&Prepared| p.request == *digest;
         prepared.items.iter().find(of).map_or_else(Vec::new, |p| inspect::notes(&p.findings))
     };
     let mut review = review::render(&plan, root, now, home.journal.ledger(), &notes)?;
@@ -56,7 +56,7 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
     pin::check_typed(&args.pin.login, &home.config)?;
     let mut token = unlock::token(&home, &args.pin)?;
     let out = sign::release_place(&home, &args.to)?;
-    let planned = Planned { plan, review };
+    let planned = Planned { plan, review, made: None };
     sign::perform_planned(globals, &args.pin, "perform", &mut home, token.as_mut(), planned, out)
 }
 

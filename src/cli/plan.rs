@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use anchorite::home::Home;
 use anchorite::journal::Ledger;
+use anchorite::lint::Linted;
 use anchorite::media::durable;
 use anchorite::media::read::MediaFinding;
 use anchorite::plan::{self, Beside, Crl, Frame, Later, Plan, Revoking, review};
-use anchorite::policy::{Context, Decision, Keep};
+use anchorite::policy::{Context, Decision, Keep, decide_all};
 use anchorite::token::Token;
-use anchorite::x509::{Digest, Serial};
+use anchorite::x509::{Digest, Serial, Tbs};
 use anchorite::{Error, Result};
 
 use super::args::{Globals, Named, Plan as Args};
@@ -28,6 +29,8 @@ pub struct Wishes<'a> {
 pub struct Planned {
     pub plan: Plan,
     pub review: String,
+    /// Its items' bytes as they were linted, where the plan was made just now.
+    pub made: Option<Vec<Linted<Tbs>>>,
 }
 
 /// Reads the stick, decides in view of what is on record, and makes the plan. A
@@ -55,10 +58,11 @@ pub fn make(
         history,
         now: process::now(),
     };
-    let decisions = plan::decide(&context, &incoming.requests, Keep::Remarks)?;
+    let decisions = decide_all(&context, &incoming.requests, Keep::Remarks)?;
     let serials = serials(wishes.dry_run, incoming.requests.iter().map(|r| r.digest), token)?;
     let frame = frame(home, wishes.dry_run);
-    let plan = plan::make(&context, frame, &incoming.requests, &decisions, serials, incoming.unusable)?;
+    let (plan, made) =
+        plan::make(&context, frame, &incoming.requests, &decisions, serials, incoming.unusable)?;
     let later = Later::sort(history, &|serial| home.issued(serial), incoming.crls, plan.created)?;
     let left: Vec<MediaFinding> = intake::left(&later).collect();
     let beside = Beside { revoking: wishes.revoking.clone(), later: later.taken, listed: home.listed()? };
@@ -80,7 +84,7 @@ pub fn make(
         output::note(&review);
         return Err(refused);
     }
-    Ok(Planned { plan, review })
+    Ok(Planned { plan, review, made: Some(made) })
 }
 
 /// What a plan of this home is made of, beside what is asked for.

@@ -213,7 +213,7 @@ fn planned(home: &Home, step: Option<Step>, token: Option<&mut dyn Token>) -> Re
     if plan.crl.is_some() {
         review.push_str(&crl::warned(home, &plan)?);
     }
-    Ok(Planned { plan, review })
+    Ok(Planned { plan, review, made: None })
 }
 
 /// Where a plan that is being performed is kept.

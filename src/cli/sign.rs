@@ -67,7 +67,8 @@ pub fn perform_planned(
     planned: Planned,
     out: Output,
 ) -> Result<u8> {
-    let plan = &planned.plan;
+    let Planned { plan, review, made } = planned;
+    let plan = &plan;
     let question = question(plan);
     // Four files for each of the plan's clusters, and the journal's copy, which still grows.
     let files = plan.items.len() as u64 * 4 + 16;
@@ -76,14 +77,17 @@ pub fn perform_planned(
     let (digest, size) = (Digest::of(&bytes), bytes.len() as u64);
     drop(bytes);
     out.room(footprint(files, home.journal.size() + size * 4 + crls))?;
-    let shown = format!("{}{}", planned.review, companion::beside(home, plan)?);
+    let shown = review + &companion::beside(home, plan)?;
     let mut consent = unlock::consent(globals, pin, home, verb, &shown, &question)?;
     consent.plan = Some(digest);
     unlock::login(home, token, pin)?;
     let outcome = unlock::session(home, token, consent, pin, |session| {
         // What a crash left open was settled as the session began: look again.
         let remaining = Remaining::of(plan, digest, session.ledger())?;
-        let fresh = session.prepare(plan, &remaining, process::now())?;
+        let fresh = match made {
+            Some(made) => session.prepare_made(plan, &remaining, made, process::now())?,
+            None => session.prepare(plan, &remaining, process::now())?,
+        };
         session.perform(plan, fresh, out)
     })?;
     perform::report(globals, home, plan, &outcome)

@@ -79,7 +79,7 @@ impl Open {
             None if self.base64.is_empty() => Err("it is empty".into()),
             None => str::from_utf8(&self.base64)
                 .ok()
-                .and_then(|text| unbase64(text))
+                .and_then(unbase64)
                 .ok_or_else(|| "its base64 is damaged".into()),
         };
         Block { label: shown_bytes(&self.label), body }

@@ -95,6 +95,14 @@ impl Replay {
         self.hashes.get(index).copied()
     }
 
+    /// Whether these are the lines after the first `count`, each with its hash, all of which
+    /// were read; one that a crash left unfinished may follow.
+    pub(super) fn are_after(&self, count: u64, bytes: &[u8]) -> bool {
+        let lines = bytes.split_inclusive(|b| *b == b'\n').filter_map(|line| line.strip_suffix(b"\n"));
+        let wanted = (count + 1..=self.ledger.count()).map(|count| self.hash_at(count));
+        lines.map(|line| Some(Digest::of(line))).eq(wanted)
+    }
+
     /// Whether a line that was read has this hash.
     pub fn holds(&self, head: &Digest) -> bool {
         self.hashes.contains(head)

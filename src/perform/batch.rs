@@ -352,7 +352,7 @@ fn intent(plan: Digest, prepared: Prepared) -> CertificateIntent {
         purpose: Purpose::Intermediate,
         tbs: prepared.tbs,
         plan: Some(plan),
-        request: Some(prepared.request.digest),
+        request: Some(prepared.request),
         cluster: Some(prepared.item.cluster),
         policy: Some(prepared.item.policy),
         crl: prepared.item.crl,

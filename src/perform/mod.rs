@@ -28,7 +28,7 @@ use crate::error::{Error, Result};
 use crate::home::Home;
 use crate::journal::{Consent, Event, Head, KeyAttested, KeyRole, Ledger, Permit};
 use crate::lint::Linted;
-use crate::plan::{self, Plan};
+use crate::plan::{self, Plan, Prepared};
 use crate::policy::Context;
 use crate::token::{Key, Token, TokenInfo};
 use crate::x509::{Digest, PublicKey, Tbs, Time};
@@ -131,6 +131,19 @@ impl<'a> Session<'a> {
         prepare(self.home, plan, remaining, today)
     }
 
+    /// The same of a plan that was made in this process: see [`plan::prepare_made`].
+    pub fn prepare_made(
+        &self,
+        plan: &Plan,
+        remaining: &Remaining,
+        made: Vec<Linted<Tbs>>,
+        today: Time,
+    ) -> Result<Fresh> {
+        let items =
+            |context: &Context<'_>, ledger: &Ledger| plan::prepare_made(context, ledger, plan, made, today);
+        prepare_with(self.home, plan, remaining, items)
+    }
+
     /// Puts edited documents in force.
     pub fn pin(&mut self) -> Result<()> {
         let files = self.home.digests();
@@ -223,6 +236,18 @@ fn not_before_last(home: &Home, now: Time) -> Time {
 /// Decides a plan's items again on today's policy and journal: see [`plan::prepare`].
 /// A journal that does not hold the head the plan was made on was set back since.
 pub fn prepare(home: &Home, plan: &Plan, remaining: &Remaining, today: Time) -> Result<Fresh> {
+    let items = |context: &Context<'_>, ledger: &Ledger| {
+        plan::prepare(context, ledger, plan, &remaining.fresh, today)
+    };
+    prepare_with(home, plan, remaining, items)
+}
+
+fn prepare_with(
+    home: &Home,
+    plan: &Plan,
+    remaining: &Remaining,
+    items: impl FnOnce(&Context<'_>, &Ledger) -> Result<Vec<Prepared>>,
+) -> Result<Fresh> {
     // The session settles what is open before it signs.
     let history = home.journal.ledger().settled()?;
     let context = Context {
@@ -232,7 +257,7 @@ pub fn prepare(home: &Home, plan: &Plan, remaining: &Remaining, today: Time) -> 
         history: history.as_ref(),
         now: plan.created,
     };
-    let items = plan::prepare(&context, home.journal.ledger(), plan, &remaining.fresh, today)?;
+    let items = items(&context, home.journal.ledger())?;
     let crl = if remaining.crl == Came::Fresh { prepare_revocations(home, plan)? } else { None };
     let cross = match remaining.cross {
         Came::Fresh => plan::prepare_cross(home.root()?, home.journal.ledger().course(), plan)?,

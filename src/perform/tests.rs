@@ -228,6 +228,7 @@ impl Scene {
             vec![],
         )
         .unwrap()
+        .0
     }
 
     /// From a confirmed plan to its release.

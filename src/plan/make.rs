@@ -11,6 +11,7 @@ use crate::intake::{ReceivedCrl, Request};
 use crate::journal::{Bytes, ClusterCrl, Head, Ledger};
 use crate::lint::{CertificateKind, Linted, lint};
 use crate::policy::{Context, Decision, Grant, Keep, decide_all, serial_unique};
+use crate::x509::certificate::Facts;
 use crate::x509::{Digest, Serial, Tbs, Time};
 
 /// An item with its bytes linted: all that `perform` needs to put it on record.
@@ -18,9 +19,9 @@ use crate::x509::{Digest, Serial, Tbs, Time};
 pub struct Prepared {
     /// The item of the plan.
     pub item: Item,
-    /// Its request, read again.
-    pub request: Request,
-    /// Its bytes, recomputed, equal to the item's, and linted.
+    /// SHA-256 over its request's DER.
+    pub request: Digest,
+    /// Its bytes, equal to the item's, and linted.
     pub tbs: Linted<Tbs>,
     /// What the rules found today, as far as people are told of it.
     pub findings: Vec<Finding>,
@@ -40,7 +41,8 @@ pub struct Frame {
 }
 
 /// Makes the plan from the decisions on `requests` (in the same order) and one
-/// serial for each request.
+/// serial for each request. Beside it come its items' bytes as they were linted, in order:
+/// whoever performs it in the same process has no need to do it again.
 pub fn make(
     context: &Context<'_>,
     frame: Frame,
@@ -48,23 +50,25 @@ pub fn make(
     decisions: &[Decision],
     serials: Vec<Serial>,
     unusable: Vec<Refused>,
-) -> Result<Plan> {
+) -> Result<(Plan, Vec<Linted<Tbs>>)> {
     let each = requests.par_iter().zip(decisions).zip(serials);
     let planned = each.map(|((request, decision), serial)| planned(context, request, decision, serial));
-    let mut plan = empty(context, frame);
+    let (mut plan, mut bytes) = (empty(context, frame), Vec::new());
     plan.refused = unusable;
     let planned = planned.collect::<Result<Vec<_>>>()?;
     for ((item, decision), request) in planned.into_iter().zip(decisions).zip(requests) {
         match item {
-            Some((item, _)) => {
-                plan.items.push(item);
+            Planned::Granted(item, tbs) => {
+                plan.items.push(*item);
+                bytes.push(tbs);
                 keep_signed(&mut plan, request);
             }
-            None => plan.refused.push(refusal(decision)),
+            Planned::Refused => plan.refused.push(refusal(decision, None)),
+            Planned::Unfit(finding) => plan.refused.push(refusal(decision, Some(&finding))),
         }
     }
     plan.check("plan")?;
-    Ok(plan)
+    Ok((plan, bytes))
 }
 
 /// The file that a request's sender signed, once for all that came in it.
@@ -89,34 +93,34 @@ pub fn empty(context: &Context<'_>, frame: Frame) -> Plan {
 pub fn decide(context: &Context<'_>, requests: &[Request], keep: Keep) -> Result<Vec<Decision>> {
     let mut decisions = decide_all(context, requests, keep)?;
     decisions.par_iter_mut().for_each(|decision| {
-        let Some(why) = decision.grant.as_ref().and_then(|grant| trial(context, grant, decision.digest))
-        else {
-            return;
-        };
-        let message = format!("the certificate would not pass its lints: {why}");
-        decision.grant = None;
-        decision.findings.push(Finding::new(
-            "certificate.lint",
-            Outcome::Refused,
-            "RFC 5280 §4",
-            message,
-            why,
-            "none",
-        ));
+        let Some(grant) = &decision.grant else { return };
+        let serial = Serial::from_entropy(&decision.digest.0, b"trial");
+        if let Err(unfit) = linted(context, grant, serial) {
+            decision.grant = None;
+            decision.findings.push(*unfit);
+        }
     });
     Ok(decisions)
 }
 
-/// What is wrong with the certificate that a grant leads to, under any serial.
-fn trial(context: &Context<'_>, grant: &Grant, request: Digest) -> Option<String> {
-    let serial = Serial::from_entropy(&request.0, b"trial");
-    let tbs = match grant.specification(serial, context.issuer).and_then(|spec| spec.to_tbs()) {
-        Ok(tbs) => tbs,
-        Err(error) => return Some(error.message),
-    };
-    let failure = lint(tbs, CertificateKind::Intermediate, Some(context.issuer)).err()?;
-    let findings = failure.findings.iter().filter(|f| f.refuses());
-    Some(findings.map(|f| format!("{} [{}]", f.message, f.rule)).collect::<Vec<_>>().join("; "))
+/// The bytes that a grant leads to, linted, or what is wrong with them.
+fn linted(
+    context: &Context<'_>,
+    grant: &Grant,
+    serial: Serial,
+) -> std::result::Result<Linted<Tbs>, Box<Finding>> {
+    let tbs = grant.specification(serial, context.issuer).and_then(|spec| spec.to_tbs());
+    let linted = tbs.map_err(|error| error.message).and_then(|tbs| {
+        lint(tbs, CertificateKind::Intermediate, Some(context.issuer)).map_err(|failure| {
+            let findings = failure.findings.iter().filter(|f| f.refuses());
+            findings.map(|f| format!("{} [{}]", f.message, f.rule)).collect::<Vec<_>>().join("; ")
+        })
+    });
+    linted.map_err(|why| {
+        let message = format!("the certificate would not pass its lints: {why}");
+        let (id, reference) = ("certificate.lint", "RFC 5280 §4");
+        Box::new(Finding::new(id, Outcome::Refused, reference, message, why, "none"))
+    })
 }
 
 /// Checks a plan against today: it belongs to this home and root, it is neither
@@ -143,8 +147,12 @@ pub fn prepare(
         .zip(&decisions)
         .map(|((item, request), decision)| {
             let again = planned(context, &request, decision, item.serial.clone())?;
-            let Some((again, tbs)) = again else { return Err(now_refused(item, decision)) };
-            if again != *item {
+            let (again, tbs) = match again {
+                Planned::Granted(again, tbs) => (again, tbs),
+                Planned::Refused => return Err(now_refused(item, decision, None)),
+                Planned::Unfit(finding) => return Err(now_refused(item, decision, Some(&finding))),
+            };
+            if *again != *item {
                 return Err(Error::refused(
                     "plan.differs",
                     format!("{}: today's policy and journal give other bytes than the plan holds", item.file),
@@ -152,29 +160,65 @@ pub fn prepare(
                 .next("make the plan anew and have it reviewed again; bytes are never changed in a plan"));
             }
             if decision.grant.as_ref().is_none_or(|grant| grant.not_after() <= today) {
-                return Err(stale(format!("{}: its certificate would be expired by now", item.file)));
+                return Err(expired(item));
             }
-            Ok(Prepared { item: item.clone(), request, tbs, findings: decision.findings.clone() })
+            let (item, request) = (item.clone(), request.digest);
+            Ok(Prepared { item, request, tbs, findings: decision.findings.clone() })
         })
         .collect()
 }
 
-fn planned(
+/// As [`prepare`], of a whole plan that was made in this process: policies and record are
+/// those that it was made on, and so is every decision. Only the time went on, while people
+/// read.
+pub fn prepare_made(
     context: &Context<'_>,
-    request: &Request,
-    decision: &Decision,
-    serial: Serial,
-) -> Result<Option<(Item, Linted<Tbs>)>> {
-    let (Some(_), Some(cluster), Some(policy)) = (&decision.grant, &decision.cluster, &decision.policy)
+    ledger: &Ledger,
+    plan: &Plan,
+    made: Vec<Linted<Tbs>>,
+    today: Time,
+) -> Result<Vec<Prepared>> {
+    fits(context, ledger, plan)?;
+    if !plan.items.is_empty() {
+        fresh_enough(plan, today)?;
+    }
+    if !plan.items.iter().map(|item| &item.tbs.0[..]).eq(made.iter().map(|tbs| tbs.get().as_der())) {
+        return Err(Error::integrity("plan.items", "the bytes that were linted are not the plan's"));
+    }
+    let prepared = plan.items.iter().zip(made).map(|(item, tbs)| {
+        if Facts::from_tbs(tbs.get().as_der())?.not_after <= today {
+            return Err(expired(item));
+        }
+        let (item, request) = (item.clone(), Digest::of(&item.request.0));
+        Ok(Prepared { item, request, tbs, findings: Vec::new() })
+    });
+    prepared.collect()
+}
+
+/// What a decision leads to.
+enum Planned {
+    /// The item, and its bytes as they were linted.
+    Granted(Box<Item>, Linted<Tbs>),
+    /// By the rules.
+    Refused,
+    /// The rules grant a certificate that no verifier would take.
+    Unfit(Box<Finding>),
+}
+
+fn planned(context: &Context<'_>, request: &Request, decision: &Decision, serial: Serial) -> Result<Planned> {
+    let (Some(grant), Some(cluster), Some(policy)) = (&decision.grant, &decision.cluster, &decision.policy)
     else {
-        return Ok(None);
+        return Ok(Planned::Refused);
     };
     let unique = serial_unique(context.history, &serial)?;
     if unique.refuses() {
         return Err(Error::refused(unique.rule, format!("{}: {}", request.file, unique.message))
             .next("make the plan anew: each draws its own serial numbers"));
     }
-    let tbs = linted(context, request, decision, &serial)?;
+    let tbs = match linted(context, grant, serial.clone()) {
+        Ok(tbs) => tbs,
+        Err(unfit) => return Ok(Planned::Unfit(unfit)),
+    };
     let item = Item {
         file: request.file.clone(),
         cluster: cluster.clone(),
@@ -186,7 +230,7 @@ fn planned(
         crl: request.crl.as_ref().and_then(recorded),
         tbs: Bytes(tbs.get().as_der().to_vec()),
     };
-    Ok(Some((item, tbs)))
+    Ok(Planned::Granted(Box::new(item), tbs))
 }
 
 /// A CRL that the rules found in order has both.
@@ -194,22 +238,7 @@ fn recorded(crl: &ReceivedCrl) -> Option<ClusterCrl> {
     Some(ClusterCrl { der: Bytes(crl.der.clone()), number: crl.number?, next_update: crl.next_update? })
 }
 
-fn linted(
-    context: &Context<'_>,
-    request: &Request,
-    decision: &Decision,
-    serial: &Serial,
-) -> Result<Linted<Tbs>> {
-    let grant = decision
-        .grant
-        .as_ref()
-        .ok_or_else(|| Error::refused("plan.refused", format!("{}: refused by policy", request.file)))?;
-    let tbs = grant.specification(serial.clone(), context.issuer)?.to_tbs()?;
-    lint(tbs, CertificateKind::Intermediate, Some(context.issuer))
-        .map_err(|failure| Error::from(failure).at(&request.file))
-}
-
-fn refusal(decision: &Decision) -> Refused {
+fn refusal(decision: &Decision, unfit: Option<&Finding>) -> Refused {
     Refused {
         file: decision.file.clone(),
         digest: decision.digest,
@@ -217,10 +246,15 @@ fn refusal(decision: &Decision) -> Refused {
         by: decision
             .findings
             .iter()
+            .chain(unfit)
             .filter(|f| f.refuses())
             .map(|f| RefusedBy { rule: f.rule.into(), message: f.message.clone() })
             .collect(),
     }
+}
+
+fn expired(item: &Item) -> Error {
+    stale(format!("{}: its certificate would be expired by now", item.file))
 }
 
 fn stale(what: String) -> Error {
@@ -255,10 +289,11 @@ fn fresh_enough(plan: &Plan, today: Time) -> Result<()> {
     Ok(())
 }
 
-fn now_refused(item: &Item, decision: &Decision) -> Error {
+fn now_refused(item: &Item, decision: &Decision, unfit: Option<&Finding>) -> Error {
     let reasons: Vec<String> = decision
         .findings
         .iter()
+        .chain(unfit)
         .filter(|f| f.refuses())
         .map(|f| format!("{} [{}]", f.message, f.rule))
         .collect();

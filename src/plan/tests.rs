@@ -69,7 +69,7 @@ impl Scene {
             rehearsal: self.rehearsal,
             dry_run: self.dry_run,
         };
-        make(&context, frame, &self.requests, &decisions, serials, unusable)
+        make(&context, frame, &self.requests, &decisions, serials, unusable).map(|(plan, _)| plan)
     }
 
     fn plan(&self) -> Plan {
@@ -306,7 +306,7 @@ fn a_senders_signature_is_verified_again() {
     assert_eq!((plan.items.len(), plan.signed.len()), (2, 1), "the file is there once");
     assert_eq!(Plan::from_bytes("plan", &plan.to_bytes().unwrap()).unwrap(), plan);
     let prepared = scene.prepare_at(&plan, scene.script.now).unwrap();
-    assert!(prepared.iter().all(|p| p.request.sender == plan.items[0].sender));
+    assert!(prepared.iter().all(|p| p.item.sender == plan.items[0].sender));
     let context = scene.context(plan.policy.as_deref(), plan.created);
     let one = &plan.items[1..];
     assert_eq!(prepare(&context, &scene.script.ledger, &plan, one, scene.script.now).unwrap().len(), 1);

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::documents::{self, Entry, Manifest, Receipt, VERSION};
 use super::folder::{self, Against, keep};
+use super::sums::Digests;
 use super::{
     CROSS_CERT, CrlFacts, Folder, JOURNAL, JOURNAL_CERT, MANIFEST, REHEARSAL, ROOT_CERT, SIGNATURE, SUMS,
     SeenCrls, TOP, TOP_OPTIONAL, names, pem, sums,
@@ -101,15 +102,16 @@ pub fn check_folder(
 
     let manifest = read_manifest(files).and_then(|result| keep(result, &mut report.errors));
     check_seal(files, &against, manifest.as_ref(), &mut report);
+    let digests = sums::digests(files.iter().map(|(path, bytes)| (*path, *bytes)));
     if let Some(bytes) = files.get(SUMS) {
-        report.errors.extend(sums::check(bytes, files));
+        report.errors.extend(sums::check(bytes, &digests));
     }
     if let Some(manifest) = &manifest {
         report.release = shown(&manifest.release);
         report.created = Some(manifest.created);
         report.stage = manifest.stage.clone();
         report.rehearsal |= manifest.rehearsal || manifest.release.contains(REHEARSAL);
-        check_manifest(files, manifest, noted, &mut report.errors);
+        check_manifest(files, &digests, manifest, noted, &mut report.errors);
         check_crls(files, manifest, &against, &mut report);
     }
     check_clusters(files, manifest.as_ref(), &against, &mut report);
@@ -213,7 +215,13 @@ fn check_crls(files: &Folder, manifest: &Manifest, against: &Against, report: &m
 }
 
 /// The manifest's own statements, and every file of the folder accounted for.
-fn check_manifest(files: &Folder, manifest: &Manifest, noted: &[Digest], errors: &mut Vec<Error>) {
+fn check_manifest(
+    files: &Folder,
+    digests: &Digests,
+    manifest: &Manifest,
+    noted: &[Digest],
+    errors: &mut Vec<Error>,
+) {
     keep(names::release(&manifest.release, manifest.rehearsal).map_err(as_integrity), errors);
     if !noted.contains(&manifest.root_sha256) {
         errors.push(folder::wrong_root(MANIFEST, manifest.root_sha256, noted));
@@ -228,9 +236,9 @@ fn check_manifest(files: &Folder, manifest: &Manifest, noted: &[Digest], errors:
         }
     }
     for (path, wanted) in &listed {
-        match files.get(path.as_str()).map(|bytes| Digest::of(bytes)) {
+        match digests.get(path.as_str()) {
             None => errors.push(disagrees(&format!("lists {}, which is missing", shown(path)))),
-            Some(found) if found != **wanted => {
+            Some(found) if found != *wanted => {
                 errors.push(disagrees(&format!(
                     "says that {} has SHA-256 {wanted}, it is {found}",
                     shown(path)

@@ -175,7 +175,7 @@ fn planned(context: &Context<'_>, requests: &[Request], decisions: &[Decision]) 
     };
     let serials = (0..=u8::MAX).cycle().zip(0_u64..);
     let serials = serials.map(|(n, m)| Serial::from_entropy(&[n; 32], &m.to_be_bytes()));
-    let plan =
+    let (plan, _) =
         plan::make(context, frame, requests, decisions, serials.take(requests.len()).collect(), vec![])
             .unwrap();
     assert_eq!(Plan::from_bytes("plan", &plan.to_bytes().unwrap()), Ok(plan.clone()));

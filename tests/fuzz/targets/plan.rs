@@ -2,6 +2,7 @@
 
 use anchorite::plan::{Plan, prepare, review};
 use anchorite::policy::Context;
+use anchorite::x509::Digest;
 
 use super::csr::readable;
 use super::{good, world};
@@ -32,7 +33,7 @@ pub fn plan(data: &[u8]) {
             item.tbs.0,
             "the reviewed bytes are the ones that are signed"
         );
-        assert_eq!(prepared.request.der, item.request.0);
+        assert_eq!(prepared.request, Digest::of(&item.request.0));
         assert!(!prepared.findings.iter().any(|finding| finding.refuses()));
     }
 }
