@@ -1,13 +1,13 @@
 //! The audit of a whole home: the journal, the heads known of it, and every file
 //! that it accounts for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use super::documents::{self, Documents};
 use super::{HEAD, Home, check_certificates, crls, gone};
-use crate::audit::{Expectation, Fault, Found, Report, State, audit_lines, unreleased_plans};
+use crate::audit::{Expectation, Fault, Found, Report, State, audit_found, unreleased_plans};
 use crate::error::{Error, Result};
 use crate::journal::{Head, JOURNAL_FILE, Ledger, check_index};
 use crate::media::durable;
@@ -39,8 +39,10 @@ pub fn examine(dir: &Path, mut expect: Expectation<'_>) -> Result<Report> {
     let vouchers = config.as_ref().map(|config| config.token.attestation_roots.as_slice());
     let expect = Expectation { index: index.as_ref(), vouchers, ..expect };
     let (mut issued, mut crls) = (IssuedFiles::in_folder(dir), Crls::default());
-    let (mut report, replayed) = audit_lines(lines, &expect, &mut |found| match found {
-        Found::Certificate(serial, der) => issued.compare(serial, der),
+    let folder = issued.folder.clone();
+    let look = |serial: &Serial, der: &[u8]| compare(&folder, serial, der);
+    let (mut report, replayed) = audit_found(lines, &expect, &look, &mut |found| match found {
+        Found::Certificate(serial, file) => issued.note(serial, file),
         Found::RootCrl(number, der) => drop(crls.insert(crls::root_file(number), Digest::of(der))),
         Found::ClusterCrl(serial, der) => drop(crls.insert(crls::cluster_file(serial), Digest::of(der))),
     });
@@ -86,11 +88,27 @@ fn check_documents(dir: &Path, ledger: &Ledger) -> Vec<Fault> {
     }
 }
 
+/// What became of a certificate's file.
+enum IssuedFile {
+    AsSigned,
+    Missing,
+    Edited,
+}
+
+/// Compares a certificate's file in `issued/` with its DER.
+fn compare(folder: &Path, serial: &Serial, der: &[u8]) -> IssuedFile {
+    match durable::read_bounded(&folder.join(format!("{serial}.pem")), 1 << 20) {
+        Ok(bytes) if bytes == pem::certificate(der).as_bytes() => IssuedFile::AsSigned,
+        Err(e) if e.id == "file.missing" => IssuedFile::Missing,
+        _ => IssuedFile::Edited,
+    }
+}
+
 /// Every certificate on record must lie in `issued/` as it was signed, and nothing else.
 struct IssuedFiles {
     folder: PathBuf,
-    /// The names of those on record.
-    seen: BTreeSet<String>,
+    /// Those on record.
+    seen: HashSet<Serial>,
     missing: Vec<Serial>,
     edited: Vec<String>,
 }
@@ -101,14 +119,13 @@ impl IssuedFiles {
         Self { folder: dir.join("issued"), seen, missing, edited }
     }
 
-    fn compare(&mut self, serial: &Serial, der: &[u8]) {
-        let name = format!("{serial}.pem");
-        match durable::read_bounded(&self.folder.join(&name), 1 << 20) {
-            Ok(bytes) if bytes == pem::certificate(der).as_bytes() => {}
-            Err(e) if e.id == "file.missing" => self.missing.push(serial.clone()),
-            _ => self.edited.push(name.clone()),
+    fn note(&mut self, serial: Serial, file: IssuedFile) {
+        match file {
+            IssuedFile::AsSigned => {}
+            IssuedFile::Missing => self.missing.push(serial.clone()),
+            IssuedFile::Edited => self.edited.push(format!("{serial}.pem")),
         }
-        self.seen.insert(name);
+        self.seen.insert(serial);
     }
 
     fn faults(self, ledger: &Ledger) -> Result<Vec<Fault>> {
@@ -118,7 +135,11 @@ impl IssuedFiles {
             .map(|name| issued(name, "is not the certificate on record: it was edited"))
             .collect();
         for (name, _) in list(&self.folder)? {
-            if !self.seen.contains(&name) {
+            if !name
+                .strip_suffix(".pem")
+                .and_then(Serial::parse)
+                .is_some_and(|s| self.seen.contains(&s) && name == format!("{s}.pem"))
+            {
                 faults.push(issued(&name, "is not on record"));
             }
         }

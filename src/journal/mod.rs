@@ -12,6 +12,7 @@ mod file;
 mod head;
 mod index;
 mod ledger;
+mod line;
 mod past;
 mod permit;
 #[cfg(test)]

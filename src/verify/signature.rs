@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use aws_lc_rs::digest;
-use aws_lc_rs::signature::{self as aws, UnparsedPublicKey, VerificationAlgorithm};
+use aws_lc_rs::signature::{self as aws, ParsedPublicKey, UnparsedPublicKey, VerificationAlgorithm};
 
 use crate::error::{Error, Result};
 use crate::x509::{Digest, KeyAlgorithm, PublicKey, SignatureAlgorithm};
@@ -25,34 +25,66 @@ pub fn verify_signature(
     message: &[u8],
     signature: &[u8],
 ) -> Result<()> {
-    let verifier = verifier(key.algorithm(), algorithm).ok_or_else(|| {
-        Error::integrity(
-            "verify.signature.algorithm",
-            format!("{} does not belong to a key of kind {}", algorithm.describe(), key.algorithm()),
-        )
-    })?;
+    let verifier = verifier(key.algorithm(), algorithm).ok_or_else(|| foreign(key, algorithm))?;
     let question = question(key, algorithm, message, signature);
     if VERIFIED.lock().unwrap_or_else(PoisonError::into_inner).contains(&question) {
         return Ok(());
     }
-    UnparsedPublicKey::new(verifier, key.key_bits()).verify(message, signature).map_err(|_| {
-        Error::integrity(
-            "verify.signature",
-            format!(
-                "{} signature over {} (SHA-256) does not verify under the {} key {}",
-                algorithm.describe(),
-                Digest::of(message),
-                key.algorithm(),
-                key.digest()
-            ),
-        )
-    })?;
+    UnparsedPublicKey::new(verifier, key.key_bits())
+        .verify(message, signature)
+        .map_err(|_| wrong(key, algorithm, message))?;
     let mut verified = VERIFIED.lock().unwrap_or_else(PoisonError::into_inner);
     if verified.len() >= REMEMBERED {
         verified.clear();
     }
     verified.insert(question);
     Ok(())
+}
+
+/// A key made ready once for a great many signatures, each of which is verified, and none
+/// remembered: of those that a journal holds no two are the same.
+pub(super) struct ReadyKey<'a> {
+    key: &'a PublicKey,
+    algorithm: SignatureAlgorithm,
+    parsed: ParsedPublicKey,
+}
+
+impl<'a> ReadyKey<'a> {
+    /// For signatures of this algorithm alone; `None` where it is not the key's, or this is no key.
+    pub fn new(key: &'a PublicKey, algorithm: SignatureAlgorithm) -> Option<Self> {
+        let parsed = ParsedPublicKey::new(verifier(key.algorithm(), algorithm)?, key.key_bits()).ok()?;
+        Some(Self { key, algorithm, parsed })
+    }
+
+    /// As [`verify_signature`].
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<()> {
+        let verified = self.parsed.verify_sig(message, signature);
+        verified.map_err(|_| wrong(self.key, self.algorithm, message))
+    }
+
+    pub fn algorithm(&self) -> SignatureAlgorithm {
+        self.algorithm
+    }
+}
+
+fn foreign(key: &PublicKey, algorithm: SignatureAlgorithm) -> Error {
+    Error::integrity(
+        "verify.signature.algorithm",
+        format!("{} does not belong to a key of kind {}", algorithm.describe(), key.algorithm()),
+    )
+}
+
+fn wrong(key: &PublicKey, algorithm: SignatureAlgorithm, message: &[u8]) -> Error {
+    Error::integrity(
+        "verify.signature",
+        format!(
+            "{} signature over {} (SHA-256) does not verify under the {} key {}",
+            algorithm.describe(),
+            Digest::of(message),
+            key.algorithm(),
+            key.digest()
+        ),
+    )
 }
 
 /// Key, algorithm, message and signature, each with its length: no two questions share one.
