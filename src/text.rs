@@ -58,21 +58,24 @@ pub fn is_shown(text: &str) -> bool {
 
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+    let mut out = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        out.extend([byte >> 4, byte & 15].into_iter().filter_map(|d| char::from_digit(d.into(), 16)));
+    }
+    out
 }
 
 /// Reads hexadecimal in any case, with or without colons or spaces.
 pub fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> = text
-        .chars()
-        .filter(|c| !matches!(c, ':' | ' '))
-        .map(|c| c.to_digit(16).map(|d| d as u8))
-        .collect::<Option<_>>()?;
-    if !digits.len().is_multiple_of(2) {
-        return None;
+    let (mut bytes, mut half) = (Vec::with_capacity(text.len() / 2), None);
+    for c in text.bytes().filter(|c| !matches!(c, b':' | b' ')) {
+        let digit = char::from(c).to_digit(16)? as u8;
+        match half.take() {
+            None => half = Some(digit << 4),
+            Some(high) => bytes.push(high | digit),
+        }
     }
-    Some(digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, d| byte << 4 | d)).collect())
+    half.is_none().then_some(bytes)
 }
 
 #[cfg(test)]

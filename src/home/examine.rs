@@ -134,14 +134,12 @@ impl IssuedFiles {
             .iter()
             .map(|name| issued(name, "is not the certificate on record: it was edited"))
             .collect();
-        for (name, _) in list(&self.folder)? {
-            if !name
-                .strip_suffix(".pem")
-                .and_then(Serial::parse)
-                .is_some_and(|s| self.seen.contains(&s) && name == format!("{s}.pem"))
-            {
-                faults.push(issued(&name, "is not on record"));
-            }
+        let known = |name: &str| {
+            let serial = name.strip_suffix(".pem").and_then(Serial::parse);
+            serial.is_some_and(|serial| self.seen.contains(&serial) && name == format!("{serial}.pem"))
+        };
+        for (name, _) in list_but(&self.folder, known)? {
+            faults.push(issued(&name, "is not on record"));
         }
         for serial in self.missing {
             // A root half made and a batch not released have not been filed yet.
@@ -203,6 +201,11 @@ fn check_crls(dir: &Path, crls: &Crls, ledger: &Ledger) -> Result<Vec<Fault>> {
 
 /// What lies in a folder: each name fit for a terminal, and the path.
 fn list(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
+    list_but(folder, |_| false)
+}
+
+/// The same without the names that are known: there may be a great many of them.
+fn list_but(folder: &Path, known: impl Fn(&str) -> bool) -> Result<Vec<(String, PathBuf)>> {
     let unreadable = |e: std::io::Error| {
         Error::usage("home.unreadable", format!("{}: cannot be read ({e})", crate::text::shown_path(folder)))
             .next("see that the folder is there and that you may read it")
@@ -217,7 +220,7 @@ fn list(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
         let entry = entry.map_err(unreadable)?;
         let name = shown_bytes(entry.file_name().as_encoded_bytes());
         // What a crash left is no certificate; the next session removes it.
-        if !durable::is_temporary(&name) {
+        if !durable::is_temporary(&name) && !known(&name) {
             names.push((name, entry.path()));
         }
     }

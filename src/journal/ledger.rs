@@ -353,7 +353,7 @@ impl Ledger {
         crl: Option<&ClusterCrl>,
     ) -> std::result::Result<Serial, String> {
         self.may_certify(purpose, &facts)?;
-        if self.by_serial(&facts.serial).map_err(|e| e.message)?.is_some() {
+        if self.known(&facts.serial).map_err(|e| e.message)?.is_some() {
             return Err(format!("uses serial {} a second time", facts.serial));
         }
         self.issued_any |= cluster.is_some();

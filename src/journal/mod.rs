@@ -23,6 +23,7 @@ pub(crate) mod sample;
 mod store;
 #[cfg(test)]
 mod tests;
+mod usual;
 
 pub use consent::Consent;
 pub use course::{Emitted, Rollover, RootCourse, Side, Stage};

@@ -7,13 +7,14 @@ const CERTIFICATE: &str = "CERTIFICATE";
 
 /// PEM of one DER object.
 pub fn encode(label: &str, der: &[u8]) -> String {
-    let body = Base64::encode_string(der);
-    let mut out = format!("-----BEGIN {label}-----\n");
-    for line in body.as_bytes().chunks(64) {
-        out.push_str(std::str::from_utf8(line).unwrap_or_default());
+    let mut out = String::with_capacity(der.len() / 2 * 3 + 128);
+    out.extend(["-----BEGIN ", label, "-----\n"]);
+    let mut line = [0; 64];
+    for bytes in der.chunks(48) {
+        out.push_str(Base64::encode(bytes, &mut line).unwrap_or_default());
         out.push('\n');
     }
-    out.push_str(&format!("-----END {label}-----\n"));
+    out.extend(["-----END ", label, "-----\n"]);
     out
 }
 

@@ -81,6 +81,7 @@ fn an_index_grown_session_by_session_is_the_one_made_at_once() {
         let at_once =
             update(&replay_until(&disk.script, &index), None, |_| panic!("nothing beneath")).unwrap();
         assert_eq!(String::from_utf8(at_once.index), String::from_utf8(disk.index()));
+        assert!(index.is_of(&replay_until(&disk.script, &index)).unwrap());
         // Exactly the pages and buckets in use are there.
         let folder = disk.path("state/index");
         let mut files: Vec<String> = std::fs::read_dir(&folder)
