@@ -17,6 +17,9 @@ const LINE_MAXIMUM: u64 = 256 << 20;
 /// lines make many blocks.)
 const BLOCK: usize = if cfg!(any(test, fuzzing)) { 2 << 10 } else { 64 << 10 };
 
+/// A little less than a line has on average.
+const USUAL_LINE: usize = 512;
+
 /// A journal replayed.
 #[derive(Debug)]
 pub struct Replay {
@@ -112,7 +115,11 @@ fn replay_long(
                 Some(Ok(block)) if block.is_last() => last = Some(Ok(block)),
                 Some(Ok(block)) => {
                     size += block.bytes.len();
-                    ahead.put(move || (block.bytes.len(), block.lines().collect::<Vec<_>>()));
+                    ahead.put(move || {
+                        let mut lines = Vec::with_capacity(block.bytes.len() / USUAL_LINE);
+                        lines.extend(block.lines());
+                        (block.bytes.len(), lines)
+                    });
                 }
                 Some(Err(error)) => last = Some(Err(error)),
                 None => {}

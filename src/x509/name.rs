@@ -1,6 +1,6 @@
 //! Distinguished names (RFC 5280 §4.1.2.4), kept byte for byte.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::OnceLock;
 
 use base64ct::{Base64, Encoding as _};
@@ -98,9 +98,12 @@ impl Name {
         // Not kept: it is asked for once of each name on record.
         for a in &self.read() {
             let Some(value) = &a.value else { return self.der.clone() };
-            let words: Vec<String> = value.split_whitespace().map(str::to_lowercase).collect();
+            let mut words = String::with_capacity(value.len());
+            for word in value.split_whitespace() {
+                words.extend([if words.is_empty() { "" } else { " " }, &word.to_lowercase()]);
+            }
             // Quoted by Debug, so that no value can pose as two.
-            out.push_str(&format!("{} {} {:?}\n", a.rdn, a.oid, words.join(" ")));
+            let _ = writeln!(out, "{} {} {words:?}", a.rdn, a.oid);
         }
         out.into_bytes()
     }

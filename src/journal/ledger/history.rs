@@ -29,7 +29,9 @@ impl Recent {
     /// `list`: where it is found by the week in which it ends.
     pub(super) fn add(&mut self, issued: Issued, list: Option<Digest>) {
         for group in groups_of(&issued).chain(list) {
-            self.groups.entry(group).or_default().push(issued.serial.clone());
+            // Of one, in nearly all.
+            let serials = self.groups.entry(group).or_insert_with(|| Vec::with_capacity(1));
+            serials.push(issued.serial.clone());
         }
         self.certificates.insert(issued.serial.clone(), issued);
     }
