@@ -95,3 +95,6 @@ fn judge<T>(root: &Issuer, read: Vec<Certificate>, look: Look<'_, T>) -> Vec<Jud
     let judged = |it: Certificate| Judged { verdict: verdict(&it), line: it.line, crl: it.crl };
     read.into_iter().map(judged).collect()
 }
+
+#[cfg(test)]
+mod tests;

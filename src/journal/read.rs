@@ -195,3 +195,6 @@ impl Replay {
         self.hashes.contains(head)
     }
 }
+
+#[cfg(test)]
+mod tests;
