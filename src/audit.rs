@@ -7,18 +7,21 @@ mod attested;
 mod listed;
 mod open;
 mod signed;
+mod waiting;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::BufRead;
 use std::sync::Arc;
 
-use rayon::prelude::*;
 use serde::Serialize;
 
 pub use listed::cluster_crl;
 pub use open::{open_matters, unreleased_plans};
 use signed::{certificate, companions, rejected, verifies, wrong_signature};
+pub use waiting::Look;
+use waiting::{Judged, Waiting};
 
+use crate::cores::beside;
 use crate::error::{Error, Result};
 use crate::journal::{
     ClusterCrl, Entry, Event, Head, Index, IntentRecord, KeyRole, Ledger, Purpose, Replay, Standing,
@@ -108,12 +111,12 @@ impl Report {
     }
 }
 
-/// What the journal proves was signed, for comparison with files (DER).
-#[derive(Debug, Clone, Copy)]
-pub enum Found<'a> {
-    /// A certificate.
-    Certificate(&'a Serial, &'a [u8]),
-    /// The root's CRL of this number.
+/// What the journal proves was signed, for comparison with files.
+#[derive(Debug)]
+pub enum Found<'a, T> {
+    /// A certificate, with what was seen in it.
+    Certificate(Serial, T),
+    /// The root's CRL (DER) of this number.
     RootCrl(u64, &'a [u8]),
     /// A cluster's CRL, for its certificate; a later one takes its place.
     ClusterCrl(&'a Serial, &'a [u8]),
@@ -133,71 +136,50 @@ pub struct Kept {
 /// Audits a journal's bytes, and keeps every certificate and CRL.
 pub fn audit(bytes: &[u8], expect: &Expectation<'_>) -> (Report, Option<Replay>, Kept) {
     let mut kept = Kept::default();
-    let (report, replayed) = audit_lines(bytes, expect, &mut |found| match found {
-        Found::Certificate(serial, der) => kept.certificates.push((serial.clone(), der.to_vec())),
+    let whole = |_: &Serial, der: &[u8]| der.to_vec();
+    let (report, replayed) = audit_found(bytes, expect, &whole, &mut |found| match found {
+        Found::Certificate(serial, der) => kept.certificates.push((serial, der)),
         Found::RootCrl(number, der) => drop(kept.root_crls.insert(number, der.to_vec())),
         Found::ClusterCrl(serial, der) => drop(kept.cluster_crls.insert(serial.clone(), der.to_vec())),
     });
     (report, replayed, kept)
 }
 
-/// Audits a journal line by line; each certificate and CRL whose signature holds is shown to `found`.
-pub fn audit_lines(
-    lines: impl BufRead,
-    expect: &Expectation<'_>,
-    found: &mut dyn FnMut(Found<'_>),
-) -> (Report, Option<Replay>) {
-    let (root, roots, sums, waiting, attested, beforehand, faults) = Default::default();
-    let listed = listed::Listed::new(expect.after.is_none());
-    let mut auditor =
-        Auditor { expect, found, root, roots, sums, waiting, attested, listed, beforehand, faults };
-    let replayed = match expect.after {
-        None => replay_lines(lines, |entry, ledger| auditor.entry(entry, ledger)),
-        Some(index) => auditor.stand_on(index.ledger()).and_then(|()| {
-            replay_after(index, index.ledger().clone(), lines, |entry, ledger| auditor.entry(entry, ledger))
-        }),
-    };
-    auditor.verify_waiting();
-    match replayed {
-        Ok(replayed) => {
-            auditor.end(&replayed);
-            let open = auditor.open(&replayed);
-            let state = match (auditor.faults.is_empty(), open.is_empty()) {
-                (false, _) => State::Broken,
-                (true, false) => State::Open,
-                (true, true) => State::Ok,
-            };
-            let report = Report {
-                state,
-                entries: replayed.ledger.count(),
-                head: Some(replayed.ledger.head()),
-                signatures: replayed.ledger.signatures(),
-                roots: auditor.roots.iter().map(|der| Digest::of(der)).collect(),
-                companions: auditor.others(&replayed.ledger),
-                attested: auditor.attested,
-                open,
-                errors: auditor.faults,
-            };
-            (report, Some(replayed))
-        }
-        Err(error) => {
-            auditor.fault(error);
-            (Report::unread(auditor.faults), None)
-        }
-    }
+/// Audits a journal line by line.
+pub fn audit_lines(lines: impl BufRead, expect: &Expectation<'_>) -> (Report, Option<Replay>) {
+    audit_found(lines, expect, &|_, _| (), &mut |_| ())
 }
 
-struct Auditor<'a> {
+/// The same. Each certificate whose signature holds is looked at by `look`, on any of the
+/// cores; then it and each CRL is shown to `found`, in the order of their lines.
+pub fn audit_found<T: Send>(
+    lines: impl BufRead,
+    expect: &Expectation<'_>,
+    look: Look<'_, T>,
+    found: &mut dyn FnMut(Found<'_, T>),
+) -> (Report, Option<Replay>) {
+    beside(|cores| {
+        let (root, roots, sums, attested, beforehand, faults) = Default::default();
+        let listed = listed::Listed::new(expect.after.is_none());
+        let waiting = Waiting::new(cores, look);
+        let auditor =
+            Auditor { expect, look, found, root, roots, sums, waiting, attested, listed, beforehand, faults };
+        auditor.audit(lines)
+    })
+}
+
+struct Auditor<'a, 's, 'w, T> {
     expect: &'a Expectation<'a>,
-    found: &'a mut dyn FnMut(Found<'_>),
+    look: Look<'w, T>,
+    found: &'a mut dyn FnMut(Found<'_, T>),
     /// The newest root certificate that was accepted.
     root: Option<Arc<Issuer>>,
     /// Every one on record (DER), the oldest first.
     roots: Vec<Vec<u8>>,
     /// What the journal's key signed last for each plan that is not released yet.
     sums: HashMap<Digest, Vec<u8>>,
-    /// Clusters' certificates that were read and not verified yet.
-    waiting: Vec<Waiting>,
+    /// Clusters' certificates that were read and not told of yet.
+    waiting: Waiting<'s, 'w, T>,
     attested: Vec<String>,
     listed: listed::Listed,
     /// The clusters' CRLs of certificates that are not signed yet, by intent.
@@ -205,19 +187,44 @@ struct Auditor<'a> {
     faults: Vec<Fault>,
 }
 
-/// How many certificates are verified at a time, on all cores: bounds the memory.
-const TOGETHER: usize = 4096;
+impl<T: Send> Auditor<'_, '_, '_, T> {
+    fn audit(mut self, lines: impl BufRead) -> (Report, Option<Replay>) {
+        let replayed = match self.expect.after {
+            None => replay_lines(lines, |entry, ledger| self.entry(entry, ledger)),
+            Some(index) => self.stand_on(index.ledger()).and_then(|()| {
+                replay_after(index, index.ledger().clone(), lines, |entry, ledger| self.entry(entry, ledger))
+            }),
+        };
+        self.tell_waiting();
+        match replayed {
+            Ok(replayed) => {
+                self.end(&replayed);
+                let open = self.open(&replayed);
+                let state = match (self.faults.is_empty(), open.is_empty()) {
+                    (false, _) => State::Broken,
+                    (true, false) => State::Open,
+                    (true, true) => State::Ok,
+                };
+                let report = Report {
+                    state,
+                    entries: replayed.ledger.count(),
+                    head: Some(replayed.ledger.head()),
+                    signatures: replayed.ledger.signatures(),
+                    roots: self.roots.iter().map(|der| Digest::of(der)).collect(),
+                    companions: self.others(&replayed.ledger),
+                    attested: self.attested,
+                    open,
+                    errors: self.faults,
+                };
+                (report, Some(replayed))
+            }
+            Err(error) => {
+                self.fault(error);
+                (Report::unread(self.faults), None)
+            }
+        }
+    }
 
-/// A cluster's certificate on record, and what it is verified with.
-struct Waiting {
-    line: u64,
-    tbs: Tbs,
-    signature: Vec<u8>,
-    root: Option<Arc<Issuer>>,
-    crl: Option<ClusterCrl>,
-}
-
-impl Auditor<'_> {
     /// Structure faults end the replay; a signature that does not hold is noted
     /// and the replay goes on, so that all of them are seen.
     fn entry(&mut self, entry: &Entry, ledger: &Ledger) -> Result<()> {
@@ -245,7 +252,7 @@ impl Auditor<'_> {
             }
             Event::ClusterCrl { certificate, crl, .. } => {
                 // The one that came with the request is shown before the one that follows it.
-                self.verify_waiting();
+                self.tell_waiting();
                 listed::cluster_crl(&certificate.0, crl).and_then(|()| {
                     let issuer = Issuer::from_der(&certificate.0)?;
                     (self.found)(Found::ClusterCrl(&issuer.serial, &crl.der.0));
@@ -259,33 +266,30 @@ impl Auditor<'_> {
         };
         if let Err(error) = verdict {
             // Faults are told in the order of their lines.
-            self.verify_waiting();
+            self.tell_waiting();
             self.fault_at(entry.seq + 1, error);
         }
         Ok(())
     }
 
-    /// Verifies what was read and waits, on all cores, and tells it in its order.
-    fn verify_waiting(&mut self) {
-        let waiting = std::mem::take(&mut self.waiting);
-        let verified: Vec<Result<_>> = waiting
-            .par_iter()
-            .map(|it| {
-                let signed =
-                    certificate(CertificateKind::Intermediate, &it.tbs, &it.signature, it.root.as_deref())?;
-                it.crl.as_ref().map_or(Ok(()), |crl| listed::cluster_crl(&signed.1, crl))?;
-                Ok(signed)
-            })
-            .collect();
-        for (it, verdict) in waiting.iter().zip(verified) {
+    /// Tells of all that was read so far: faults are told in the order of their lines.
+    fn tell_waiting(&mut self) {
+        while let Some(judged) = self.waiting.next() {
+            self.tell(judged);
+        }
+    }
+
+    fn tell(&mut self, judged: Vec<Judged<T>>) {
+        for Judged { line, verdict, crl } in judged {
             match verdict {
-                Ok((serial, der)) => {
-                    (self.found)(Found::Certificate(&serial, &der));
-                    if let Some(crl) = &it.crl {
+                Ok((serial, seen)) => {
+                    let crl = crl.map(|crl| (serial.clone(), crl));
+                    (self.found)(Found::Certificate(serial, seen));
+                    if let Some((serial, crl)) = crl {
                         (self.found)(Found::ClusterCrl(&serial, &crl.der.0));
                     }
                 }
-                Err(error) => self.fault_at(it.line, error),
+                Err(error) => self.fault_at(line, error),
             }
         }
     }
@@ -346,13 +350,11 @@ impl Auditor<'_> {
         // What is verified beneath the root's certificate is signed with the root's key.
         if intent.purpose == Purpose::Intermediate
             && intent.role == KeyRole::Root
-            && self.root.as_ref().is_some_and(|root| Some(&root.public_key) == root_key)
+            && let Some(root) = self.root.as_ref().filter(|root| Some(&root.public_key) == root_key)
         {
-            let (signature, root) = (signature.to_vec(), self.root.clone());
-            self.waiting.push(Waiting { line, tbs: tbs(), signature, root, crl });
-            if self.waiting.len() >= TOGETHER {
-                self.verify_waiting();
-            }
+            let certificate = waiting::Certificate { line, tbs: tbs(), signature: signature.to_vec(), crl };
+            let known = self.waiting.push(root, certificate);
+            self.tell(known);
             return Ok(());
         }
         if !verifies(intent, signature, ledger) {
@@ -380,7 +382,7 @@ impl Auditor<'_> {
 
     fn certificate(&mut self, kind: CertificateKind, tbs: &Tbs, signature: &[u8]) -> Result<()> {
         let (serial, der) = certificate(kind, tbs, signature, self.root.as_deref())?;
-        (self.found)(Found::Certificate(&serial, &der));
+        self.show(serial, &der);
         if kind == CertificateKind::Root {
             self.root = Some(Arc::new(Issuer::from_der(&der)?));
             self.roots.push(der);
@@ -388,11 +390,18 @@ impl Auditor<'_> {
         Ok(())
     }
 
+    fn show(&mut self, serial: Serial, der: &[u8]) {
+        // Those before it are shown first.
+        self.tell_waiting();
+        let seen = (self.look)(&serial, der);
+        (self.found)(Found::Certificate(serial, seen));
+    }
+
     /// A root that was made elsewhere must be fit at the time it was taken over.
     fn adopted(&mut self, der: &[u8], at: Time) -> Result<()> {
         verify::check_adopted(der, at)?;
         let root = Issuer::from_der(der)?;
-        (self.found)(Found::Certificate(&root.serial, der));
+        self.show(root.serial.clone(), der);
         self.root = Some(Arc::new(root));
         self.roots.push(der.to_vec());
         Ok(())

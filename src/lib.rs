@@ -15,6 +15,7 @@
 pub mod audit;
 pub mod calendar;
 pub mod cluster;
+mod cores;
 pub mod document;
 pub mod error;
 pub mod exported;

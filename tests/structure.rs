@@ -13,7 +13,7 @@ use imports::{cycle, imports};
 use source::{Source, reachable, rust_files, sources};
 
 /// Open to all, standing on nothing but each other.
-const BASE: [&str; 4] = ["document", "error", "finding", "text"];
+const BASE: [&str; 5] = ["cores", "document", "error", "finding", "text"];
 
 /// A house or a file in it, what it may import, and why.
 #[rustfmt::skip]
@@ -72,8 +72,8 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ("signal_hook", &["cli/process.rs"], "signals are the process's"),
     ("clap", &["cli/args", "cli/mod.rs", "cli/generate.rs"], "the command line"),
     ("anstream", &["cli/output.rs"], "the one place that prints"),
-    ("rayon", &["policy/decision.rs", "plan/again.rs", "plan/make.rs", "plan/review.rs", "perform/batch.rs", "release/check.rs", "release/layout.rs", "release/sums.rs", "cli/intake.rs", "audit.rs"],
-        "what is done to each of a batch, on every core"),
+    ("rayon", &["policy/decision.rs", "plan/again.rs", "plan/make.rs", "plan/review.rs", "perform/batch.rs", "release/check.rs", "release/layout.rs", "release/sums.rs", "cli/intake.rs", "cores.rs"],
+        "what is done to each of a batch, on every core, or beside what is done in order"),
     ("indicatif", &["cli/unlock.rs"], "progress is shown on the command line"),
     ("data_encoding", &["text.rs"], "base64 and hexadecimal"),
     ("serde_saphyr", &["document.rs"], "YAML, within bounds that stand in one place"),

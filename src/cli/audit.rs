@@ -38,7 +38,7 @@ fn verify(globals: &Globals, args: &AuditVerify) -> Result<u8> {
         Some(folder) => {
             let after = index_beside(folder)?;
             let lines = BufReader::new(durable::open(&folder.join(JOURNAL_FILE))?);
-            audit_lines(lines, &Expectation { after: after.as_ref(), ..expect }, &mut |_| ()).0
+            audit_lines(lines, &Expectation { after: after.as_ref(), ..expect }).0
         }
         None => home::examine(&globals.home, expect)?,
     };

@@ -101,7 +101,7 @@ fn with_journal(mut report: Report, files: &BTreeMap<String, Vec<u8>>, noted: &[
         };
         let root_sha256 = report.root.or_else(|| noted.first().copied());
         let expect = Expectation { root_sha256, after: after.as_ref(), ..Expectation::default() };
-        let audited = audit_lines(&journal[..], &expect, &mut |_| ()).0;
+        let audited = audit_lines(&journal[..], &expect).0;
         if audited.errors.is_empty() && audited.companions != report.companions {
             let what = "has other roots on record than those that root-cert.pem holds beside its own";
             report.errors.push(

@@ -1,13 +1,13 @@
 //! The audit of a whole home: the journal, the heads known of it, and every file
 //! that it accounts for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use super::documents::{self, Documents};
 use super::{HEAD, Home, check_certificates, crls, gone};
-use crate::audit::{Expectation, Fault, Found, Report, State, audit_lines, unreleased_plans};
+use crate::audit::{Expectation, Fault, Found, Report, State, audit_found, unreleased_plans};
 use crate::error::{Error, Result};
 use crate::journal::{Head, JOURNAL_FILE, Ledger, check_index};
 use crate::media::durable;
@@ -39,8 +39,10 @@ pub fn examine(dir: &Path, mut expect: Expectation<'_>) -> Result<Report> {
     let vouchers = config.as_ref().map(|config| config.token.attestation_roots.as_slice());
     let expect = Expectation { index: index.as_ref(), vouchers, ..expect };
     let (mut issued, mut crls) = (IssuedFiles::in_folder(dir), Crls::default());
-    let (mut report, replayed) = audit_lines(lines, &expect, &mut |found| match found {
-        Found::Certificate(serial, der) => issued.compare(serial, der),
+    let folder = issued.folder.clone();
+    let look = |serial: &Serial, der: &[u8]| compare(&folder, serial, der);
+    let (mut report, replayed) = audit_found(lines, &expect, &look, &mut |found| match found {
+        Found::Certificate(serial, file) => issued.note(serial, file),
         Found::RootCrl(number, der) => drop(crls.insert(crls::root_file(number), Digest::of(der))),
         Found::ClusterCrl(serial, der) => drop(crls.insert(crls::cluster_file(serial), Digest::of(der))),
     });
@@ -85,11 +87,27 @@ fn check_documents(dir: &Path, ledger: &Ledger) -> Vec<Fault> {
     }
 }
 
+/// What became of a certificate's file.
+enum IssuedFile {
+    AsSigned,
+    Missing,
+    Edited,
+}
+
+/// Compares a certificate's file in `issued/` with its DER.
+fn compare(folder: &Path, serial: &Serial, der: &[u8]) -> IssuedFile {
+    match durable::read_bounded(&folder.join(format!("{serial}.pem")), 1 << 20) {
+        Ok(bytes) if bytes == pem::certificate(der).as_bytes() => IssuedFile::AsSigned,
+        Err(e) if e.id == "file.missing" => IssuedFile::Missing,
+        _ => IssuedFile::Edited,
+    }
+}
+
 /// Every certificate on record must lie in `issued/` as it was signed, and nothing else.
 struct IssuedFiles {
     folder: PathBuf,
-    /// The names of those on record.
-    seen: BTreeSet<String>,
+    /// Those on record.
+    seen: HashSet<Serial>,
     missing: Vec<Serial>,
     edited: Vec<String>,
 }
@@ -100,14 +118,13 @@ impl IssuedFiles {
         Self { folder: dir.join("issued"), seen, missing, edited }
     }
 
-    fn compare(&mut self, serial: &Serial, der: &[u8]) {
-        let name = format!("{serial}.pem");
-        match durable::read_bounded(&self.folder.join(&name), 1 << 20) {
-            Ok(bytes) if bytes == pem::certificate(der).as_bytes() => {}
-            Err(e) if e.id == "file.missing" => self.missing.push(serial.clone()),
-            _ => self.edited.push(name.clone()),
+    fn note(&mut self, serial: Serial, file: IssuedFile) {
+        match file {
+            IssuedFile::AsSigned => {}
+            IssuedFile::Missing => self.missing.push(serial.clone()),
+            IssuedFile::Edited => self.edited.push(format!("{serial}.pem")),
         }
-        self.seen.insert(name);
+        self.seen.insert(serial);
     }
 
     fn faults(self, ledger: &Ledger) -> Result<Vec<Fault>> {
@@ -116,10 +133,12 @@ impl IssuedFiles {
             .iter()
             .map(|name| issued(name, "is not the certificate on record: it was edited"))
             .collect();
-        for (name, _) in list(&self.folder)? {
-            if !self.seen.contains(&name) {
-                faults.push(issued(&name, "is not on record"));
-            }
+        let known = |name: &str| {
+            let serial = name.strip_suffix(".pem").and_then(Serial::parse);
+            serial.is_some_and(|serial| self.seen.contains(&serial) && name == format!("{serial}.pem"))
+        };
+        for (name, _) in list_but(&self.folder, known)? {
+            faults.push(issued(&name, "is not on record"));
         }
         for serial in self.missing {
             // A root half made and a batch not released have not been filed yet.
@@ -181,6 +200,11 @@ fn check_crls(dir: &Path, crls: &Crls, ledger: &Ledger) -> Result<Vec<Fault>> {
 
 /// What lies in a folder: each name fit for a terminal, and the path.
 fn list(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
+    list_but(folder, |_| false)
+}
+
+/// The same without the names that are known: there may be a great many of them.
+fn list_but(folder: &Path, known: impl Fn(&str) -> bool) -> Result<Vec<(String, PathBuf)>> {
     let unreadable = |e: std::io::Error| {
         Error::usage("home.unreadable", format!("{}: cannot be read ({e})", crate::text::shown_path(folder)))
             .next("see that the folder is there and that you may read it")
@@ -195,7 +219,7 @@ fn list(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
         let entry = entry.map_err(unreadable)?;
         let name = shown_bytes(entry.file_name().as_encoded_bytes());
         // What a crash left is no certificate; the next session removes it.
-        if !durable::is_temporary(&name) {
+        if !durable::is_temporary(&name) && !known(&name) {
             names.push((name, entry.path()));
         }
     }

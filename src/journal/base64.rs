@@ -1,6 +1,7 @@
 //! Bytes as base64 in a document (RFC 4648 §4).
 
-use serde::{Deserialize as _, Deserializer, Serializer};
+use serde::de::Visitor;
+use serde::{Deserializer, Serializer};
 
 use crate::text::{base64, unbase64};
 
@@ -9,8 +10,22 @@ pub(super) fn serialize<S: Serializer>(bytes: &[u8], s: S) -> Result<S::Ok, S::E
 }
 
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<u8>, D::Error> {
-    let text = <std::borrow::Cow<'de, str>>::deserialize(d)?;
-    unbase64(&text).ok_or_else(|| serde::de::Error::custom("want base64"))
+    d.deserialize_str(Text)
+}
+
+/// Decodes the text where it stands.
+struct Text;
+
+impl Visitor<'_> for Text {
+    type Value = Vec<u8>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Vec<u8>, E> {
+        unbase64(text).ok_or_else(|| E::custom("want base64"))
+    }
 }
 
 /// The same where there may be none.

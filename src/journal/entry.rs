@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{KeyRole, RootCourse, base64};
+use super::{KeyRole, RootCourse, base64, usual};
 use crate::error::{Error, Result};
 use crate::text::shown;
 use crate::x509::{Digest, KeyAlgorithm, Name, Revocation, Serial, SignatureAlgorithm, Time};
@@ -416,17 +416,25 @@ impl Event {
 impl Entry {
     /// The line, without its newline.
     pub fn to_line(&self) -> Result<String> {
-        serde_json::to_string(self)
-            .map_err(|e| Error::integrity("journal.encode", format!("journal entry {}: {e}", self.seq)))
+        serde_json::to_string(self).map_err(|e| self.unwritten(&e))
+    }
+
+    fn unwritten(&self, error: &serde_json::Error) -> Error {
+        Error::integrity("journal.encode", format!("journal entry {}: {error}", self.seq))
     }
 
     /// Reads a line; refuses one that is not canonical.
     pub fn from_line(number: u64, line: &[u8]) -> Result<Self> {
         let bad =
             |what: String| Error::integrity("journal.line", format!("journal line {}: {what}", number + 1));
-        let entry: Entry = serde_json::from_slice(line)
-            .map_err(|e| bad(format!("cannot be read ({})", shown(&e.to_string()))))?;
-        if entry.to_line()?.as_bytes() != line {
+        let entry = match usual::read(line) {
+            Some(entry) => entry,
+            None => serde_json::from_slice(line)
+                .map_err(|e| bad(format!("cannot be read ({})", shown(&e.to_string()))))?,
+        };
+        let mut again = Vec::with_capacity(line.len());
+        serde_json::to_writer(&mut again, &entry).map_err(|e| entry.unwritten(&e))?;
+        if again != line {
             return Err(bad("not in canonical form; it was not written by anchorite".into()));
         }
         Ok(entry)

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Bytes, ClusterCrl, Companion, Entry, Event, Purpose, RootAdoption, RootDecision};
+use super::line::Digested;
 use super::past::Past;
 use super::{Head, KeyRole, RootCourse, seal_message, sealed_index};
 use crate::error::{Error, Result};
@@ -108,6 +109,11 @@ fn is_zero(count: &u64) -> bool {
 impl Ledger {
     /// Takes one line in. `line` is its exact bytes without the newline.
     pub fn apply(&mut self, entry: &Entry, line: &[u8]) -> Result<()> {
+        self.apply_digested(entry, Digested::of(entry, line))
+    }
+
+    /// The same of a line whose bytes were digested before.
+    pub(super) fn apply_digested(&mut self, entry: &Entry, digested: Digested) -> Result<()> {
         let line_number = self.count + 1;
         let bad = |what: String| {
             Error::integrity("journal.sequence", format!("journal line {line_number}: {what}"))
@@ -133,11 +139,11 @@ impl Ledger {
         if (self.count == 0) != matches!(entry.event, Event::Opened { .. }) {
             return Err(bad("a journal begins with 'opened', and only begins so".into()));
         }
-        self.event(entry).map_err(bad)?;
+        self.event(entry, digested.facts).map_err(bad)?;
         self.count += 1;
-        self.last_line = line.len() as u64 + 1;
+        self.last_line = digested.length;
         self.bytes += self.last_line;
-        self.head = Some(Digest::of(line));
+        self.head = Some(digested.hash);
         self.last_time = Some(entry.time);
         self.unsealed.push(entry.event.kind());
         if let Event::Signed { intent, .. } = &entry.event
@@ -160,7 +166,7 @@ impl Ledger {
         Ok(())
     }
 
-    fn event(&mut self, entry: &Entry) -> std::result::Result<(), String> {
+    fn event(&mut self, entry: &Entry, facts: Option<Result<Facts>>) -> std::result::Result<(), String> {
         if !matches!(entry.event, Event::RootCourse { .. }) {
             self.recording = None;
         }
@@ -198,7 +204,7 @@ impl Ledger {
                 }
                 self.plans.insert(*digest, *grants);
             }
-            Event::Intent { .. } => self.intent(entry)?,
+            Event::Intent { .. } => self.intent(entry, facts)?,
             Event::Revoked { plan, certificates } => self.revoke(plan, certificates)?,
             Event::Unrevoked { certificates } => self.unrevoke(certificates)?,
             Event::RootCourse { plan, course } => self.root_course(plan.as_ref(), course)?,
@@ -287,20 +293,20 @@ impl Ledger {
         Ok(())
     }
 
-    fn intent(&mut self, entry: &Entry) -> std::result::Result<(), String> {
+    fn intent(&mut self, entry: &Entry, facts: Option<Result<Facts>>) -> std::result::Result<(), String> {
         let Event::Intent { purpose, role, algorithm, plan, request, cluster, policy, crl, message } =
             &entry.event
         else {
             return Ok(());
         };
         self.may_intend(&entry.event)?;
+        let facts = facts.transpose().map_err(|e| e.message)?;
+        let asked = facts.map(|facts| self.certificate(*purpose, facts, cluster.clone(), crl.as_ref()));
         let certificate = match purpose {
             Purpose::RootCertificate
             | Purpose::JournalCertificate
             | Purpose::Intermediate
-            | Purpose::CrossCertificate => {
-                Some(self.certificate(*purpose, &message.0, cluster.clone(), crl.as_ref())?)
-            }
+            | Purpose::CrossCertificate => asked.transpose()?,
             Purpose::Crl => {
                 self.may_list(&message.0)?;
                 None
@@ -342,13 +348,12 @@ impl Ledger {
     fn certificate(
         &mut self,
         purpose: Purpose,
-        tbs: &[u8],
+        facts: Facts,
         cluster: Option<String>,
         crl: Option<&ClusterCrl>,
     ) -> std::result::Result<Serial, String> {
-        let facts = Facts::from_tbs(tbs).map_err(|e| e.message)?;
         self.may_certify(purpose, &facts)?;
-        if self.by_serial(&facts.serial).map_err(|e| e.message)?.is_some() {
+        if self.known(&facts.serial).map_err(|e| e.message)?.is_some() {
             return Err(format!("uses serial {} a second time", facts.serial));
         }
         self.issued_any |= cluster.is_some();

@@ -12,6 +12,7 @@ mod file;
 mod head;
 mod index;
 mod ledger;
+mod line;
 mod past;
 mod permit;
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub(crate) mod sample;
 mod store;
 #[cfg(test)]
 mod tests;
+mod usual;
 
 pub use consent::Consent;
 pub use course::{Emitted, Rollover, RootCourse, Side, Stage};

@@ -3,12 +3,22 @@
 use std::io::{BufRead, Read as _};
 
 use super::index::Index;
+use super::line::Line;
 use super::{Entry, Event, Ledger, Purpose, sealed_index};
+use crate::cores::{InOrder, beside};
 use crate::error::{Error, Result};
 use crate::x509::Digest;
 
 /// No line is longer: a plan's with ten thousand refusals takes three megabytes.
 const LINE_MAXIMUM: u64 = 256 << 20;
+
+/// How many bytes of lines are read together, beside others: many times what handing them
+/// over costs. A journal that has no more is read on one core. (In tests a few: so that a few
+/// lines make many blocks.)
+const BLOCK: usize = if cfg!(any(test, fuzzing)) { 2 << 10 } else { 64 << 10 };
+
+/// A little less than a line has on average.
+const USUAL_LINE: usize = 512;
 
 /// A journal replayed.
 #[derive(Debug)]
@@ -65,26 +75,111 @@ fn replay_on(
     mut lines: impl BufRead,
     mut each: impl FnMut(&Entry, &Ledger) -> Result<()>,
 ) -> Result<Replay> {
-    let mut hashes = Vec::new();
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        lines.by_ref().take(LINE_MAXIMUM).read_until(b'\n', &mut line).map_err(|e| {
-            Error::usage("file.unreadable", format!("journal line {}: {e}", ledger.count() + 1))
-                .next("see that its disk is sound")
-        })?;
-        let Some(whole) = line.strip_suffix(b"\n") else { break };
-        let entry = Entry::from_line(ledger.count(), whole)?;
+    let (mut hashes, mut number) = (Vec::new(), ledger.count());
+    let mut follow = |line: Line| {
         // Shown before it is applied, so that an audit sees what it refers to.
-        each(&entry, &ledger)?;
-        ledger.apply(&entry, whole)?;
+        each(&line.entry, &ledger)?;
+        ledger.apply_digested(&line.entry, line.digested)?;
         hashes.push(ledger.head());
-    }
+        Ok(())
+    };
+    let block = Block::read(&mut lines, &mut number)?;
+    let torn = if block.is_last() {
+        block.lines().try_for_each(|line| follow(line?))?;
+        block.torn().to_vec()
+    } else {
+        replay_long(block, lines, number, follow)?
+    };
     if ledger.count() == 0 {
         return Err(Error::integrity("journal.empty", "the journal holds no whole line")
             .next("a new home's journal holds one; restore it from a release"));
     }
-    Ok(Replay { ledger, torn: line, hashes })
+    Ok(Replay { ledger, torn, hashes })
+}
+
+/// Lines follow one another while those after them are read on all cores. Gives the last
+/// one if it is torn.
+fn replay_long(
+    first: Block,
+    mut lines: impl BufRead,
+    mut number: u64,
+    mut follow: impl FnMut(Line) -> Result<()>,
+) -> Result<Vec<u8>> {
+    beside(|cores| {
+        let mut ahead = InOrder::new(cores);
+        let (mut last, mut size) = (None, 0);
+        let mut next = Some(Ok(first));
+        loop {
+            // What cannot be read any more is told of once all before it has followed.
+            match next.take() {
+                Some(Ok(block)) if block.is_last() => last = Some(Ok(block)),
+                Some(Ok(block)) => {
+                    size += block.bytes.len();
+                    ahead.put(move || {
+                        let mut lines = Vec::with_capacity(block.bytes.len() / USUAL_LINE);
+                        lines.extend(block.lines());
+                        (block.bytes.len(), lines)
+                    });
+                }
+                Some(Err(error)) => last = Some(Err(error)),
+                None => {}
+            }
+            if last.is_some() || ahead.is_full() || size > LINE_MAXIMUM as usize {
+                let Some((followed, lines)) = ahead.take() else { break };
+                size -= followed;
+                lines.into_iter().try_for_each(|line| follow(line?))?;
+            }
+            if last.is_none() {
+                next = Some(Block::read(&mut lines, &mut number));
+            }
+        }
+        let Some(last) = last.transpose()? else { return Ok(Vec::new()) };
+        last.lines().try_for_each(|line| follow(line?))?;
+        Ok(last.torn().to_vec())
+    })
+}
+
+/// Some lines of a journal, one after another.
+struct Block {
+    /// The number of the first.
+    number: u64,
+    bytes: Vec<u8>,
+}
+
+impl Block {
+    /// Reads some lines; fewer than asked for are the last ones. `number` is that of the
+    /// next line.
+    fn read(lines: &mut impl BufRead, number: &mut u64) -> Result<Self> {
+        let mut block = Self { number: *number, bytes: Vec::new() };
+        while block.bytes.len() < BLOCK {
+            let before = block.bytes.len();
+            lines.by_ref().take(LINE_MAXIMUM).read_until(b'\n', &mut block.bytes).map_err(|e| {
+                Error::usage("file.unreadable", format!("journal line {}: {e}", *number + 1))
+                    .next("see that its disk is sound")
+            })?;
+            if block.bytes.len() == before || !block.bytes.ends_with(b"\n") {
+                break;
+            }
+            *number += 1;
+        }
+        Ok(block)
+    }
+
+    /// Whether no whole line follows.
+    fn is_last(&self) -> bool {
+        self.bytes.len() < BLOCK || !self.bytes.ends_with(b"\n")
+    }
+
+    fn lines(&self) -> impl Iterator<Item = Result<Line>> {
+        let lines = self.bytes.split_inclusive(|b| *b == b'\n').filter_map(|line| line.strip_suffix(b"\n"));
+        (self.number..).zip(lines).map(|(number, line)| Line::read(number, line))
+    }
+
+    /// A last line without its newline.
+    fn torn(&self) -> &[u8] {
+        let whole = self.bytes.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
+        self.bytes.get(whole..).unwrap_or_default()
+    }
 }
 
 impl Replay {
@@ -108,3 +203,6 @@ impl Replay {
         self.hashes.contains(head)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -62,14 +62,20 @@ pub(crate) fn members(bytes: &[u8], tag: u8) -> Strict<Vec<Element<'_>>> {
 }
 
 /// The elements that follow one another in `content`.
-pub(crate) fn children(mut content: &[u8]) -> Strict<Vec<Element<'_>>> {
-    let mut elements = Vec::new();
-    while !content.is_empty() {
-        let (element, rest) = read(content)?;
-        elements.push(element);
-        content = rest;
-    }
-    Ok(elements)
+pub(crate) fn children(content: &[u8]) -> Strict<Vec<Element<'_>>> {
+    each(content).collect()
+}
+
+/// The same one by one; what follows an element that cannot be read is not looked at.
+fn each(mut content: &[u8]) -> impl Iterator<Item = Strict<Element<'_>>> {
+    std::iter::from_fn(move || {
+        if content.is_empty() {
+            return None;
+        }
+        let read = read(content);
+        content = read.as_ref().map_or(&[], |(_, rest)| rest);
+        Some(read.map(|(element, _)| element))
+    })
 }
 
 /// Demands one element, canonical through all its depth. OCTET STRINGs are not
@@ -91,11 +97,16 @@ fn check_element(element: &Element<'_>, depth: usize) -> Strict<()> {
         _ if universal => return check_primitive(element),
         _ => return Ok(()),
     }
-    let elements = children(element.content)?;
-    if element.tag == 0x31 && !elements.is_sorted_by_key(|e| e.raw) {
-        return Err("SET OF not in ascending order".into());
+    let mut before: &[u8] = &[];
+    for child in each(element.content) {
+        let child = child?;
+        if element.tag == 0x31 && child.raw < before {
+            return Err("SET OF not in ascending order".into());
+        }
+        before = child.raw;
+        check_element(&child, depth + 1)?;
     }
-    elements.iter().try_for_each(|e| check_element(e, depth + 1))
+    Ok(())
 }
 
 fn check_primitive(element: &Element<'_>) -> Strict<()> {

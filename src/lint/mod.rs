@@ -145,9 +145,19 @@ pub(crate) fn findings(
     kind: CertificateKind,
     issuer: Option<&Issuer>,
 ) -> Vec<Finding> {
-    let Ok(view) = View::parse(der) else {
-        return LINTS.iter().filter_map(|l| l.judge_bytes(der)).collect();
-    };
+    match View::parse(der) {
+        Ok(view) => judge(&view, signature, kind, issuer),
+        Err(_) => LINTS.iter().filter_map(|l| l.judge_bytes(der)).collect(),
+    }
+}
+
+/// As [`findings`], of what is read already.
+pub(crate) fn judge(
+    view: &View<'_>,
+    signature: SignatureAlgorithm,
+    kind: CertificateKind,
+    issuer: Option<&Issuer>,
+) -> Vec<Finding> {
     let renewal = kind == CertificateKind::Root && issuer.is_some();
     let context = Context { view, signature, kind, issuer };
     let asked = LINTS.iter().filter(|l| !(renewal && KEPT.contains(&l.id)));
@@ -156,7 +166,7 @@ pub(crate) fn findings(
 
 /// What a lint may look at.
 struct Context<'a> {
-    view: View<'a>,
+    view: &'a View<'a>,
     signature: SignatureAlgorithm,
     kind: CertificateKind,
     issuer: Option<&'a Issuer>,

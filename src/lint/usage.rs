@@ -71,11 +71,12 @@ pub(super) fn key_usage(context: &Context<'_>) -> Verdict {
 }
 
 pub(super) fn key_encipherment(context: &Context<'_>) -> Verdict {
-    let enciphers = context.view.key_usage().is_some_and(|usage| usage.flags & KEY_ENCIPHERMENT != 0);
+    if context.view.key_usage().is_none_or(|usage| usage.flags & KEY_ENCIPHERMENT == 0) {
+        return Ok(());
+    }
     match context.view.public_key().map(|key| key.algorithm()) {
-        Some(KeyAlgorithm::Rsa(_)) => Ok(()),
-        Some(other) if enciphers => problem(format!("keyEncipherment with {other}"), "it with RSA keys only"),
-        _ => Ok(()),
+        None | Some(KeyAlgorithm::Rsa(_)) => Ok(()),
+        Some(other) => problem(format!("keyEncipherment with {other}"), "it with RSA keys only"),
     }
 }
 

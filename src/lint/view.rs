@@ -43,6 +43,11 @@ impl<'a> View<'a> {
     /// Reads strictly: every byte belongs to a field of RFC 5280 §4.1.
     pub fn parse(der: &'a [u8]) -> Strict<Self> {
         asn1::check(der)?;
+        Self::parse_checked(der)
+    }
+
+    /// The same of bytes that are a part of what [`asn1::check`] passed.
+    pub fn parse_checked(der: &'a [u8]) -> Strict<Self> {
         let (_, parsed) = TbsCertificate::from_der(der).map_err(|e| format!("not a TBSCertificate ({e})"))?;
         let mut fields = asn1::members(der, 0x30)?.into_iter().peekable();
         let version = fields.next_if(|f| f.tag == 0xa0).map_or(&[][..], |f| f.raw);

@@ -35,7 +35,9 @@ pub(super) fn open_directory(path: &Path) -> io::Result<OwnedFd> {
 /// Reads at most `limit` bytes and one more, so that a file which grew after
 /// it was measured shows by its length and costs no memory.
 pub(super) fn read_at_most(file: &File, limit: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    // Room for all of a small one, and for finding that nothing follows: it is read at once.
+    let size = fs::fstat(file).map_or(0, |stat| size(&stat)).min(limit).min(1 << 20);
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0).saturating_add(64));
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -54,7 +54,7 @@ impl<'a> Parsed<'a> {
 
     fn read(der: &'a [u8]) -> asn1::Strict<Self> {
         let Signed { tbs, algorithm, signature } = Signed::from_der(der)?;
-        Ok(Self { tbs, view: View::parse(tbs)?, algorithm, signature })
+        Ok(Self { tbs, view: View::parse_checked(tbs)?, algorithm, signature })
     }
 
     /// The subject, fit for a terminal.

@@ -37,8 +37,7 @@ pub fn validate_path(chain: &[&[u8]], root: &[u8], at: Time) -> Result<()> {
             format!("a chain of {} certificates, wanted at most {LONGEST}", chain.len()),
         ));
     }
-    let root = Parsed::from_der(root, PARSE).map_err(|e| e.at("root certificate"))?;
-    check_root(&root)?;
+    let root = read_root(root)?;
     check_time(&root, at)?;
     // From the root downwards, as trust flows.
     let mut path = vec![root];
@@ -54,7 +53,29 @@ pub fn validate_path(chain: &[&[u8]], root: &[u8], at: Time) -> Result<()> {
         }
         path.push(certificate);
     }
-    check_path_lengths(&path)
+    check_path_lengths(path.iter())
+}
+
+/// A root's certificate, read and found to be one.
+pub(super) fn read_root(der: &[u8]) -> Result<Parsed<'_>> {
+    let root = Parsed::from_der(der, PARSE).map_err(|e| e.at("root certificate"))?;
+    check_root(&root)?;
+    Ok(root)
+}
+
+/// As [`validate_path`], of a chain of one beneath a root that was read by [`read_root`].
+pub(super) fn validate_beneath(certificate: &Parsed<'_>, root: &Parsed<'_>, at: Time) -> Result<()> {
+    check_signature(certificate, root)?;
+    validate_signed(certificate, root, at)
+}
+
+/// The same of one whose signature was verified with the root's key.
+pub(super) fn validate_signed(certificate: &Parsed<'_>, root: &Parsed<'_>, at: Time) -> Result<()> {
+    check_time(root, at)?;
+    check_issued(certificate, root)?;
+    check_time(certificate, at)?;
+    name_constraints::check(certificate, root)?;
+    check_path_lengths([root, certificate].into_iter())
 }
 
 /// A root: self-issued, its own signature verifies, a CA that may sign certificates.
@@ -82,6 +103,12 @@ pub(crate) fn check_root(root: &Parsed<'_>) -> Result<()> {
 
 /// All that ties a certificate to its issuer and does not depend on the time.
 pub(crate) fn check_link(certificate: &Parsed<'_>, issuer: &Parsed<'_>) -> Result<()> {
+    check_issued(certificate, issuer)?;
+    check_signature(certificate, issuer)
+}
+
+/// The same but for the signature.
+fn check_issued(certificate: &Parsed<'_>, issuer: &Parsed<'_>) -> Result<()> {
     check_form(certificate)?;
     check_is_ca(issuer)?;
     let (found, wanted) = (certificate.view.issuer, issuer.view.subject);
@@ -104,7 +131,7 @@ pub(crate) fn check_link(certificate: &Parsed<'_>, issuer: &Parsed<'_>) -> Resul
         let what = format!("valid until {end}, beyond its issuer's {issuers_end}");
         return fail(certificate, "verify.path.outlives-issuer", what);
     }
-    check_signature(certificate, issuer)
+    Ok(())
 }
 
 /// Validity at a time, both ends included (RFC 5280 §6.1.3 (a)(2)).
@@ -181,8 +208,8 @@ fn check_signature(certificate: &Parsed<'_>, issuer: &Parsed<'_>) -> Result<()> 
 
 /// Every path length, the root's own too, against the CAs beneath it. `path`
 /// begins with the root.
-fn check_path_lengths(path: &[Parsed<'_>]) -> Result<()> {
-    for (beneath, certificate) in (0_u32..).zip(path.iter().rev().filter(|c| is_ca(c))) {
+fn check_path_lengths<'p>(path: impl DoubleEndedIterator<Item = &'p Parsed<'p>>) -> Result<()> {
+    for (beneath, certificate) in (0_u32..).zip(path.rev().filter(|c| is_ca(c))) {
         let limit = certificate.view.basic_constraints().and_then(|b| b.path_len_constraint);
         if let Some(limit) = limit.filter(|limit| *limit < beneath) {
             let what = format!("path length {limit}, but {beneath} CA certificates beneath it");

@@ -1,6 +1,6 @@
 //! Signatures under a public key (RFC 5758, RFC 4055, RFC 8410, RFC 9881), by aws-lc-rs.
 
-use aws_lc_rs::signature::{self as aws, UnparsedPublicKey, VerificationAlgorithm};
+use aws_lc_rs::signature::{self as aws, ParsedPublicKey, UnparsedPublicKey, VerificationAlgorithm};
 
 use crate::error::{Error, Result};
 use crate::x509::{Digest, KeyAlgorithm, PublicKey, Remembered, SignatureAlgorithm};
@@ -15,19 +15,47 @@ pub fn verify_signature(
     message: &[u8],
     signature: &[u8],
 ) -> Result<()> {
-    let verifier = verifier(key.algorithm(), algorithm).ok_or_else(|| {
-        Error::integrity(
-            "verify.signature.algorithm",
-            format!("{} does not belong to a key of kind {}", algorithm.describe(), key.algorithm()),
-        )
-    })?;
+    let verifier = verifier(key.algorithm(), algorithm).ok_or_else(|| foreign(key, algorithm))?;
     let all = [key.as_der(), algorithm.describe().as_bytes(), message, signature];
-    let holds = VERIFIED
-        .holds(&all, || UnparsedPublicKey::new(verifier, key.key_bits()).verify(message, signature).is_ok());
-    if holds {
-        return Ok(());
+    let ask = || UnparsedPublicKey::new(verifier, key.key_bits()).verify(message, signature).is_ok();
+    if VERIFIED.holds(&all, ask) { Ok(()) } else { Err(wrong(key, algorithm, message)) }
+}
+
+/// A key made ready once for a great many signatures, each of which is verified, and none
+/// remembered: of those that a journal holds no two are the same.
+pub(super) struct ReadyKey<'a> {
+    key: &'a PublicKey,
+    algorithm: SignatureAlgorithm,
+    parsed: ParsedPublicKey,
+}
+
+impl<'a> ReadyKey<'a> {
+    /// For signatures of this algorithm alone; `None` where it is not the key's, or this is no key.
+    pub fn new(key: &'a PublicKey, algorithm: SignatureAlgorithm) -> Option<Self> {
+        let parsed = ParsedPublicKey::new(verifier(key.algorithm(), algorithm)?, key.key_bits()).ok()?;
+        Some(Self { key, algorithm, parsed })
     }
-    Err(Error::integrity(
+
+    /// As [`verify_signature`].
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<()> {
+        let verified = self.parsed.verify_sig(message, signature);
+        verified.map_err(|_| wrong(self.key, self.algorithm, message))
+    }
+
+    pub fn algorithm(&self) -> SignatureAlgorithm {
+        self.algorithm
+    }
+}
+
+fn foreign(key: &PublicKey, algorithm: SignatureAlgorithm) -> Error {
+    Error::integrity(
+        "verify.signature.algorithm",
+        format!("{} does not belong to a key of kind {}", algorithm.describe(), key.algorithm()),
+    )
+}
+
+fn wrong(key: &PublicKey, algorithm: SignatureAlgorithm, message: &[u8]) -> Error {
+    Error::integrity(
         "verify.signature",
         format!(
             "{} signature over {} (SHA-256) does not verify under the {} key {}",
@@ -36,7 +64,7 @@ pub fn verify_signature(
             key.algorithm(),
             key.digest()
         ),
-    ))
+    )
 }
 
 fn verifier(key: KeyAlgorithm, algorithm: SignatureAlgorithm) -> Option<&'static dyn VerificationAlgorithm> {

@@ -1,6 +1,7 @@
 //! Distinguished names (RFC 5280 §4.1.2.4), kept byte for byte.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
+use std::sync::OnceLock;
 
 use const_oid::db::rfc4519;
 use der::asn1::{Any, Ia5StringRef, ObjectIdentifier, PrintableStringRef, SetOfVec, Utf8StringRef};
@@ -29,6 +30,8 @@ const SHORT_NAMES: [(&str, ObjectIdentifier); 11] = [
     ("emailAddress", EMAIL),
 ];
 
+type Rdns = Vec<SetOfVec<AttributeTypeAndValue>>;
+
 /// One attribute of a name, in the order of the encoding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attribute {
@@ -41,24 +44,27 @@ pub struct Attribute {
 }
 
 /// A distinguished name: the DER as it came, and what it says.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Name {
     der: Vec<u8>,
-    attributes: Vec<Attribute>,
+    /// Read when they are asked for: of most names on record nobody ever does.
+    attributes: OnceLock<Vec<Attribute>>,
 }
+
+/// The bytes say it all.
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        self.der == other.der
+    }
+}
+
+impl Eq for Name {}
 
 impl Name {
     /// Reads the DER of an X.501 `Name`; strict, no trailing bytes.
     pub fn from_der(bytes: &[u8]) -> der::Result<Self> {
-        let rdns = Vec::<SetOfVec<AttributeTypeAndValue>>::from_der(bytes)?;
-        let attributes = rdns
-            .iter()
-            .enumerate()
-            .flat_map(|(rdn, set)| {
-                set.iter().map(move |a| Attribute { oid: a.oid, value: string_value(&a.value), rdn })
-            })
-            .collect();
-        Ok(Self { der: bytes.to_vec(), attributes })
+        Rdns::from_der(bytes)?;
+        Ok(Self { der: bytes.to_vec(), attributes: OnceLock::new() })
     }
 
     /// Reads `O=Example,CN=Example Root G1`: attributes in the order they are
@@ -88,11 +94,15 @@ impl Name {
     /// only the same as its own bytes.
     pub fn canonical(&self) -> Vec<u8> {
         let mut out = String::new();
-        for a in &self.attributes {
+        // Not kept: it is asked for once of each name on record.
+        for a in &self.read() {
             let Some(value) = &a.value else { return self.der.clone() };
-            let words: Vec<String> = value.split_whitespace().map(str::to_lowercase).collect();
+            let mut words = String::with_capacity(value.len());
+            for word in value.split_whitespace() {
+                words.extend([if words.is_empty() { "" } else { " " }, &word.to_lowercase()]);
+            }
             // Quoted by Debug, so that no value can pose as two.
-            out.push_str(&format!("{} {} {:?}\n", a.rdn, a.oid, words.join(" ")));
+            let _ = writeln!(out, "{} {} {words:?}", a.rdn, a.oid);
         }
         out.into_bytes()
     }
@@ -109,17 +119,25 @@ impl Name {
 
     /// All attributes in order.
     pub fn attributes(&self) -> &[Attribute] {
-        &self.attributes
+        self.attributes.get_or_init(|| self.read())
+    }
+
+    /// None where the bytes are no name, which they are.
+    fn read(&self) -> Vec<Attribute> {
+        let rdns = Rdns::from_der(&self.der).unwrap_or_default().into_iter().enumerate();
+        let attribute =
+            |rdn, a: &AttributeTypeAndValue| Attribute { oid: a.oid, value: string_value(&a.value), rdn };
+        rdns.flat_map(|(rdn, set)| set.iter().map(|a| attribute(rdn, a)).collect::<Vec<_>>()).collect()
     }
 
     /// The values of one attribute type, unescaped; `None` for a value that is not a string.
     pub fn values(&self, oid: ObjectIdentifier) -> impl Iterator<Item = Option<&str>> {
-        self.attributes.iter().filter(move |a| a.oid == oid).map(|a| a.value.as_deref())
+        self.attributes().iter().filter(move |a| a.oid == oid).map(|a| a.value.as_deref())
     }
 
     /// No attribute at all.
     pub fn is_empty(&self) -> bool {
-        self.attributes.is_empty()
+        self.attributes().is_empty()
     }
 }
 
@@ -143,7 +161,7 @@ impl fmt::Display for Name {
     /// inside a value shows with a backslash, so that no value can pose as two.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut last = None;
-        for a in &self.attributes {
+        for a in self.attributes() {
             match last {
                 None => {}
                 Some(rdn) if rdn == a.rdn => f.write_str("+")?,

@@ -8,12 +8,13 @@ const CERTIFICATE: &str = "CERTIFICATE";
 /// PEM of one DER object.
 pub fn encode(label: &str, der: &[u8]) -> String {
     let body = base64(der);
-    let mut out = format!("-----BEGIN {label}-----\n");
+    let mut out = String::with_capacity(body.len() + body.len() / 64 + 128);
+    out.extend(["-----BEGIN ", label, "-----\n"]);
     for line in body.as_bytes().chunks(64) {
-        out.push_str(std::str::from_utf8(line).unwrap_or_default());
+        out.push_str(str::from_utf8(line).unwrap_or_default());
         out.push('\n');
     }
-    out.push_str(&format!("-----END {label}-----\n"));
+    out.extend(["-----END ", label, "-----\n"]);
     out
 }
 

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::x509::Digest;
 
 /// How many buckets' digests stand in a page. (In tests a few: so that few make many pages.)
-const PER_PAGE: usize = if cfg!(any(test, fuzzing)) { 16 } else { 64 };
+pub(super) const PER_PAGE: usize = if cfg!(any(test, fuzzing)) { 16 } else { 64 };
 
 /// Reads a page or a bucket by its digest.
 pub type Load<'a> = &'a dyn Fn(&Digest) -> Result<Vec<u8>>;
@@ -133,6 +133,11 @@ fn render(page: &[Digest]) -> String {
         return String::new();
     }
     page.iter().map(|bucket| format!("{bucket}\n")).collect()
+}
+
+/// The digest of a page that names these buckets.
+pub(super) fn page_digest(page: &[Digest]) -> Digest {
+    Digest::of(render(page).as_bytes())
 }
 
 /// The digest of a page or bucket that holds nothing; there is no file for it.

@@ -81,6 +81,7 @@ fn an_index_grown_session_by_session_is_the_one_made_at_once() {
         let at_once =
             update(&replay_until(&disk.script, &index), None, |_| panic!("nothing beneath")).unwrap();
         assert_eq!(String::from_utf8(at_once.index), String::from_utf8(disk.index()));
+        assert!(index.is_of(&replay_until(&disk.script, &index)).unwrap());
         // Exactly the pages and buckets in use are there.
         let folder = disk.path("state/index");
         let mut files: Vec<String> = std::fs::read_dir(&folder)
@@ -325,7 +326,7 @@ fn the_part_that_a_release_carries_stands_on_its_own() {
     let index = Index::read(&files[0].1).unwrap();
     let root = Digest::of(&disk.script.root);
     let expect = Expectation { root_sha256: Some(root), after: Some(&index), ..Expectation::default() };
-    let judge = |tail: &[u8]| audit_lines(tail, &expect, &mut |_| ()).0;
+    let judge = |tail: &[u8]| audit_lines(tail, &expect).0;
     let report = judge(&files[1].1);
     assert_eq!((report.state, report.entries), (State::Ok, disk.script.ledger.count()));
     assert_eq!(report.head, Some(disk.script.ledger.head()));
@@ -341,7 +342,7 @@ fn the_part_that_a_release_carries_stands_on_its_own() {
     broken(&disk.script.bytes, "journal.sequence");
     let other =
         Expectation { root_sha256: Some(Digest::of(b"other")), after: Some(&index), ..Default::default() };
-    let report = audit_lines(&files[1].1[..], &other, &mut |_| ()).0;
+    let report = audit_lines(&files[1].1[..], &other).0;
     assert_eq!((report.state, report.errors[0].id), (State::Broken, "audit.root"));
     // Without the index the part is no journal.
     let alone = audit(&files[1].1, &Expectation::default()).0;
@@ -410,7 +411,7 @@ fn other_roots_are_known_and_judged_behind_an_index_too() {
         let files = opened.copy().unwrap();
         let index = Index::read(&files[0].1).unwrap();
         let expect = Expectation { after: Some(&index), ..Expectation::default() };
-        let report = audit_lines(&files[1].1[..], &expect, &mut |_| ()).0;
+        let report = audit_lines(&files[1].1[..], &expect).0;
         assert_eq!(report.state, state, "{report:?}");
         let ids: Vec<&str> = report.errors.iter().map(|e| e.id).collect();
         assert!(ids.iter().all(|id| *id == "verify.companion"), "{ids:?}");

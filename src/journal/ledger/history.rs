@@ -1,6 +1,7 @@
 //! Every certificate, plan and seal there ever was: the recent ones in memory, the
 //! older ones in the index beneath.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use serde::de::DeserializeOwned;
@@ -28,7 +29,9 @@ impl Recent {
     /// `list`: where it is found by the week in which it ends.
     pub(super) fn add(&mut self, issued: Issued, list: Option<Digest>) {
         for group in groups_of(&issued).chain(list) {
-            self.groups.entry(group).or_default().push(issued.serial.clone());
+            // Of one, in nearly all.
+            let serials = self.groups.entry(group).or_insert_with(|| Vec::with_capacity(1));
+            serials.push(issued.serial.clone());
         }
         self.certificates.insert(issued.serial.clone(), issued);
     }
@@ -50,9 +53,14 @@ fn groups_of(issued: &Issued) -> impl Iterator<Item = Digest> {
 impl Ledger {
     /// The certificate with this serial.
     pub fn by_serial(&self, serial: &Serial) -> Result<Option<Issued>> {
+        Ok(self.known(serial)?.map(Cow::into_owned))
+    }
+
+    /// The same, without a copy of what is in memory.
+    pub(super) fn known(&self, serial: &Serial) -> Result<Option<Cow<'_, Issued>>> {
         match self.recent.certificates.get(serial) {
-            Some(issued) => Ok(Some(issued.clone())),
-            None => self.recall(key(Kind::Serial, serial.as_bytes())),
+            Some(issued) => Ok(Some(Cow::Borrowed(issued))),
+            None => Ok(self.recall(key(Kind::Serial, serial.as_bytes()))?.map(Cow::Owned)),
         }
     }
 
@@ -129,7 +137,9 @@ impl Ledger {
 
     pub(super) fn set_status(&mut self, serial: Option<&Serial>, status: Status) -> Result<()> {
         let Some(serial) = serial else { return Ok(()) };
-        if let Some(issued) = self.by_serial(serial)? {
+        if let Some(issued) = self.recent.certificates.get_mut(serial) {
+            issued.status = status;
+        } else if let Some(issued) = self.by_serial(serial)? {
             self.recent.certificates.insert(serial.clone(), Issued { status, ..issued });
         }
         Ok(())

@@ -248,7 +248,7 @@ impl Ledger {
             return Err(format!("has CRL {} of {serial}, which does not follow the one before", crl.number));
         }
         if issued.crl.is_none() && issued.status == Status::Released {
-            self.count_lacking(&issued, false);
+            self.count_lacking(issued.not_after, false);
         }
         self.recent.certificates.insert(serial, Issued { crl: Some(own_crl(crl)), ..issued });
         Ok(())
@@ -256,17 +256,21 @@ impl Ledger {
 
     /// A certificate was released: without its own CRL the fleet's set is not complete.
     pub(super) fn is_out(&mut self, serial: Option<&Serial>) -> Result<()> {
-        let issued = serial.map(|serial| self.by_serial(serial)).transpose()?.flatten();
-        if let Some(issued) = issued.filter(|c| c.cluster.is_some() && c.crl.is_none()) {
-            self.count_lacking(&issued, true);
+        let issued = serial.map(|serial| self.known(serial)).transpose()?.flatten();
+        let lacking = issued.filter(|c| c.cluster.is_some() && c.crl.is_none()).map(|c| c.not_after);
+        if let Some(end) = lacking {
+            self.count_lacking(end, true);
         }
         Ok(())
     }
 
-    fn count_lacking(&mut self, issued: &Issued, more: bool) {
-        let count = self.lacking.entry(week(issued.not_after)).or_default();
+    fn count_lacking(&mut self, end: Time, more: bool) {
+        let week = week(end);
+        let count = self.lacking.entry(week).or_default();
         *count = if more { count.saturating_add(1) } else { count.saturating_sub(1) };
-        self.lacking.retain(|_, count| *count > 0);
+        if *count == 0 {
+            self.lacking.remove(&week);
+        }
     }
 }
 

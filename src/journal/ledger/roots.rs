@@ -4,6 +4,7 @@ use super::{IntentRecord, KeyRecord, Ledger, Purpose, RootAdoption};
 use crate::error::Result;
 use crate::journal::KeyRole;
 use crate::text;
+use crate::x509::certificate::Facts;
 use crate::x509::{Issuer, Status, Tbs};
 
 impl Ledger {
@@ -29,7 +30,8 @@ impl Ledger {
             intent: seq,
             public_key: Some(root.public_key),
         });
-        let certificate = self.certificate(Purpose::RootCertificate, tbs.as_der(), None, None)?;
+        let facts = Facts::from_tbs(tbs.as_der()).map_err(|e| e.message)?;
+        let certificate = self.certificate(Purpose::RootCertificate, facts, None, None)?;
         self.set_status(Some(&certificate), Status::Signed).map_err(|e| e.message)?;
         let record = IntentRecord {
             purpose: Purpose::RootCertificate,

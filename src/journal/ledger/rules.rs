@@ -56,7 +56,9 @@ impl Ledger {
             // Nothing is signed that could not be sealed and released.
             _ => &[Purpose::RootCertificate, Purpose::JournalCertificate],
         };
-        match rests_on.iter().find(|p| self.own_certificate(**p).is_none()) {
+        // The first of each, which stands before all that rests on it: the newest is looked
+        // for behind every intent of a session.
+        match rests_on.iter().find(|p| self.own_certificates(**p).next().is_none()) {
             Some(missing) => Err(format!("asks for {purpose:?} before there is a {missing:?}")),
             None => Ok(()),
         }
