@@ -76,6 +76,11 @@ impl Rig {
         command
     }
 
+    /// Signs the root's CRL.
+    pub fn sign_crl(&self) {
+        run(self.with_pin(self.anchorite(&["crl", "--yes"]).arg("--to").arg(self.path("out"))));
+    }
+
     /// Replaces what is on the sticks: these requests come in, nothing went out yet.
     pub fn load(&self, requests: &[Vec<u8>]) {
         for stick in ["in", "out"] {
