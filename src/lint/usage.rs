@@ -71,7 +71,7 @@ pub(super) fn key_usage(context: &Context<'_>) -> Verdict {
 }
 
 pub(super) fn key_encipherment(context: &Context<'_>) -> Verdict {
-    if !context.view.key_usage().is_some_and(|usage| usage.flags & KEY_ENCIPHERMENT != 0) {
+    if context.view.key_usage().is_none_or(|usage| usage.flags & KEY_ENCIPHERMENT == 0) {
         return Ok(());
     }
     match context.view.public_key().map(|key| key.algorithm()) {
