@@ -26,7 +26,9 @@ impl Listed {
 
     pub(super) fn unrevoked(&mut self, certificates: &[Serial]) {
         if let Some(listed) = &mut self.0 {
-            listed.retain(|serial, _| !certificates.contains(serial));
+            for serial in certificates {
+                listed.remove(serial);
+            }
         }
     }
 
