@@ -2,7 +2,9 @@
 //! over, so that what is told of it is the same on one core and on many.
 
 use std::collections::VecDeque;
+use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
 
 use rayon::Scope;
 
@@ -17,6 +19,15 @@ pub struct Cores<'s, 'w>(&'s Scope<'w>);
 /// Runs `within`, which hands work over while it does what has to be done in order.
 pub fn beside<'w, R>(within: impl FnOnce(Cores<'_, 'w>) -> R) -> R {
     rayon::in_place_scope(|scope| within(Cores(scope)))
+}
+
+/// What is done on another core, and what is done here meanwhile.
+pub fn both<A: Send, B>(there: impl FnOnce() -> A + Send, here: impl FnOnce() -> B) -> (A, B) {
+    thread::scope(|scope| {
+        let other = scope.spawn(there);
+        let done = here();
+        (other.join().unwrap_or_else(|fall| resume_unwind(fall)), done)
+    })
 }
 
 /// Results that are taken back in order.

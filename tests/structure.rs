@@ -95,7 +95,7 @@ const WORLD: &[(&str, &[&str], &str)] = &[
     ("SystemTime", &["cli/process.rs"], "the clock is an argument"),
     ("std::process", &["media/durable", "cli/mod.rs", "main.rs"], "the process's number in a lock; the exit code"),
     ("Instant", &[], "nothing here depends on how long it takes"),
-    ("thread", &["perform/lanes.rs", "token/pkcs11/module.rs", "cli/process.rs"], "sessions of the token's, one a thread; a module that starts; how many cores there are"),
+    ("thread", &["cores.rs", "perform/lanes.rs", "cli/process.rs"], "work on other cores; sessions of the token's, one a thread; how many cores there are"),
     ("sleep", &[], "nothing waits"),
     ("Command::new", &[], "no other program is run"),
     ("println!", &[], "results go through output"),

@@ -11,11 +11,10 @@ use anchorite::media::read::MediaFinding;
 use anchorite::plan::{self, Beside, Crl, Frame, Later, Plan, Revoking, review};
 use anchorite::policy::{Context, Decision, Keep, decide_all};
 use anchorite::token::Token;
-use anchorite::x509::{Digest, Serial, Tbs, Time};
+use anchorite::x509::{Digest, Serial, Tbs};
 use anchorite::{Error, Result};
 
 use super::args::{Globals, Named, Plan as Args};
-use super::intake::Incoming;
 use super::{crl, inspect, intake, output, process, shown_path, unlock};
 
 /// How a plan is to be made.
@@ -34,15 +33,14 @@ pub struct Planned {
     pub made: Option<Vec<Linted<Tbs>>>,
 }
 
-/// What is on the stick, decided on.
-pub struct Seen {
-    incoming: Incoming,
-    decisions: Vec<Decision>,
-    now: Time,
-}
-
-/// Reads the stick and decides in view of what is on record.
-pub fn look(home: &Home, history: &Ledger, wishes: &Wishes<'_>) -> Result<Seen> {
+/// Reads the stick, decides in view of what is on record, and makes the plan. A
+/// token lends its randomness.
+pub fn make(
+    home: &Home,
+    history: &Ledger,
+    wishes: &Wishes<'_>,
+    token: Option<&mut dyn Token>,
+) -> Result<Planned> {
     home.policies.check_named(wishes.policy)?;
     let paths = [PathBuf::from(wishes.from)];
     let incoming = intake::read(&paths, &home.config)?;
@@ -52,26 +50,15 @@ pub fn look(home: &Home, history: &Ledger, wishes: &Wishes<'_>) -> Result<Seen> 
             refused_media(&incoming.media).unwrap_or_else(|| intake::nothing_found(&paths, &incoming.crls))
         );
     }
-    let now = process::now();
-    let decisions = decide_all(&context(home, history, wishes, now)?, &incoming.requests, Keep::Remarks)?;
-    Ok(Seen { incoming, decisions, now })
-}
-
-fn context<'a>(home: &'a Home, history: &'a Ledger, wishes: &Wishes<'a>, now: Time) -> Result<Context<'a>> {
-    Ok(Context { policies: &home.policies, forced: wishes.policy, issuer: home.root()?, history, now })
-}
-
-/// Makes the plan of what was seen. A token lends its randomness.
-pub fn make(
-    home: &Home,
-    history: &Ledger,
-    wishes: &Wishes<'_>,
-    seen: Seen,
-    token: Option<&mut dyn Token>,
-) -> Result<Planned> {
-    let Seen { incoming, decisions, now } = seen;
-    let context = context(home, history, wishes, now)?;
-    let root = context.issuer;
+    let root = home.root()?;
+    let context = Context {
+        policies: &home.policies,
+        forced: wishes.policy,
+        issuer: root,
+        history,
+        now: process::now(),
+    };
+    let decisions = decide_all(&context, &incoming.requests, Keep::Remarks)?;
     let serials = serials(wishes.dry_run, incoming.requests.iter().map(|r| r.digest), token)?;
     let frame = frame(home, wishes.dry_run);
     let (plan, made) =
@@ -141,8 +128,7 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8> {
     home.check_clock(process::now())?;
     let revoking = args.revoke.iter().map(Named::revoking).collect();
     let wishes = Wishes { from: &args.from, policy: args.policy.as_deref(), dry_run: false, revoking };
-    let ledger = home.journal.ledger();
-    let planned = make(&home, ledger, &wishes, look(&home, ledger, &wishes)?, None)?;
+    let planned = make(&home, home.journal.ledger(), &wishes, None)?;
     output::note(&planned.review);
     require_complete(&planned, args.partial)?;
     let (folder, name) = (args.out.parent(), args.out.file_name().and_then(|n| n.to_str()));

@@ -14,11 +14,11 @@ use anchorite::x509::Digest;
 use anchorite::{Error, Result};
 
 use super::args::{Globals, Named, Pin, Sign};
-use super::plan::{Planned, Wishes, look, make, require_complete};
+use super::plan::{Planned, Wishes, make, require_complete};
 use super::{companion, crl, output, perform, pin, process, shown_path, unlock};
 
 pub fn run(globals: &Globals, args: &Sign) -> Result<u8> {
-    let (mut home, _loading) = match args.dry_run {
+    let (mut home, _ready) = match args.dry_run {
         true => (unlock::home(globals)?, None),
         false => unlock::home_for_token(globals)?,
     };
@@ -31,13 +31,10 @@ pub fn run(globals: &Globals, args: &Sign) -> Result<u8> {
     }
     unlock::check_clock(&home, &args.pin)?;
     pin::check_typed(&args.pin.login, &home.config)?;
+    let mut token = unlock::token(&home, &args.pin)?;
     let out = release_place(&home, &args.to)?;
     // The session settles what is open before it signs; the plan is made in view of that.
-    let history = home.journal.ledger().settled()?;
-    let seen = look(&home, history.as_ref(), &wishes)?;
-    let mut token = unlock::token(&home, &args.pin)?;
-    let planned = make(&home, history.as_ref(), &wishes, seen, Some(token.as_mut()))?;
-    drop(history);
+    let planned = make(&home, home.journal.ledger().settled()?.as_ref(), &wishes, Some(token.as_mut()))?;
     if let Err(error) = require_complete(&planned, args.partial) {
         output::note(&planned.review);
         for matter in home.open_matters() {
@@ -174,8 +171,7 @@ pub fn release_place(home: &Home, to: &Path) -> Result<Output> {
 }
 
 fn dry_run(globals: &Globals, home: &Home, wishes: &Wishes<'_>, partial: bool) -> Result<u8> {
-    let history = home.journal.ledger().settled()?;
-    let planned = make(home, history.as_ref(), wishes, look(home, history.as_ref(), wishes)?, None)?;
+    let planned = make(home, home.journal.ledger().settled()?.as_ref(), wishes, None)?;
     if globals.json {
         output::json(&planned.plan)?;
     } else {

@@ -7,7 +7,7 @@ use anchorite::journal::Consent;
 use anchorite::perform::{Progress, Session, Upcoming, World, check_token_head};
 use anchorite::policy::{Config, TokenConfig};
 use anchorite::token::piv::policy::{PinPolicy, TouchPolicy};
-use anchorite::token::pkcs11::{Loading, ModuleUse, Pkcs11};
+use anchorite::token::pkcs11::{ModuleUse, Pkcs11, Ready};
 use anchorite::token::uri::{Pkcs11Uri, TokenUri};
 use anchorite::token::{Key, Token, TokenInfo, piv};
 use anchorite::{Error, Result};
@@ -29,14 +29,15 @@ pub fn home(globals: &Globals) -> Result<Home> {
     Ok(home)
 }
 
-/// As [`home`], for a verb that takes the token: a PKCS#11 module starts while the rest is read.
-pub fn home_for_token(globals: &Globals) -> Result<(Home, Option<Loading>)> {
-    let (home, loading) = Home::open_and(&globals.home, |config| {
+/// As [`home`], for a verb that takes the token: a PKCS#11 module starts while the policies
+/// are read.
+pub fn home_for_token(globals: &Globals) -> Result<(Home, Option<Ready>)> {
+    let (home, ready) = Home::open_and(&globals.home, |config| {
         let TokenUri::Pkcs11(uri) = TokenUri::parse(&config.token.uri).ok()? else { return None };
-        named(&uri, configured(&config.token)).ok().map(Loading::begin)
+        Ready::load(&named(&uri, configured(&config.token)).ok()?)
     })?;
     check_yes(globals, &home)?;
-    Ok((home, loading))
+    Ok((home, ready))
 }
 
 /// Opens the home even where its documents were edited.

@@ -21,6 +21,7 @@ pub use documents::Documents;
 pub use examine::examine;
 pub use restore::Told;
 
+use crate::cores;
 use crate::error::{Error, Result};
 use crate::journal::{
     Entry, Event, GENESIS, Head, IntentRecord, Journal, KeyRole, Ledger, Purpose, Standing,
@@ -110,14 +111,13 @@ impl Home {
         Self::open_and(dir, |_| ()).map(|(home, ())| home)
     }
 
-    /// As [`Home::open`]; `begin` is told the configuration as soon as it is known to be in
-    /// force, before the policies are read.
-    pub fn open_and<T>(dir: &Path, begin: impl FnOnce(&Config) -> T) -> Result<(Self, T)> {
-        let (home, begun) = Self::open_in_any_case(dir, |config, edited| {
+    /// As [`Home::open`]; `meanwhile` has the configuration, which is in force, while the
+    /// policies are read.
+    pub fn open_and<T>(dir: &Path, meanwhile: impl FnOnce(&Config) -> T) -> Result<(Self, T)> {
+        Self::open_in_any_case(dir, |config, edited| {
             refuse_edits(dir, edited)?;
-            Ok(begin(config))
-        })?;
-        Ok((home, begun))
+            Ok(meanwhile(config))
+        })
     }
 
     /// Opens a home whose documents may have been edited (for `policy check` and `pin`).
@@ -127,7 +127,7 @@ impl Home {
 
     fn open_in_any_case<T>(
         dir: &Path,
-        begin: impl FnOnce(&Config, &[String]) -> Result<T>,
+        meanwhile: impl FnOnce(&Config, &[String]) -> Result<T>,
     ) -> Result<(Self, T)> {
         let lock = documents::lock(dir)?;
         let journal = Journal::open(&dir.join("journal"), &dir.join("state"))?;
@@ -139,10 +139,10 @@ impl Home {
         let edited = documents::compare(&digests, journal.ledger().files());
         check_unsealed(&journal)?;
         let root = read_root(dir, &journal)?;
-        let begun = begin(&config, &edited)?;
-        let policies = documents.policies()?;
+        let (policies, done) = cores::both(|| documents.policies(), || meanwhile(&config, &edited));
+        let (done, policies) = (done?, policies?);
         let dir = dir.to_path_buf();
-        Ok((Self { dir, _lock: lock, config, policies, journal, root, standing, digests, edited }, begun))
+        Ok((Self { dir, _lock: lock, config, policies, journal, root, standing, digests, edited }, done))
     }
 
     /// Where it lies.

@@ -28,8 +28,8 @@ use cryptoki::slot::{Slot, TokenInfo as RawInfo};
 use secrecy::SecretString;
 
 use self::errors::explained;
-pub use self::module::Loading;
 use self::module::Module;
+pub use self::module::Ready;
 use self::single::SinglePart;
 use super::rules::{accepting, judge_key, judge_token};
 use super::uri::Pkcs11Uri;

@@ -4,7 +4,6 @@ use std::ffi::CString;
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11 as Cryptoki};
 use cryptoki::error::{Error as CryptokiError, RvError};
@@ -74,22 +73,14 @@ fn initialize(cryptoki: &Cryptoki, args: Option<&str>) -> cryptoki::error::Resul
     cryptoki.initialize(unsafe { CInitializeArgs::new_with_reserved(flags, pointer) })
 }
 
-/// A module that is being loaded, on a thread of its own: SoftHSM takes some milliseconds, a
-/// network HSM's takes more. It stays loaded while this is there.
+/// A module that stays loaded while this is there: who opens a token of it does not wait.
 #[derive(Debug)]
-pub struct Loading(Option<JoinHandle<Option<Module>>>);
+pub struct Ready(#[expect(dead_code, reason = "it is there to be there")] Module);
 
-impl Loading {
-    /// Begins. What fails, fails again where it is used, and is told of there.
-    pub fn begin(how: ModuleUse) -> Self {
-        Self(thread::Builder::new().spawn(move || Module::load(&how).ok()).ok())
-    }
-}
-
-impl Drop for Loading {
-    /// A process must not end while a module starts.
-    fn drop(&mut self) {
-        drop(self.0.take().map(JoinHandle::join));
+impl Ready {
+    /// Loads it. What fails, fails again where it is used, and is told of there.
+    pub fn load(how: &ModuleUse) -> Option<Self> {
+        Module::load(how).ok().map(Self)
     }
 }
 
