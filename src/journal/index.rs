@@ -32,6 +32,9 @@ const OLDER: &str = "anchorite-index-v1";
 /// sixteen times as many buckets. (In tests a few: so that few make many buckets.)
 const PER_BUCKET: u64 = if cfg!(any(test, fuzzing)) { 4 } else { 512 };
 
+/// So many entries of a bucket are looked for one by one; for more all of it is read.
+const FEW: usize = 8;
+
 /// An index as it was read, with its digest.
 #[derive(Debug)]
 pub struct Index {
@@ -115,8 +118,14 @@ impl Index {
         let mut table = Table::above(self, load);
         let mut found = HashMap::new();
         for (number, keys) in wanted {
-            let there = parse(&table.bucket(number)?)?.into_iter();
-            found.extend(there.filter(|(key, _)| keys.contains(key)));
+            let bucket = table.bucket(number)?;
+            if keys.len() <= FEW {
+                for key in keys {
+                    found.extend(find(&bucket, &key)?.map(|value| (key, value)));
+                }
+            } else {
+                found.extend(parse(&bucket)?.into_iter().filter(|(key, _)| keys.contains(key)));
+            }
         }
         Ok(found)
     }

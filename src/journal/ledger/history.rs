@@ -119,12 +119,22 @@ impl Ledger {
 
     /// The certificates of several groups, in their order.
     pub(super) fn groups(&self, keys: &[Digest]) -> Result<Vec<Issued>> {
-        let older = self.recall_all::<Vec<Serial>>(keys)?;
-        let mut serials: Vec<&Serial> = Vec::new();
+        self.these(&self.members(keys)?)
+    }
+
+    /// The serials of several groups, in their order.
+    pub(super) fn members(&self, keys: &[Digest]) -> Result<Vec<Serial>> {
+        let mut older = self.recall_all::<Vec<Serial>>(keys)?;
+        let mut serials = Vec::new();
         for key in keys {
-            serials.extend(older.get(key).into_iter().flatten());
-            serials.extend(self.recent.groups.get(key).into_iter().flatten());
+            serials.extend(older.remove(key).into_iter().flatten());
+            serials.extend(self.recent.groups.get(key).into_iter().flatten().cloned());
         }
+        Ok(serials)
+    }
+
+    /// The certificates with these serials, as far as there are.
+    pub(super) fn these(&self, serials: &[Serial]) -> Result<Vec<Issued>> {
         let of_serial = |serial: &Serial| key(Kind::Serial, serial.as_bytes());
         let beneath = serials.iter().filter(|serial| !self.recent.certificates.contains_key(serial));
         let older: HashMap<Digest, Issued> =
@@ -132,7 +142,7 @@ impl Ledger {
         let certificate = |serial: &Serial| {
             self.recent.certificates.get(serial).or_else(|| older.get(&of_serial(serial))).cloned()
         };
-        Ok(serials.into_iter().filter_map(certificate).collect())
+        Ok(serials.iter().filter_map(certificate).collect())
     }
 
     pub(super) fn set_status(&mut self, serial: Option<&Serial>, status: Status) -> Result<()> {
