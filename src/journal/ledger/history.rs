@@ -138,7 +138,7 @@ impl Ledger {
         let of_serial = |serial: &Serial| key(Kind::Serial, serial.as_bytes());
         let beneath = serials.iter().filter(|serial| !self.recent.certificates.contains_key(serial));
         let older: HashMap<Digest, Issued> =
-            self.recall_all(&beneath.map(|serial| of_serial(serial)).collect::<Vec<_>>())?;
+            self.recall_all(&beneath.map(of_serial).collect::<Vec<_>>())?;
         let certificate = |serial: &Serial| {
             self.recent.certificates.get(serial).or_else(|| older.get(&of_serial(serial))).cloned()
         };
