@@ -146,7 +146,7 @@ fn a_long_journals_index_survives_a_crash_at_every_step() {
     let mut calls = some_steps(&of, &DISKS, 1, pin);
     calls.retain(|call| call.path.starts_with("home/state/index"));
     assert!(calls.len() > 9, "only {} steps", calls.len());
-    let calls: Vec<_> = calls.into_iter().step_by(if all() { 1 } else { 3 }).collect();
+    let calls: Vec<_> = calls.into_iter().step_by(if all() { 1 } else { 5 }).collect();
     kill_at_each(&of, &calls, pin, |context, a| pin_is_taken_up(a, context));
 }
 
@@ -157,7 +157,7 @@ fn a_batch_in_several_groups_and_lanes_survives_crashes() {
     (0..32).for_each(|n| of.request(&format!("c{n}")));
     let calls = some_steps(&of, &["home"], 1, sign);
     let (journal, others): (Vec<_>, Vec<_>) = calls.into_iter().partition(|c| c.path.ends_with(".jsonl"));
-    let (few, fewer) = if all() { (1, 1) } else { (3, 40) };
+    let (few, fewer) = if all() { (1, 1) } else { (4, 80) };
     let calls: Vec<_> = journal.into_iter().step_by(few).chain(others.into_iter().step_by(fewer)).collect();
     assert!(calls.len() > 6, "only {} steps", calls.len());
     kill_at_each(&of, &calls, sign, |context, a| {
