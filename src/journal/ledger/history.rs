@@ -137,8 +137,7 @@ impl Ledger {
     pub(super) fn these(&self, serials: &[Serial]) -> Result<Vec<Issued>> {
         let of_serial = |serial: &Serial| key(Kind::Serial, serial.as_bytes());
         let beneath = serials.iter().filter(|serial| !self.recent.certificates.contains_key(serial));
-        let older: HashMap<Digest, Issued> =
-            self.recall_all(&beneath.map(of_serial).collect::<Vec<_>>())?;
+        let older: HashMap<Digest, Issued> = self.recall_all(&beneath.map(of_serial).collect::<Vec<_>>())?;
         let certificate = |serial: &Serial| {
             self.recent.certificates.get(serial).or_else(|| older.get(&of_serial(serial))).cloned()
         };
