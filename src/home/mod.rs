@@ -140,7 +140,8 @@ impl Home {
         check_unsealed(&journal)?;
         let root = read_root(dir, &journal)?;
         let (policies, done) = cores::both(|| documents.policies(), || meanwhile(&config, &edited));
-        let (done, policies) = (done?, policies?);
+        // What cannot be read is told with file and line, rather than that it was edited.
+        let (policies, done) = (policies?, done?);
         let dir = dir.to_path_buf();
         Ok((Self { dir, _lock: lock, config, policies, journal, root, standing, digests, edited }, done))
     }

@@ -95,21 +95,31 @@ enum Made {
 impl Group<'_> {
     /// One lane's work: signs what is left, until nothing is or something ends it.
     fn sign(&self, lane: &mut (dyn Signer + '_), mut give: impl FnMut(Made)) {
-        while let Some(permit) = self.next() {
-            let made = if (self.stop)() {
-                Made::Failure(Error::interrupted(), Some(permit))
-            } else if let Err(error) = lane.ready(self.key, &permit) {
-                Made::Failure(error, Some(permit))
-            } else {
-                match Unverified::make(lane, self.key, permit) {
-                    Ok(signature) => Made::Signature(signature),
-                    Err(error) => Made::Failure(error, lane.given_back()),
-                }
+        loop {
+            // After the last one, too.
+            let made = match ((self.stop)(), self.next()) {
+                (true, permit) => Made::Failure(Error::interrupted(), permit),
+                (false, None) => break,
+                (false, Some(permit)) => self.sign_one(lane, permit),
             };
-            if matches!(made, Made::Failure(..)) {
+            let over = matches!(made, Made::Failure(..));
+            if over {
                 self.halt();
             }
             give(made);
+            if over {
+                break;
+            }
+        }
+    }
+
+    fn sign_one(&self, lane: &mut (dyn Signer + '_), permit: Permit) -> Made {
+        if let Err(error) = lane.ready(self.key, &permit) {
+            return Made::Failure(error, Some(permit));
+        }
+        match Unverified::make(lane, self.key, permit) {
+            Ok(signature) => Made::Signature(signature),
+            Err(error) => Made::Failure(error, lane.given_back()),
         }
     }
 

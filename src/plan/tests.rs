@@ -1,15 +1,18 @@
 //! A plan is performed as it was made, here and today, or not at all.
 
-use super::{Frame, Item, Plan, Prepared, Refused, RefusedBy, SignedFile, make, prepare, review};
+use super::{
+    Frame, Item, Plan, Prepared, Refused, RefusedBy, SignedFile, make, prepare, prepare_made, review,
+};
 use crate::cluster::{PrivateKey, make_key, make_request};
 use crate::intake::{self, Arrival, Request};
 use crate::journal::Purpose;
 use crate::journal::sample::Script;
 use crate::journal::{Bytes, Event, Head, KeyRole};
+use crate::lint::Linted;
 use crate::perform::Remaining;
 use crate::policy::{Context, DEFAULT_REGISTER, Keep, PolicySet, SHIPPED, decide_all};
 use crate::sshsig;
-use crate::x509::{Digest, Issuer, KeyAlgorithm, Seconds, Serial, Time};
+use crate::x509::{Digest, Issuer, KeyAlgorithm, Seconds, Serial, Tbs, Time};
 use secrecy::ExposeSecret as _;
 
 struct Scene {
@@ -61,6 +64,14 @@ impl Scene {
     }
 
     fn try_plan(&self, serials: Vec<Serial>, unusable: Vec<Refused>) -> crate::Result<Plan> {
+        self.try_make(serials, unusable).map(|(plan, _)| plan)
+    }
+
+    fn try_make(
+        &self,
+        serials: Vec<Serial>,
+        unusable: Vec<Refused>,
+    ) -> crate::Result<(Plan, Vec<Linted<Tbs>>)> {
         let context = self.context(self.forced.as_deref(), self.script.now);
         let decisions = decide_all(&context, &self.requests, Keep::All)?;
         let frame = Frame {
@@ -69,7 +80,7 @@ impl Scene {
             rehearsal: self.rehearsal,
             dry_run: self.dry_run,
         };
-        make(&context, frame, &self.requests, &decisions, serials, unusable).map(|(plan, _)| plan)
+        make(&context, frame, &self.requests, &decisions, serials, unusable)
     }
 
     fn plan(&self) -> Plan {
@@ -152,6 +163,42 @@ fn the_forced_policy_is_shown_and_decides() {
     );
     plan.policy = Some("issuing-ca".into());
     scene.refused(&plan, "plan.differs");
+}
+
+/// What `sign` does with what it planned itself.
+#[test]
+fn a_plan_of_this_run_is_prepared_as_it_was_made() {
+    let mut scene = Scene::new(&["east", "west"]);
+    let (plan, again) = (scene.plan(), |scene: &Scene| {
+        scene.try_make((1..=9).map(serial).take(2).collect(), vec![]).unwrap().1
+    });
+    let prepare = |scene: &Scene, plan: &Plan, made, after| {
+        let context = scene.context(plan.policy.as_deref(), plan.created);
+        let today = scene.script.now + Seconds(after);
+        prepare_made(&context, &scene.script.ledger, plan, made, today).map_err(|e| e.id)
+    };
+    let (day, anew) = (86_400, scene.prepare_at(&plan, scene.script.now).unwrap());
+    let kept = prepare(&scene, &plan, again(&scene), day).unwrap();
+    assert_eq!(kept.len(), 2);
+    for (kept, anew) in kept.iter().zip(&anew) {
+        assert_eq!((&kept.item, kept.request), (&anew.item, anew.request));
+        assert_eq!(kept.tbs.get().as_der(), anew.tbs.get().as_der());
+    }
+    assert_eq!(prepare(&scene, &plan, again(&scene), 8 * day).unwrap_err(), "plan.stale");
+    assert_eq!(prepare(&scene, &plan, again(&scene), 31 * day).unwrap_err(), "plan.stale");
+    let mut elsewhere = plan.clone();
+    elsewhere.home = "0022".into();
+    assert_eq!(prepare(&scene, &elsewhere, again(&scene), 0).unwrap_err(), "plan.home");
+    // Other bytes than those that were shown: fewer, in another order, or of another plan.
+    let bent: [fn(&mut Vec<Linted<Tbs>>); 2] = [|made| drop(made.pop()), |made| made.reverse()];
+    for bend in bent {
+        let mut made = again(&scene);
+        bend(&mut made);
+        assert_eq!(prepare(&scene, &plan, made, 0).unwrap_err(), "plan.items");
+    }
+    scene.requests = vec![request("east"), request("north")];
+    let others = again(&scene);
+    assert_eq!(prepare(&scene, &plan, others, 0).unwrap_err(), "plan.items");
 }
 
 #[test]
