@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use anchorite::cluster::{AssembleOptions, Joined, PrivateKey, assemble};
 use anchorite::error::{Kind, Result};
 use anchorite::release::{self, Consumer, Object};
-use anchorite::x509::{Digest, pem};
+use anchorite::x509::{Digest, Seconds, pem};
 use data_encoding::BASE64;
 
 use serde_json::{Value, json};
@@ -37,8 +37,9 @@ fn ids(folder: &Folder, noted: &[Digest]) -> Vec<&'static str> {
 
 fn joined(pki: &Pki, consumer: Consumer, key: &str, noted: &[Digest]) -> Result<Joined> {
     let key = PrivateKey::from_pem(&std::fs::read(pki.path().join(key)).unwrap()).unwrap();
-    let options =
-        AssembleOptions { noted, allow_rehearsal: false, at: now(), crls: &[], trust: None, secret: None };
+    // Later than it was signed, in however short a time that was.
+    let at = now() + Seconds(1);
+    let options = AssembleOptions { noted, allow_rehearsal: false, at, crls: &[], trust: None, secret: None };
     assemble(&folder(pki, consumer, None), &key, &options, &Lenient)
 }
 
