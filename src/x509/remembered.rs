@@ -51,15 +51,30 @@ fn question(all: &[&[u8]]) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     #[test]
     fn only_yes_is_remembered_and_only_for_the_very_same_parts() {
-        let remembered = Remembered::new();
-        assert!(!remembered.holds(&[b"a", b"b"], || false));
-        assert!(remembered.holds(&[b"a", b"b"], || true));
-        assert!(remembered.holds(&[b"a", b"b"], || unreachable!("it is known")));
-        assert!(!remembered.holds(&[b"ab"], || false));
-        assert!(!remembered.holds(&[b"", b"ab"], || false));
+        let (remembered, asked) = (Remembered::new(), Cell::new(0));
+        let holds = |all: &[&[u8]], answer| {
+            remembered.holds(all, || {
+                asked.set(asked.get() + 1);
+                answer
+            })
+        };
+        // What is asked, what the answer would be, what is told, and how often it was asked by then.
+        let questions: [(&[&[u8]], bool, bool, usize); 6] = [
+            (&[b"a", b"b"], false, false, 1),
+            (&[b"a", b"b"], true, true, 2),
+            (&[b"a", b"b"], false, true, 2),
+            (&[b"ab"], false, false, 3),
+            (&[b"", b"ab"], false, false, 4),
+            (&[b"b", b"a"], false, false, 5),
+        ];
+        for (all, answer, told, times) in questions {
+            assert_eq!((holds(all, answer), asked.get()), (told, times), "{all:?}");
+        }
     }
 }

@@ -105,19 +105,14 @@ impl Ledger {
         let mut found = Vec::new();
         let from = week(at);
         let weeks = self.lacking.range(from..).map(|(week, _)| *week);
+        let lacks = |c: &Issued| c.status == Status::Released && c.not_after >= at && c.crl.is_none();
         // Some at a time: there may be a great many, of which the first few are enough.
-        for list in weeks.flat_map(|week| self.lists(week)) {
-            if found.len() >= most {
-                break;
-            }
+        'enough: for list in weeks.flat_map(|week| self.lists(week)) {
             for some in self.members(&[list])?.chunks(SOME) {
-                if found.len() < most {
-                    let lacking = self.these(some)?.into_iter();
-                    found
-                        .extend(lacking.filter(|c| {
-                            c.status == Status::Released && c.not_after >= at && c.crl.is_none()
-                        }));
+                if found.len() >= most {
+                    break 'enough;
                 }
+                found.extend(self.these(some)?.into_iter().filter(lacks));
             }
         }
         // Some of this very week's may have ended: then none is said to be left.
