@@ -65,7 +65,16 @@ fn the_last_seal_is_verified_when_a_home_is_opened() {
     let seal = script.add(intent(Purpose::Seal, KeyRole::Journal, &message));
     let signature = Script::opened().signature(KeyRole::Journal, &message);
     script.add(Event::Signed { intent: seal, signature });
-    refused(home(&script).path(), "journal.seal", 4);
+    let forged = home(&script);
+    refused(forged.path(), "journal.seal", 4);
+    assert!(!begins(forged.path()), "what nobody sealed is acted upon");
+}
+
+/// Whether anything is begun with the configuration, such as loading the module it names.
+fn begins(dir: &Path) -> bool {
+    let mut begun = false;
+    let _ = Home::open_and(dir, |_| begun = true);
+    begun
 }
 
 #[test]
@@ -88,9 +97,10 @@ fn documents_pinned_by_a_line_without_a_seal_are_not_in_force() {
     write(dir.path(), &script);
     let edited = Home::open(dir.path()).unwrap_err();
     assert_eq!((edited.id, edited.kind.exit_code()), ("home.edited", 4));
+    assert!(!begins(dir.path()), "what is not in force is acted upon");
     script.seal();
     write(dir.path(), &script);
-    assert!(Home::open(dir.path()).is_ok());
+    assert!(Home::open(dir.path()).is_ok() && begins(dir.path()));
 }
 
 #[test]
