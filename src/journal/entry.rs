@@ -54,6 +54,19 @@ pub enum Purpose {
     Seal,
 }
 
+impl Purpose {
+    /// Whether what is signed is a certificate.
+    pub fn is_certificate(self) -> bool {
+        match self {
+            Self::RootCertificate
+            | Self::JournalCertificate
+            | Self::Intermediate
+            | Self::CrossCertificate => true,
+            Self::Crl | Self::Release | Self::Seal => false,
+        }
+    }
+}
+
 /// A request that was not granted, as the plan showed it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

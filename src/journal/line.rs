@@ -1,6 +1,6 @@
 //! What a line is by itself, whatever stands before it: read beside others, on all cores.
 
-use super::{Entry, Event, Purpose};
+use super::{Entry, Event};
 use crate::error::Result;
 use crate::x509::Digest;
 use crate::x509::certificate::Facts;
@@ -35,15 +35,9 @@ impl Digested {
     /// Of an entry and its exact bytes without the newline.
     pub fn of(entry: &Entry, line: &[u8]) -> Self {
         let facts = match &entry.event {
-            Event::Intent {
-                purpose:
-                    Purpose::RootCertificate
-                    | Purpose::JournalCertificate
-                    | Purpose::Intermediate
-                    | Purpose::CrossCertificate,
-                message,
-                ..
-            } => Some(Facts::from_tbs(&message.0)),
+            Event::Intent { purpose, message, .. } if purpose.is_certificate() => {
+                Some(Facts::from_tbs(&message.0))
+            }
             _ => None,
         };
         Self { hash: Digest::of(line), length: line.len() as u64 + 1, facts }
