@@ -35,7 +35,12 @@ fn good_input_gets_all_the_way() {
         history: world::ledger(),
         now: plan.created,
     };
-    assert_eq!(prepare(&context, world::ledger(), &plan, &plan.items, world::now()).unwrap().len(), 2);
+    assert_eq!(
+        prepare(&context, world::ledger(), &plan, &plan.items.iter().collect::<Vec<_>>(), world::now())
+            .unwrap()
+            .len(),
+        2
+    );
 
     let requests: Vec<_> =
         seeds().iter().filter(|s| s.0 == "csr").flat_map(|(_, _, der)| targets::request(der)).collect();

@@ -9,7 +9,8 @@ use std::time::SystemTime;
 
 use anchorite::error::{Error, Result};
 use anchorite::release::{
-    Consumer, CrlFacts, Crls, Judge, Member, Object, ReleaseInput, Verifier, cms, prepare,
+    ClusterFolder, Consumer, CrlFacts, Crls, Judge, Member, Object, Origin, ReleaseInput, Verifier, cms,
+    prepare,
 };
 use anchorite::x509::{Digest, Time};
 use tempfile::TempDir;
@@ -103,7 +104,7 @@ impl Pki {
 
     /// A signed release for these clusters, each with a certificate of that name.
     pub fn release(&self, name: &str, clusters: &[&str]) -> BTreeMap<String, Vec<u8>> {
-        self.release_in_order(name, clusters).into_iter().collect()
+        self.lay_out(name, clusters, &[], &Crls::default(), &|_| ())
     }
 
     /// The same, with other roots in its trust bundle.
@@ -113,7 +114,7 @@ impl Pki {
         clusters: &[&str],
         companions: &[Vec<u8>],
     ) -> BTreeMap<String, Vec<u8>> {
-        self.lay_out(name, clusters, companions, &Crls::default(), &|_| ()).into_iter().collect()
+        self.lay_out(name, clusters, companions, &Crls::default(), &|_| ())
     }
 
     /// The same, with CRLs.
@@ -151,10 +152,6 @@ impl Pki {
         self.openssl("crl -in crl.pem -outform DER", &[])
     }
 
-    pub fn release_in_order(&self, name: &str, clusters: &[&str]) -> Vec<(String, Vec<u8>)> {
-        self.lay_out(name, clusters, &[], &Crls::default(), &|_| ())
-    }
-
     fn lay_out(
         &self,
         name: &str,
@@ -162,7 +159,7 @@ impl Pki {
         companions: &[Vec<u8>],
         crls: &Crls,
         change: &dyn Fn(&mut Member),
-    ) -> Vec<(String, Vec<u8>)> {
+    ) -> BTreeMap<String, Vec<u8>> {
         let (root, journal) = (self.der("root"), self.der("journal"));
         let certificates: Vec<_> = clusters.iter().map(|cluster| self.der(cluster)).collect();
         let members = clusters.iter().zip(&certificates).map(|(cluster, certificate)| {
@@ -177,26 +174,31 @@ impl Pki {
             change(&mut member);
             member
         });
-        let input = ReleaseInput {
-            name,
+        let origin = Origin {
+            name: name.into(),
             rehearsal: name.contains("REHEARSAL"),
-            created: Time::parse("2026-11-22T10:00:00Z").unwrap(),
-            root: &root,
-            trusted: std::iter::once(&root[..]).chain(companions.iter().map(|der| &der[..])).collect(),
+            plan: Digest::of(b"plan"),
+            root: root.clone(),
+            trusted: std::iter::once(root.clone()).chain(companions.iter().cloned()).collect(),
+        };
+        let folders: Vec<_> = members.map(|member| origin.lay_out(&member).unwrap()).collect();
+        let created = Time::parse("2026-11-22T10:00:00Z").unwrap();
+        let input = ReleaseInput {
+            origin: &origin,
+            created,
             journal_certificate: &journal,
             journal: vec![("000001.jsonl".into(), b"{}\n".to_vec())],
-            plan: Digest::of(b"plan"),
-            members: members.collect(),
             crls,
             cross: None,
             stage: None,
         };
-        let prepared = prepare(&input).unwrap();
-        let attributes = cms::attributes(prepared.sums(), input.created).unwrap();
+        let prepared = prepare(input, folders.iter().map(|folder| folder.laid.clone()).collect()).unwrap();
+        let attributes = cms::attributes(prepared.sums(), created).unwrap();
         fs::write(self.path().join("attributes"), &attributes).unwrap();
         let signature = self.openssl("dgst -sha256 -sign journal.key attributes", &[]);
         let p7s = cms::assemble(&attributes, &signature, &journal).unwrap();
-        prepared.finish(p7s)
+        let beneath = folders.into_iter().flat_map(ClusterFolder::into_files);
+        prepared.finish(p7s).top.into_iter().chain(beneath).collect()
     }
 }
 

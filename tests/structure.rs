@@ -72,7 +72,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ("signal_hook", &["cli/process.rs"], "signals are the process's"),
     ("clap", &["cli/args", "cli/mod.rs", "cli/generate.rs"], "the command line"),
     ("anstream", &["cli/output.rs"], "the one place that prints"),
-    ("rayon", &["policy/decision.rs", "plan/again.rs", "plan/make.rs", "plan/review.rs", "perform/batch.rs", "release/check.rs", "release/layout.rs", "release/sums.rs", "cli/intake.rs", "cores.rs"],
+    ("rayon", &["policy/decision.rs", "plan/again.rs", "plan/make.rs", "plan/review.rs", "perform/batch.rs", "release/check.rs", "perform/release.rs", "release/sums.rs", "cli/intake.rs", "cores.rs"],
         "what is done to each of a batch, on every core, or beside what is done in order"),
     ("indicatif", &["cli/unlock.rs"], "progress is shown on the command line"),
     ("data_encoding", &["text.rs"], "base64 and hexadecimal"),

@@ -180,7 +180,7 @@ pub fn size(home: &Home, plan: &Plan) -> Result<u64> {
 }
 
 /// What came of the CRLs, for people.
-pub fn told(outcome: &Outcome) -> String {
+pub fn told(outcome: &Outcome<'_>) -> String {
     let mut out = String::new();
     if let Some(crl) = &outcome.crl {
         out.push_str(&format!(
@@ -205,7 +205,7 @@ pub fn told(outcome: &Outcome) -> String {
 }
 
 /// The same for machines.
-pub fn to_json(outcome: &Outcome) -> serde_json::Value {
+pub fn to_json(outcome: &Outcome<'_>) -> serde_json::Value {
     let Some(crl) = &outcome.crl else { return serde_json::Value::Null };
     serde_json::json!({
         "number": crl.number, "this_update": crl.this_update, "next_update": crl.next_update,

@@ -25,7 +25,7 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
     let now = process::now();
     let prepared = prepare(&home, &plan, &remaining, now)?;
     let notes = |digest: &Digest| {
-        let of = |p: &&Prepared| p.request == *digest;
+        let of = |p: &&Prepared<'_>| p.request == *digest;
         prepared.items.iter().find(of).map_or_else(Vec::new, |p| inspect::notes(&p.findings))
     };
     let mut review = review::render(&plan, root, now, home.journal.ledger(), &notes)?;
@@ -73,14 +73,14 @@ fn same_plan(args: &Perform, plan: &Plan) -> Result<()> {
 }
 
 /// Tells what came of it.
-pub fn report(globals: &Globals, home: &Home, plan: &Plan, outcome: &Outcome) -> Result<u8> {
+pub fn report(globals: &Globals, home: &Home, plan: &Plan, outcome: &Outcome<'_>) -> Result<u8> {
     let head = home.journal.head();
     let root = home.root()?.fingerprint();
     let trusted = home.trusted()?;
     let companions: Vec<Digest> =
         trusted.iter().map(|der| Digest::of(der)).filter(|it| *it != root).collect();
     if globals.json {
-        let list = |items: &[plan::Item]| -> Vec<serde_json::Value> {
+        let list = |items: &[&plan::Item]| -> Vec<serde_json::Value> {
             items.iter().map(|i| serde_json::json!({"cluster": i.cluster, "serial": i.serial, "policy": i.policy, "file": i.file})).collect()
         };
         output::json(&serde_json::json!({

@@ -1,6 +1,6 @@
 //! Names that every filesystem of a stick can hold, and every system read back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 use crate::text;
@@ -17,34 +17,48 @@ const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "com", "lpt"];
 /// component of `[A-Za-z0-9._-]`, none that steers a path or that FAT cannot
 /// hold, and no two that differ in case alone.
 pub fn check_names<'a>(paths: impl IntoIterator<Item = &'a str>) -> Result<()> {
-    directories(paths).map(drop)
+    let mut tree = Tree::default();
+    paths.into_iter().try_for_each(|path| tree.add(path).map(drop))
 }
 
-/// Checks the paths and returns the directories they need, parents first.
-pub(super) fn directories<'a>(paths: impl IntoIterator<Item = &'a str>) -> Result<BTreeSet<&'a str>> {
-    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
-    let mut directories = BTreeSet::new();
-    let mut files = BTreeSet::new();
-    for path in paths {
+/// The files and directories of a release so far.
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    /// As they are spelt, by what FAT takes them for; and whether that is a directory.
+    spelt: BTreeMap<String, (String, bool)>,
+}
+
+impl Tree {
+    /// Checks a file's path and gives the directories that it needs and that were not there,
+    /// parents first.
+    pub fn add(&mut self, path: &str) -> Result<Vec<String>> {
         path.split('/').try_for_each(|component| check_component(path, component))?;
-        if !files.insert(path) {
-            return Err(refuse(path, "it occurs twice"));
-        }
         let parents = path.match_indices('/').filter_map(|(end, _)| path.get(..end));
-        for prefix in parents.clone().chain([path]) {
-            let before = seen.insert(prefix.to_ascii_lowercase(), prefix);
-            if before.is_some_and(|before| before != prefix) {
-                return Err(refuse(
-                    path,
-                    "another name differs from it in case alone, and FAT knows no case",
-                ));
+        let mut new = Vec::new();
+        for prefix in parents {
+            if self.note(path, prefix, true)? {
+                new.push(prefix.to_owned());
             }
         }
-        directories.extend(parents);
+        if !self.note(path, path, false)? {
+            return Err(refuse(path, "it occurs twice"));
+        }
+        Ok(new)
     }
-    match directories.intersection(&files).next() {
-        Some(both) => Err(refuse(both, "it is both a file and a directory")),
-        None => Ok(directories),
+
+    /// Whether it is new.
+    fn note(&mut self, path: &str, name: &str, directory: bool) -> Result<bool> {
+        match self.spelt.get(&name.to_ascii_lowercase()) {
+            None => {
+                self.spelt.insert(name.to_ascii_lowercase(), (name.to_owned(), directory));
+                Ok(true)
+            }
+            Some((spelt, _)) if spelt != name => {
+                Err(refuse(path, "another name differs from it in case alone, and FAT knows no case"))
+            }
+            Some((_, is)) if *is != directory => Err(refuse(name, "it is both a file and a directory")),
+            Some(_) => Ok(false),
+        }
     }
 }
 
@@ -94,7 +108,9 @@ mod tests {
             "com0",
         ];
         check_names(paths).unwrap();
-        assert_eq!(directories(paths).unwrap().into_iter().collect::<Vec<_>>(), ["a", "a/b", "b", "con-1"]);
+        let mut tree = Tree::default();
+        let directories: Vec<_> = paths.iter().flat_map(|path| tree.add(path).unwrap()).collect();
+        assert_eq!(directories, ["a", "a/b", "b", "con-1"]);
         check_names([format!("{}/x", "n".repeat(64)).as_str()]).unwrap();
     }
 

@@ -5,7 +5,6 @@
 //! name; then the manifest is written, without which a folder is no release;
 //! then all of it is read back from the device.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
@@ -15,7 +14,7 @@ use rustix::fs::{self, Advice, AtFlags, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::file::{self, READ};
-use super::names;
+use super::names::{self, Tree};
 use crate::error::{Error, Result};
 use crate::x509::Digest;
 
@@ -129,20 +128,21 @@ impl Output {
         Err(Error::usage("output.full", message).next(FULL))
     }
 
-    /// Writes the files (relative paths with `/`, and contents), the one named
+    /// Writes the files (relative paths with `/`, and contents) as they come, the one named
     /// `last` after all others, and reads everything back. Returns the folder's
     /// path. After a failure what had been written is removed again.
-    pub fn write(self, files: &[(String, Vec<u8>)], last: &str) -> Result<PathBuf> {
-        let directories = names::directories(files.iter().map(|(name, _)| name.as_str()))?;
-        if !files.iter().any(|(name, _)| name == last) {
-            return Err(Error::usage("output.name", format!("{last} is not among the files to be written")));
-        }
+    pub fn write(
+        self,
+        files: impl IntoIterator<Item = Result<(String, Vec<u8>)>>,
+        last: &str,
+    ) -> Result<PathBuf> {
         let partial = self.partial();
         self.absent(&self.folder)?;
         fs::mkdirat(&self.dir, &partial, Mode::from_raw_mode(0o755))
             .map_err(|e| failure(&self.path.join(&partial), &e.into()))?;
-        let mut release = Release { output: &self, name: partial, directories, files, last };
-        match release.write() {
+        let mut release =
+            Release { output: &self, name: partial, directories: Vec::new(), files: Vec::new() };
+        match release.write(files, last) {
             Ok(()) => Ok(self.path.join(&self.folder)),
             Err(e) => Err(release.discard(e)),
         }
@@ -154,37 +154,68 @@ struct Release<'a> {
     output: &'a Output,
     /// The folder's name as yet.
     name: String,
-    directories: BTreeSet<&'a str>,
-    files: &'a [(String, Vec<u8>)],
-    last: &'a str,
+    /// What was made in it, in this order.
+    directories: Vec<String>,
+    files: Vec<Written>,
+}
+
+/// A file that was written, and what reading it back must give.
+struct Written {
+    name: String,
+    length: u64,
+    digest: Digest,
 }
 
 impl Release<'_> {
-    fn write(&mut self) -> Result<()> {
+    fn write(
+        &mut self,
+        files: impl IntoIterator<Item = Result<(String, Vec<u8>)>>,
+        last: &str,
+    ) -> Result<()> {
         let folder = self.open().map_err(|e| self.failure("", &e))?;
-        for name in &self.directories {
-            fs::mkdirat(&folder, *name, Mode::from_raw_mode(0o755))
-                .map_err(|e| self.failure(name, &e.into()))?;
+        let (mut tree, mut kept) = (Tree::default(), None);
+        for file in files {
+            let (name, bytes) = file?;
+            self.make_directories(&folder, tree.add(&name)?)?;
+            match name == last {
+                true => kept = Some(bytes),
+                false => self.write_file(&folder, name, &bytes)?,
+            }
         }
-        let (last, others): (Vec<_>, Vec<_>) = self.files.iter().partition(|(name, _)| name == self.last);
-        self.write_files(&folder, &others)?;
+        let kept = kept.ok_or_else(|| {
+            Error::usage("output.name", format!("{last} is not among the files to be written"))
+        })?;
+        self.put_in_place(&folder, 0)?;
         self.take_name()?;
-        self.write_files(&folder, &last)?;
-        read_back(&folder, &self.place(""), self.files)
+        let others = self.files.len();
+        self.write_file(&folder, last.to_owned(), &kept)?;
+        self.put_in_place(&folder, others)?;
+        read_back(&folder, &self.place(""), &self.files)
+    }
+
+    fn make_directories(&mut self, folder: &OwnedFd, names: Vec<String>) -> Result<()> {
+        for name in names {
+            fs::mkdirat(folder, &name, Mode::from_raw_mode(0o755))
+                .map_err(|e| self.failure(&name, &e.into()))?;
+            self.directories.push(name);
+        }
+        Ok(())
+    }
+
+    fn write_file(&mut self, folder: &OwnedFd, name: String, bytes: &[u8]) -> Result<()> {
+        let written = file::write_unflushed(folder, &temporary(&name), bytes, 0o644);
+        let written = written.map(drop).map_err(|e| self.failure(&name, &e));
+        self.files.push(Written { length: bytes.len() as u64, digest: Digest::of(bytes), name });
+        written
     }
 
     /// Flushes twice for all of them, not once for each: a fleet's release has
     /// thousands of files, and a stick takes its time over every flush. (What a
     /// kernel before 5.8 does not report here, reading back finds.)
-    fn write_files(&self, folder: &OwnedFd, files: &[&(String, Vec<u8>)]) -> Result<()> {
+    fn put_in_place(&self, folder: &OwnedFd, from: usize) -> Result<()> {
         let flush = || retry_on_intr(|| fs::syncfs(folder)).map_err(|e| self.failure("", &e.into()));
-        let temporary = |name: &str| format!("{name}{TEMPORARY}");
-        for (name, bytes) in files {
-            file::write_unflushed(folder, &temporary(name), bytes, 0o644)
-                .map_err(|e| self.failure(name, &e))?;
-        }
         flush()?;
-        for (name, _) in files {
+        for Written { name, .. } in self.files.iter().skip(from) {
             retry_on_intr(|| fs::renameat(folder, temporary(name), folder, name))
                 .map_err(|e| self.failure(name, &e.into()))?;
         }
@@ -201,14 +232,13 @@ impl Release<'_> {
     /// Removes what this run made and nothing else, the manifest first.
     fn discard(&self, error: Error) -> Error {
         let removed = self.open().and_then(|folder| {
-            let (last, others): (Vec<_>, Vec<_>) = self.files.iter().partition(|(name, _)| name == self.last);
-            for (name, _) in last.into_iter().chain(others) {
+            for Written { name, .. } in self.files.iter().rev() {
                 // Not every file got written; one that stays makes the directory's removal fail.
                 let _ = fs::unlinkat(&folder, name, AtFlags::empty());
-                let _ = fs::unlinkat(&folder, format!("{name}{TEMPORARY}"), AtFlags::empty());
+                let _ = fs::unlinkat(&folder, temporary(name), AtFlags::empty());
             }
             for name in self.directories.iter().rev() {
-                let _ = fs::unlinkat(&folder, *name, AtFlags::REMOVEDIR);
+                let _ = fs::unlinkat(&folder, name, AtFlags::REMOVEDIR);
             }
             fs::unlinkat(&self.output.dir, &self.name, AtFlags::REMOVEDIR)?;
             file::sync_directory(&self.output.dir)
@@ -236,27 +266,29 @@ impl Release<'_> {
     }
 }
 
+fn temporary(name: &str) -> String {
+    format!("{name}{TEMPORARY}")
+}
+
 /// Reads every file past the page cache and compares it. (A cache within the
 /// device itself cannot be passed by; unplugging and `verify` can.)
-fn read_back(folder: &OwnedFd, place: &Path, files: &[(String, Vec<u8>)]) -> Result<()> {
-    for (name, wanted) in files {
+fn read_back(folder: &OwnedFd, place: &Path, files: &[Written]) -> Result<()> {
+    for Written { name, length, digest } in files {
         let broken = |found: String| {
             let place = file::shown(&place.join(name));
-            Error::integrity(
-                "output.read-back",
-                format!("{place}: read back {found}, wrote {}", Digest::of(wanted)),
-            )
-            .next("do not use this stick again: take another one and write the release once more")
+            Error::integrity("output.read-back", format!("{place}: read back {found}, wrote {digest}"))
+                .next("do not use this stick again: take another one and write the release once more")
         };
         let found = retry_on_intr(|| fs::openat(folder, name, READ | OFlags::NOFOLLOW, Mode::empty()))
             .map_err(io::Error::from)
             .and_then(|fd| {
                 fs::fadvise(&fd, 0, None, Advice::DontNeed)?;
-                file::read_at_most(&File::from(fd), wanted.len() as u64)
+                file::read_at_most(&File::from(fd), *length)
             })
             .map_err(|e| broken(format!("failed ({e})")))?;
-        if found != *wanted {
-            return Err(broken(Digest::of(&found).to_string()));
+        let found = Digest::of(&found);
+        if found != *digest {
+            return Err(broken(found.to_string()));
         }
     }
     Ok(())

@@ -5,20 +5,20 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::{Progress, Session, lanes, not_before_last, typed};
+use super::release::{Finished, Finisher};
+use super::{Progress, Session, World, lanes, not_before_last, typed};
 use crate::error::{Error, Kind, Result};
 use crate::home::Home;
 use crate::journal::{
-    Bytes, CertificateIntent, CrlRecord, Event, IntentRecord, KeyRole, Ledger, PlanState, Purpose,
+    Bytes, CertificateIntent, CrlRecord, Event, IntentRecord, KeyRole, Ledger, Permit, PlanState, Purpose,
     RefusedRequest,
 };
-use crate::lint::{CertificateKind, Linted};
+use crate::lint::Linted;
 use crate::media::write::Output;
 use crate::plan::{Item, Plan, Prepared};
 use crate::release::ClusterList;
 use crate::token::{Key, TokenInfo};
-use crate::verify::{self, Verified};
-use crate::x509::{CrlSpec, Digest, Issuer, Status, Tbs};
+use crate::x509::{CrlSpec, Digest, Status, Tbs, Time};
 
 /// How many intents share an fsync. A crash burns the serials of three groups at most:
 /// one whose signatures were not recorded yet, one being signed, one to come.
@@ -35,13 +35,13 @@ fn group(home: &Home, token: &TokenInfo, key: &Key) -> usize {
 
 /// What a performed plan came to.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct Outcome<'p> {
     /// The release's folder.
     pub folder: PathBuf,
     /// What was released, in the plan's order.
-    pub released: Vec<Item>,
+    pub released: Vec<&'p Item>,
     /// Items whose serials a crash burnt: they need a new plan.
-    pub burnt: Vec<Item>,
+    pub burnt: Vec<&'p Item>,
     /// Whether a crash burnt the number of the plan's CRL.
     pub crl_burnt: bool,
     /// The root's last CRL, which the release holds.
@@ -54,29 +54,23 @@ pub struct Outcome {
 
 /// What is to be signed for a plan, prepared.
 #[derive(Debug)]
-pub struct Fresh {
+pub struct Fresh<'p> {
     /// Certificates.
-    pub items: Vec<Prepared>,
+    pub items: Vec<Prepared<'p>>,
     /// The root's CRL.
     pub crl: Option<Linted<Tbs>>,
     /// The cross-certificate.
     pub cross: Option<Linted<Tbs>>,
 }
 
-/// A signed, verified certificate with the item it answers.
-pub(super) struct Finished {
-    pub item: Item,
-    pub certificate: Verified<verify::Certificate>,
-}
-
 /// A plan's items by how far they came before.
-pub struct Remaining {
+pub struct Remaining<'p> {
     /// Not on record yet: to be signed.
-    pub fresh: Vec<Item>,
+    pub fresh: Vec<&'p Item>,
     /// Signed, not released.
-    pub signed: Vec<Item>,
+    pub signed: Vec<&'p Item>,
     /// Burnt by a crash.
-    pub burnt: Vec<Item>,
+    pub burnt: Vec<&'p Item>,
     /// The root's CRL.
     pub crl: Came,
     /// The cross-certificate.
@@ -98,9 +92,9 @@ pub enum Came {
     Overtaken,
 }
 
-impl Remaining {
+impl<'p> Remaining<'p> {
     /// Sorts the items of a plan, which has this digest; refuses one that was spent.
-    pub fn of(plan: &Plan, digest: Digest, ledger: &Ledger) -> Result<Self> {
+    pub fn of(plan: &'p Plan, digest: Digest, ledger: &Ledger) -> Result<Self> {
         if ledger.plan(&digest)? == Some(PlanState::Finished) {
             return Err(Error::refused(
                 "plan.spent",
@@ -136,7 +130,7 @@ impl Remaining {
                     .next("make the plan anew; if it was made here, someone altered it"));
                 }
             };
-            place.push(item.clone());
+            place.push(item);
         }
         Ok(remaining)
     }
@@ -172,7 +166,7 @@ impl Session<'_> {
     /// Performs a plan: puts revocations on record, signs what is fresh, verifies
     /// everything, writes the release. `fresh` comes from [`Session::prepare`] and answers
     /// [`Remaining`].
-    pub fn perform(&mut self, plan: &Plan, fresh: Fresh, output: Output) -> Result<Outcome> {
+    pub fn perform<'p>(&mut self, plan: &'p Plan, fresh: Fresh<'p>, output: Output) -> Result<Outcome<'p>> {
         let Fresh { items: fresh, crl, cross } = fresh;
         let bytes = plan.to_bytes()?;
         let digest = Digest::of(&bytes);
@@ -182,14 +176,13 @@ impl Session<'_> {
         let remaining = Remaining::of(plan, digest, self.home.journal.ledger())?;
         let as_planned = |came, tbs: &Option<Linted<Tbs>>| tbs.is_some() == (came == Came::Fresh);
         let others = as_planned(remaining.crl, &crl) && as_planned(remaining.cross, &cross);
-        if fresh.iter().map(|p| &p.item).ne(&remaining.fresh) || !others {
+        if fresh.iter().map(|p| p.item).ne(remaining.fresh.iter().copied()) || !others {
             return Err(Error::integrity(
                 "plan.items",
                 "the prepared items are not the plan's remaining ones",
             ));
         }
-        let root = self.home.root()?.clone();
-        self.rehearse(plan, digest, &root, output.name())?;
+        let finisher = Finisher::new(self.home, plan, digest, output.name())?;
         let root_key = self.key(KeyRole::Root)?;
         let journal_key = self.key(KeyRole::Journal)?;
         let kept = self.home.keep_plan(&digest, &bytes)?;
@@ -204,13 +197,14 @@ impl Session<'_> {
         let first = [(Purpose::Crl, crl), (Purpose::CrossCertificate, cross)];
         let released = self
             .sign_first(begun, first, digest, &root_key)
-            .and_then(|begun| self.sign_fresh(digest, begun, (before, fresh), &root_key))
-            .and_then(|()| self.file_crls(plan, &root))
-            .and_then(|()| self.verify_signed(digest, &plan.items, &root))
+            .and_then(|begun| self.sign_fresh(digest, begun, (before, fresh), &root_key, &finisher))
             .and_then(|finished| {
-                let released = finished.iter().map(|f| f.item.clone()).collect();
-                self.release(plan, digest, &root, finished, &journal_key, output)
-                    .map(|(folder, crls)| (folder, crls, released))
+                self.file_crls(plan)?;
+                let finished = finisher.finish_others(self.home, plan, finished, self.now())?;
+                self.home.quarantine(finished.iter().map(Finished::filed))?;
+                let released = finished.iter().map(|f| f.item).collect();
+                let (folder, crls) = self.release(plan, &finisher, finished, &journal_key, output)?;
+                Ok((folder, crls, released))
             });
         let (folder, crls, released) =
             released.map_err(|e| match self.home.journal.ledger().plan(&digest) {
@@ -230,14 +224,16 @@ impl Session<'_> {
     }
 
     /// Signs in groups. While the token is busy with one, the signatures of the group
-    /// before it and the intents of the one after it go on record, in one flush.
-    fn sign_fresh(
+    /// before it and the intents of the one after it go on record, in one flush, and the
+    /// certificates of the one before it are finished.
+    fn sign_fresh<'p>(
         &mut self,
         plan: Digest,
         begun: Vec<Event>,
-        (before, fresh): (usize, Vec<Prepared>),
+        (before, fresh): (usize, Vec<Prepared<'p>>),
         key: &Key,
-    ) -> Result<()> {
+        finisher: &Finisher<'p>,
+    ) -> Result<Vec<Finished<'p>>> {
         let total = fresh.len();
         let most = self.world.lanes.min(total.div_ceil(A_LANE)).max(1);
         let token = self.token.info().uri.clone();
@@ -246,58 +242,72 @@ impl Session<'_> {
             true => vec![typed::signer(self.home, self.token, &self.world, (before, before + total))],
             false => self.token.signers(most)?,
         };
-        let (home, clock, stop) = (&mut *self.home, self.world.clock, self.world.stop);
+        let stop = self.world.stop;
         let mut fresh = fresh.into_iter().map(|p| intent(plan, p)).peekable();
         let mut next_group = || fresh.by_ref().take(group).collect::<Vec<_>>();
-        let mut done = 0;
-        let mut record = |signed: Vec<Event>, intents: Vec<CertificateIntent>| {
-            done += signed.iter().filter(|event| matches!(event, Event::Signed { .. })).count();
-            (self.world.progress)(Progress { done, total });
-            home.journal.intend(not_before_last(home, clock()), signed, intents)
-        };
+        let mut record =
+            Record { home: self.home, world: &self.world, progress: Progress { done: 0, total } };
 
-        let mut permits = record(begun, next_group())?;
+        let mut finished = Vec::new();
+        let mut permits = record.put(begun, next_group())?;
         let mut signed = Vec::new();
         while !permits.is_empty() {
             let before = std::mem::take(&mut signed);
-            let (group, following) =
-                lanes::sign(&mut lanes, key, permits, stop, || record(before, next_group()));
+            let (group, (following, done)) = lanes::sign(&mut lanes, key, permits, stop, || {
+                let made = intents_of(&before);
+                let following = record.put(before, next_group());
+                (following, record.finish(&made, finisher))
+            });
             // Where this failed, nothing more can be recorded: what was signed counts as
             // issued by its intent.
             let following = following?;
             signed = group.events;
-            if let Err(error) = group.result {
-                record(signed, Vec::new())?;
+            if let Err(error) = group.result.and_then(|()| done.map(|done| finished.extend(done))) {
+                record.put(signed, Vec::new())?;
                 let unused = group.unused.into_iter().chain(following).collect();
-                home.journal.withdraw(not_before_last(home, clock()), unused)?;
+                record.home.journal.withdraw(record.now(), unused)?;
                 return Err(if error.kind == Kind::Integrity { error.at(&token) } else { error });
             }
             permits = following;
         }
-        record(signed, Vec::new()).map(drop)
+        record.put(signed, Vec::new())?;
+        Ok(finished)
+    }
+}
+
+/// Puts on record what comes of a batch, and tells how far it is.
+struct Record<'r, 'w> {
+    home: &'r mut Home,
+    world: &'r World<'w>,
+    progress: Progress,
+}
+
+impl Record<'_, '_> {
+    fn now(&self) -> Time {
+        not_before_last(self.home, (self.world.clock)())
     }
 
-    /// Every signed item of the plan, joined from the record and verified.
-    fn verify_signed(&mut self, plan: Digest, items: &[Item], root: &Issuer) -> Result<Vec<Finished>> {
+    fn put(&mut self, signed: Vec<Event>, intents: Vec<CertificateIntent>) -> Result<Vec<Permit>> {
+        self.progress.done += signed.iter().filter(|event| matches!(event, Event::Signed { .. })).count();
+        (self.world.progress)(self.progress);
         let now = self.now();
-        let signed = signed_of(&plan, self.home.journal.ledger());
-        let joined = items.iter().filter_map(|item| Some((item, signed.get(&item.tbs.0[..])?)));
-        let joined = joined.map(|(item, record)| {
-            let tbs = Tbs::recorded(record.message.clone(), record.algorithm);
-            let der = tbs.assemble(record.signature.as_deref().unwrap_or_default())?;
-            Ok((item, tbs, der))
-        });
-        let joined = joined.collect::<Result<Vec<_>>>()?;
-        self.home.quarantine(joined.iter().map(|(item, _, der)| (&item.serial, &der[..])))?;
-        joined
-            .par_iter()
-            .map(|(item, tbs, der)| {
-                let certificate = verify::verify(tbs, der, CertificateKind::Intermediate, root, now)
-                    .map_err(|e| e.at(&item.file))?;
-                Ok(Finished { item: (*item).clone(), certificate })
-            })
-            .collect()
+        self.home.journal.intend(now, signed, intents)
     }
+
+    /// The certificates of these intents, which are signed and on record.
+    fn finish<'p>(&self, intents: &[u64], finisher: &Finisher<'p>) -> Result<Vec<Finished<'p>>> {
+        let (home, now) = (&*self.home, self.now());
+        let records = intents.par_iter().filter_map(|intent| home.journal.ledger().unreleased_by(*intent));
+        records.filter_map(|record| finisher.finish(home, record, now).transpose()).collect()
+    }
+}
+
+fn intents_of(events: &[Event]) -> Vec<u64> {
+    let intent = |event: &Event| match event {
+        Event::Signed { intent, .. } => Some(*intent),
+        _ => None,
+    };
+    events.iter().filter_map(intent).collect()
 }
 
 /// What was signed is on record: a full stick or an interrupt costs nothing.
@@ -347,14 +357,14 @@ fn begin_events(home: &Home, plan: &Plan, digest: Digest) -> Result<Vec<Event>> 
     Ok(events)
 }
 
-fn intent(plan: Digest, prepared: Prepared) -> CertificateIntent {
+fn intent(plan: Digest, prepared: Prepared<'_>) -> CertificateIntent {
     CertificateIntent {
         purpose: Purpose::Intermediate,
         tbs: prepared.tbs,
         plan: Some(plan),
         request: Some(prepared.request),
-        cluster: Some(prepared.item.cluster),
-        policy: Some(prepared.item.policy),
-        crl: prepared.item.crl,
+        cluster: Some(prepared.item.cluster.clone()),
+        policy: Some(prepared.item.policy.clone()),
+        crl: prepared.item.crl.clone(),
     }
 }

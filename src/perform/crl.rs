@@ -1,6 +1,6 @@
 //! The root's CRL: on record, signed, verified, filed; and the fleet's set that it heads.
 
-use super::batch::Finished;
+use super::release::Finished;
 use super::{Session, not_before_last};
 use crate::error::{Error, Result};
 use crate::journal::{CertificateIntent, Event, Head, IntentRecord, Ledger, Purpose, RevokedCertificate};
@@ -82,7 +82,8 @@ impl Session<'_> {
 
     /// Verifies each CRL of the root's that was signed and is not released, and files it,
     /// with the clusters' own.
-    pub(super) fn file_crls(&mut self, plan: &Plan, root: &Issuer) -> Result<()> {
+    pub(super) fn file_crls(&mut self, plan: &Plan) -> Result<()> {
+        let root = self.home.root()?;
         let ledger = self.home.journal.ledger();
         for (_, record) in ledger.unreleased().filter(|(_, it)| it.purpose == Purpose::Crl) {
             let number = self.verify_crl(record, root)?;
@@ -112,7 +113,7 @@ impl Session<'_> {
     /// The root's last CRL and one of each intermediate that is alive, those that are
     /// about to be released with them. Where one is missing there is no set: Envoy, given
     /// a part of it, refuses every peer whose CRL is not there.
-    pub(super) fn fleet_crls(&self, finished: &[Finished]) -> Result<Crls> {
+    pub(super) fn fleet_crls(&self, finished: &[Finished<'_>]) -> Result<Crls> {
         let Some(root) = self.home.root_crl()? else { return Ok(Crls::default()) };
         let (ledger, now) = (self.home.journal.ledger(), self.now());
         let new = finished.iter().map(|f| ledger.by_serial(&f.item.serial)).collect::<Result<Vec<_>>>()?;

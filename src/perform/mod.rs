@@ -127,18 +127,18 @@ impl<'a> Session<'a> {
     }
 
     /// Decides again on today's policy and journal: see [`plan::prepare`].
-    pub fn prepare(&self, plan: &Plan, remaining: &Remaining, today: Time) -> Result<Fresh> {
+    pub fn prepare<'p>(&self, plan: &'p Plan, remaining: &Remaining<'p>, today: Time) -> Result<Fresh<'p>> {
         prepare(self.home, plan, remaining, today)
     }
 
     /// The same of a plan that was made in this process: see [`plan::prepare_made`].
-    pub fn prepare_made(
+    pub fn prepare_made<'p>(
         &self,
-        plan: &Plan,
-        remaining: &Remaining,
+        plan: &'p Plan,
+        remaining: &Remaining<'p>,
         made: Vec<Linted<Tbs>>,
         today: Time,
-    ) -> Result<Fresh> {
+    ) -> Result<Fresh<'p>> {
         let items =
             |context: &Context<'_>, ledger: &Ledger| plan::prepare_made(context, ledger, plan, made, today);
         prepare_with(self.home, plan, remaining, items)
@@ -235,19 +235,19 @@ fn not_before_last(home: &Home, now: Time) -> Time {
 
 /// Decides a plan's items again on today's policy and journal: see [`plan::prepare`].
 /// A journal that does not hold the head the plan was made on was set back since.
-pub fn prepare(home: &Home, plan: &Plan, remaining: &Remaining, today: Time) -> Result<Fresh> {
+pub fn prepare<'p>(home: &Home, plan: &'p Plan, remaining: &Remaining<'p>, today: Time) -> Result<Fresh<'p>> {
     let items = |context: &Context<'_>, ledger: &Ledger| {
         plan::prepare(context, ledger, plan, &remaining.fresh, today)
     };
     prepare_with(home, plan, remaining, items)
 }
 
-fn prepare_with(
+fn prepare_with<'p>(
     home: &Home,
     plan: &Plan,
-    remaining: &Remaining,
-    items: impl FnOnce(&Context<'_>, &Ledger) -> Result<Vec<Prepared>>,
-) -> Result<Fresh> {
+    remaining: &Remaining<'p>,
+    items: impl FnOnce(&Context<'_>, &Ledger) -> Result<Vec<Prepared<'p>>>,
+) -> Result<Fresh<'p>> {
     // The session settles what is open before it signs.
     let history = home.journal.ledger().settled()?;
     let context = Context {

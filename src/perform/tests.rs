@@ -232,12 +232,12 @@ impl Scene {
     }
 
     /// From a confirmed plan to its release.
-    fn perform(&mut self, plan: &Plan) -> Result<Outcome> {
+    fn perform<'p>(&mut self, plan: &'p Plan) -> Result<Outcome<'p>> {
         let consent = Consent { plan: Some(plan.digest()?), ..consent() };
         self.perform_as(plan, consent)
     }
 
-    fn perform_as(&mut self, plan: &Plan, consent: Consent) -> Result<Outcome> {
+    fn perform_as<'p>(&mut self, plan: &'p Plan, consent: Consent) -> Result<Outcome<'p>> {
         let (output, today) = (self.output(), self.clock.get());
         self.session(consent, |session| {
             let remaining = Remaining::of(plan, plan.digest()?, session.ledger())?;

@@ -14,7 +14,7 @@ use crate::intake::{self, Arrival, Request, SUFFIX};
 type BySignature = HashMap<String, Vec<Request>>;
 
 /// The requests of these items of a plan, in the same order.
-pub fn read(plan: &Plan, items: &[Item]) -> Result<Vec<Request>> {
+pub fn read(plan: &Plan, items: &[&Item]) -> Result<Vec<Request>> {
     let signed = signed(plan)?;
     items.par_iter().map(|item| read_one(item, &signed)).collect()
 }

@@ -16,9 +16,9 @@ use crate::x509::{Digest, Serial, Tbs, Time};
 
 /// An item with its bytes linted: all that `perform` needs to put it on record.
 #[derive(Debug)]
-pub struct Prepared {
+pub struct Prepared<'p> {
     /// The item of the plan.
-    pub item: Item,
+    pub item: &'p Item,
     /// SHA-256 over its request's DER.
     pub request: Digest,
     /// Its bytes, equal to the item's, and linted.
@@ -126,13 +126,13 @@ fn linted(
 /// Checks a plan against today: it belongs to this home and root, it is neither
 /// too old nor from the future, and each of `items` would be decided the same,
 /// byte for byte. `context.now` must be the plan's own time, `today` the clock.
-pub fn prepare(
+pub fn prepare<'p>(
     context: &Context<'_>,
     ledger: &Ledger,
-    plan: &Plan,
-    items: &[Item],
+    plan: &'p Plan,
+    items: &[&'p Item],
     today: Time,
-) -> Result<Vec<Prepared>> {
+) -> Result<Vec<Prepared<'p>>> {
     fits(context, ledger, plan)?;
     if items.is_empty() {
         // What is on record already can be released however late.
@@ -152,7 +152,7 @@ pub fn prepare(
                 Planned::Refused => return Err(now_refused(item, decision, None)),
                 Planned::Unfit(finding) => return Err(now_refused(item, decision, Some(&finding))),
             };
-            if *again != *item {
+            if *again != **item {
                 return Err(Error::refused(
                     "plan.differs",
                     format!("{}: today's policy and journal give other bytes than the plan holds", item.file),
@@ -162,7 +162,7 @@ pub fn prepare(
             if decision.grant.as_ref().is_none_or(|grant| grant.not_after() <= today) {
                 return Err(expired(item));
             }
-            let (item, request) = (item.clone(), request.digest);
+            let request = request.digest;
             Ok(Prepared { item, request, tbs, findings: decision.findings.clone() })
         })
         .collect()
@@ -171,13 +171,13 @@ pub fn prepare(
 /// As [`prepare`], of a whole plan that was made in this process: policies and record are
 /// those that it was made on, and so is every decision. Only the time went on, while people
 /// read.
-pub fn prepare_made(
+pub fn prepare_made<'p>(
     context: &Context<'_>,
     ledger: &Ledger,
-    plan: &Plan,
+    plan: &'p Plan,
     made: Vec<Linted<Tbs>>,
     today: Time,
-) -> Result<Vec<Prepared>> {
+) -> Result<Vec<Prepared<'p>>> {
     fits(context, ledger, plan)?;
     if !plan.items.is_empty() {
         fresh_enough(plan, today)?;
@@ -189,7 +189,7 @@ pub fn prepare_made(
         if Facts::from_tbs(tbs.get().as_der())?.not_after <= today {
             return Err(expired(item));
         }
-        let (item, request) = (item.clone(), Digest::of(&item.request.0));
+        let request = Digest::of(&item.request.0);
         Ok(Prepared { item, request, tbs, findings: Vec::new() })
     });
     prepared.collect()

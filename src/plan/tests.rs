@@ -87,9 +87,10 @@ impl Scene {
         self.try_plan((1..=9).map(serial).take(self.requests.len()).collect(), vec![]).unwrap()
     }
 
-    fn prepare_at(&self, plan: &Plan, today: Time) -> crate::Result<Vec<Prepared>> {
+    fn prepare_at<'p>(&self, plan: &'p Plan, today: Time) -> crate::Result<Vec<Prepared<'p>>> {
         let context = self.context(plan.policy.as_deref(), plan.created);
-        prepare(&context, &self.script.ledger, plan, &plan.items, today)
+        let items: Vec<_> = plan.items.iter().collect();
+        prepare(&context, &self.script.ledger, plan, &items, today)
     }
 
     #[track_caller]
@@ -122,7 +123,7 @@ fn what_is_made_is_read_back_and_prepared_byte_for_byte() {
     assert_eq!(Plan::from_bytes("plan", &bytes).unwrap(), plan);
     assert_eq!(plan.digest().unwrap(), Digest::of(&bytes));
     let prepared = scene.prepare_at(&plan, scene.script.now).unwrap();
-    assert_eq!(prepared.iter().map(|p| &p.item).collect::<Vec<_>>(), plan.items.iter().collect::<Vec<_>>());
+    assert_eq!(prepared.iter().map(|p| p.item).collect::<Vec<_>>(), plan.items.iter().collect::<Vec<_>>());
     assert!(prepared.iter().all(|p| p.tbs.get().as_der() == p.item.tbs.0));
 }
 
@@ -172,11 +173,16 @@ fn a_plan_of_this_run_is_prepared_as_it_was_made() {
     let (plan, again) = (scene.plan(), |scene: &Scene| {
         scene.try_make((1..=9).map(serial).take(2).collect(), vec![]).unwrap().1
     });
-    let prepare = |scene: &Scene, plan: &Plan, made, after| {
+    fn prepare<'p>(
+        scene: &Scene,
+        plan: &'p Plan,
+        made: Vec<Linted<Tbs>>,
+        after: u64,
+    ) -> std::result::Result<Vec<Prepared<'p>>, &'static str> {
         let context = scene.context(plan.policy.as_deref(), plan.created);
         let today = scene.script.now + Seconds(after);
         prepare_made(&context, &scene.script.ledger, plan, made, today).map_err(|e| e.id)
-    };
+    }
     let (day, anew) = (86_400, scene.prepare_at(&plan, scene.script.now).unwrap());
     let kept = prepare(&scene, &plan, again(&scene), day).unwrap();
     assert_eq!(kept.len(), 2);
@@ -355,8 +361,8 @@ fn a_senders_signature_is_verified_again() {
     let prepared = scene.prepare_at(&plan, scene.script.now).unwrap();
     assert!(prepared.iter().all(|p| p.item.sender == plan.items[0].sender));
     let context = scene.context(plan.policy.as_deref(), plan.created);
-    let one = &plan.items[1..];
-    assert_eq!(prepare(&context, &scene.script.ledger, &plan, one, scene.script.now).unwrap().len(), 1);
+    let one = [&plan.items[1]];
+    assert_eq!(prepare(&context, &scene.script.ledger, &plan, &one, scene.script.now).unwrap().len(), 1);
 }
 
 #[test]

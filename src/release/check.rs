@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 
 use super::documents::{self, Entry, Manifest, Receipt, VERSION};
-use super::folder::{self, Against, keep};
+use super::folder::{self, Against, Seen, keep};
+use super::layout::{self, ClusterFolder, LaidOut};
 use super::sums::Digests;
 use super::{
     CROSS_CERT, CrlFacts, Folder, JOURNAL, JOURNAL_CERT, MANIFEST, REHEARSAL, ROOT_CERT, SIGNATURE, SUMS,
@@ -84,37 +85,82 @@ pub fn check(
     at: Time,
     judge: &dyn Judge,
 ) -> Report {
-    check_folder(&super::folder(files), noted, allow_rehearsal, at, judge)
+    let files = super::folder(files);
+    let digests = sums::digests(files.iter().map(|(path, bytes)| (*path, *bytes)));
+    let against = Against { noted, at, judge };
+    let look = |manifest: Option<&Manifest>| look_at_clusters(&files, manifest, &against);
+    check_parts(&files, &digests, allow_rehearsal, &against, look)
 }
 
-/// As [`check`], of files that are borrowed.
-pub fn check_folder(
-    files: &Folder,
+/// A cluster's folder that was looked at by itself.
+pub struct Looked {
+    /// What stands before file names in errors, e.g. `east/`.
+    place: String,
+    seen: Seen,
+}
+
+impl Looked {
+    /// Checks a folder as it was laid out, as [`check`] does.
+    pub fn at(folder: &ClusterFolder, noted: &[Digest], at: Time, judge: &dyn Judge) -> Self {
+        Self::inside(&folder.laid.entry.name, &folder.files(), &Against { noted, at, judge })
+    }
+
+    fn inside(cluster: &str, files: &Folder, against: &Against) -> Self {
+        let place = format!("{}/", shown(cluster));
+        let seen = folder::check(&place, files, against);
+        Self { place, seen }
+    }
+}
+
+/// As [`check`], of a release that is laid out and whose clusters' folders were looked at
+/// before, each under the same roots.
+pub fn check_laid_out(
+    release: &LaidOut,
+    looked: Vec<Looked>,
     noted: &[Digest],
     allow_rehearsal: bool,
     at: Time,
     judge: &dyn Judge,
 ) -> Report {
+    let digests = layout::digests(&release.top, &release.clusters);
     let against = Against { noted, at, judge };
+    let places: BTreeSet<String> = looked.iter().map(|it| it.place.clone()).collect();
+    let passed_by = release.clusters.iter().filter(|entry| !places.contains(&format!("{}/", entry.name)));
+    let passed_by: Vec<_> = passed_by
+        .map(|entry| disagrees(&format!("lists {}, which was not looked at", shown(&entry.name))))
+        .collect();
+    let top = super::folder(&release.top);
+    let mut report = check_parts(&top, &digests, allow_rehearsal, &against, |_| looked);
+    report.errors.extend(passed_by);
+    report
+}
+
+/// `top` holds all that stands beside the clusters' folders, at least.
+fn check_parts(
+    top: &Folder,
+    digests: &Digests,
+    allow_rehearsal: bool,
+    against: &Against,
+    look: impl FnOnce(Option<&Manifest>) -> Vec<Looked>,
+) -> Report {
     let mut report = Report { signed: true, ..Report::default() };
-    let required = TOP.iter().filter(|name| !files.contains_key(*name));
+    let required = TOP.iter().filter(|name| !top.contains_key(*name));
     report.errors.extend(required.map(|name| sums::missing(name)));
 
-    let manifest = read_manifest(files).and_then(|result| keep(result, &mut report.errors));
-    check_seal(files, &against, manifest.as_ref(), &mut report);
-    let digests = sums::digests(files.iter().map(|(path, bytes)| (*path, *bytes)));
-    if let Some(bytes) = files.get(SUMS) {
-        report.errors.extend(sums::check(bytes, &digests));
+    let manifest = read_manifest(top).and_then(|result| keep(result, &mut report.errors));
+    check_seal(top, against, manifest.as_ref(), &mut report);
+    if let Some(bytes) = top.get(SUMS) {
+        report.errors.extend(sums::check(bytes, digests));
     }
     if let Some(manifest) = &manifest {
         report.release = shown(&manifest.release);
         report.created = Some(manifest.created);
         report.stage = manifest.stage.clone();
         report.rehearsal |= manifest.rehearsal || manifest.release.contains(REHEARSAL);
-        check_manifest(files, &digests, manifest, noted, &mut report.errors);
-        check_crls(files, manifest, &against, &mut report);
+        check_manifest(digests, manifest, against.noted, &mut report.errors);
+        check_crls(top, manifest, against, &mut report);
     }
-    check_clusters(files, manifest.as_ref(), &against, &mut report);
+    check_clusters(look(manifest.as_ref()), manifest.as_ref(), &mut report);
     report.refuse_rehearsal(allow_rehearsal);
     report
 }
@@ -215,13 +261,7 @@ fn check_crls(files: &Folder, manifest: &Manifest, against: &Against, report: &m
 }
 
 /// The manifest's own statements, and every file of the folder accounted for.
-fn check_manifest(
-    files: &Folder,
-    digests: &Digests,
-    manifest: &Manifest,
-    noted: &[Digest],
-    errors: &mut Vec<Error>,
-) {
+fn check_manifest(digests: &Digests, manifest: &Manifest, noted: &[Digest], errors: &mut Vec<Error>) {
     keep(names::release(&manifest.release, manifest.rehearsal).map_err(as_integrity), errors);
     if !noted.contains(&manifest.root_sha256) {
         errors.push(folder::wrong_root(MANIFEST, manifest.root_sha256, noted));
@@ -236,7 +276,7 @@ fn check_manifest(
         }
     }
     for (path, wanted) in &listed {
-        match digests.get(path.as_str()) {
+        match digests.get(path) {
             None => errors.push(disagrees(&format!("lists {}, which is missing", shown(path)))),
             Some(found) if found != *wanted => {
                 errors.push(disagrees(&format!(
@@ -253,32 +293,37 @@ fn check_manifest(
             || listed.contains_key(path)
             || path.split_once('/').is_some_and(|(folder, _)| folder == JOURNAL)
     };
-    for path in files.keys().filter(|path| !known(path)) {
+    for path in digests.keys().filter(|path| !known(path)) {
         errors.push(Error::integrity("release.extra", format!("{}: not in {MANIFEST}", shown(path))));
     }
 }
 
 /// Every folder that is there or should be; one without a manifest entry is
 /// looked at all the same.
-fn check_clusters(files: &Folder, manifest: Option<&Manifest>, against: &Against, report: &mut Report) {
+fn look_at_clusters(files: &Folder, manifest: Option<&Manifest>, against: &Against) -> Vec<Looked> {
     let present = files.keys().filter_map(|path| path.split_once('/')).map(|(folder, _)| folder);
     let entries = manifest.map_or(&[] as &[Entry], |m| &m.cluster);
     let all: BTreeSet<&str> = present.chain(entries.iter().map(|e| e.name.as_str())).collect();
     let all: Vec<&str> = all.into_iter().filter(|name| *name != JOURNAL).collect();
-    let looked_at = all.par_iter().map(|cluster| {
-        let place = format!("{}/", shown(cluster));
+    let looked = all.par_iter().map(|cluster| {
         let beneath = format!("{cluster}/");
         let inside = files
             .range(beneath.as_str()..)
             .map_while(|(path, bytes)| Some((path.strip_prefix(&beneath)?, *bytes)));
-        let seen = folder::check(&place, &inside.collect(), against);
-        (place, seen)
+        Looked::inside(cluster, &inside.collect(), against)
     });
-    for (place, seen) in looked_at.collect::<Vec<_>>() {
+    looked.collect()
+}
+
+fn check_clusters(looked: Vec<Looked>, manifest: Option<&Manifest>, report: &mut Report) {
+    let entries: BTreeMap<&str, &Entry> =
+        manifest.iter().flat_map(|m| &m.cluster).map(|entry| (entry.name.as_str(), entry)).collect();
+    for Looked { place, seen } in looked {
         report.rehearsal |= seen.rehearsal;
         report.errors.extend(seen.errors);
         if let (Some(receipt), Some(manifest)) = (&seen.receipt, manifest) {
-            report.errors.extend(folder::check_against_manifest(&place, receipt, manifest));
+            let entry = entries.get(receipt.cluster.as_str()).copied();
+            report.errors.extend(folder::check_against_manifest(&place, receipt, manifest, entry));
         }
         report.clusters.extend(seen.receipt);
     }

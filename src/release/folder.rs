@@ -1,7 +1,7 @@
 //! Checking one cluster's folder, in a release or carried alone.
 
 use super::certificate::{Facts, facts, is_self_issued};
-use super::documents::{self, Manifest, Receipt, VERSION};
+use super::documents::{self, Entry, Manifest, Receipt, VERSION};
 use super::{
     CA_CERT, CERT_CHAIN, COMMON, Consumer, Folder, Judge, RECEIPT, REHEARSAL, ROOT_CERT, istio, sums,
 };
@@ -115,9 +115,14 @@ fn check_order(place: &str, files: &Folder, receipt: Option<&Receipt>) -> Option
     (said != found).then(|| Error::integrity("release.receipt", message))
 }
 
-/// Holds the receipt against the manifest of the release that it lies in.
-pub fn check_against_manifest(place: &str, receipt: &Receipt, manifest: &Manifest) -> Option<Error> {
-    let entry = manifest.cluster.iter().find(|entry| entry.name == receipt.cluster);
+/// Holds the receipt against the manifest of the release that it lies in, and the cluster's
+/// entry there.
+pub fn check_against_manifest(
+    place: &str,
+    receipt: &Receipt,
+    manifest: &Manifest,
+    entry: Option<&Entry>,
+) -> Option<Error> {
     let agrees = receipt.release == manifest.release
         && receipt.rehearsal == manifest.rehearsal
         && receipt.plan == manifest.plan

@@ -1,6 +1,7 @@
 //! Releases: what leaves the appliance after a session, as bytes.
 //!
-//! Pure: [`prepare`] lays a release out, the journal key signs its sums, and
+//! Pure: [`Origin::lay_out`] makes each cluster's folder and [`prepare`] what stands beside
+//! them, the journal key signs the sums, and
 //! [`fn@check`] tells anywhere and at any time whether a folder is that release.
 
 pub mod certificate;
@@ -20,12 +21,12 @@ mod verifier;
 
 use std::collections::BTreeMap;
 
-pub use check::{Judge, Report, check, check_cluster, check_folder};
+pub use check::{Judge, Looked, Report, check, check_cluster, check_laid_out};
 use consumer::Part;
 pub use consumer::{Consumer, Object};
 pub use crls::{ClusterList, CrlEntry, CrlFacts, Crls, SeenCrls};
 pub use documents::{Manifest, Receipt};
-pub use layout::{Member, Prepared, ReleaseInput, prepare};
+pub use layout::{ClusterFolder, Laid, LaidOut, Member, Origin, Prepared, ReleaseInput, check_once, prepare};
 pub use verifier::Verifier;
 
 /// What the release holds and who signed which cluster; written last.
@@ -59,8 +60,9 @@ pub const RECEIPT: &str = "receipt.toml";
 const COMMON: [(&str, Part); 3] =
     [(CA_CERT, Part::Certificate), (CERT_CHAIN, Part::Chain), (ROOT_CERT, Part::Roots)];
 
-/// Every file that stands at a release's top, and those that may.
-const TOP: [&str; 6] = [MANIFEST, SUMS, SIGNATURE, ROOT_CERT, JOURNAL_CERT, README];
+/// Every file that stands at a release's top.
+pub const TOP: [&str; 6] = [MANIFEST, SUMS, SIGNATURE, ROOT_CERT, JOURNAL_CERT, README];
+/// Those that may.
 const TOP_OPTIONAL: [&str; 3] = [ROOT_CRL, CA_CRL, CROSS_CERT];
 
 /// The files of one folder, by path beneath it.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::consumer::Form;
-use super::{Consumer, Member, ReleaseInput};
+use super::{Consumer, Laid, ReleaseInput};
 use crate::x509::Digest;
 
 /// How many clusters of a consumer are named.
@@ -16,15 +16,20 @@ const OF_EACH: &str = "awk '/BEGIN/ { show = \"openssl x509 -noout -subject -fin
 /// The arc 2.16.840.1.101.3.4.3: of all that is signed here, ML-DSA alone lies beneath it.
 const NIST_SIGNATURES: [u8; 8] = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03];
 
-/// The text, with the fingerprints to compare.
-pub fn text(input: &ReleaseInput) -> String {
-    let warning = if input.rehearsal { "REHEARSAL: nothing in here may be relied on.\n\n" } else { "" };
-    let several = input.trusted.len() > 1;
+/// Whether a certificate's key or signature is of ML-DSA.
+pub fn is_post_quantum(der: &[u8]) -> bool {
+    der.windows(NIST_SIGNATURES.len()).any(|w| w == NIST_SIGNATURES)
+}
+
+/// The text, with the fingerprints to compare; the clusters are in their names' order.
+pub fn text(input: &ReleaseInput, clusters: &[Laid]) -> String {
+    let origin = input.origin;
+    let warning = if origin.rehearsal { "REHEARSAL: nothing in here may be relied on.\n\n" } else { "" };
+    let several = origin.trusted.len() > 1;
     let show = if several { OF_EACH } else { OF_ONE };
     let compare = if several { "all these" } else { "both" };
-    let others: String = input.companions().map(|der| format!("  root     {}\n", Digest::of(der))).collect();
-    let mut signed = std::iter::once(input.root).chain(input.members.iter().map(|m| m.certificate));
-    let post_quantum = signed.any(|der| der.windows(NIST_SIGNATURES.len()).any(|w| w == NIST_SIGNATURES));
+    let others: String = origin.companions().map(|der| format!("  root     {}\n", Digest::of(der))).collect();
+    let post_quantum = is_post_quantum(&origin.root) || clusters.iter().any(|cluster| cluster.post_quantum);
     let openssl = if post_quantum { "OpenSSL 3.5 or newer (which knows ML-DSA)" } else { "OpenSSL" };
     let (beside, each) = if several {
         (
@@ -36,8 +41,9 @@ pub fn text(input: &ReleaseInput) -> String {
     };
     let (crl_files, crl_steps) = crls(input);
     let stage = input.stage.map(stage).unwrap_or_default();
-    let load = load(input);
-    let (name, root, journal) = (input.name, Digest::of(input.root), Digest::of(input.journal_certificate));
+    let load = load(clusters);
+    let (name, root, journal) =
+        (&origin.name, Digest::of(&origin.root), Digest::of(input.journal_certificate));
     format!(
         "{warning}{name}\n\
 \n\
@@ -74,16 +80,15 @@ Or with anchorite, which checks more:\n\
 }
 
 /// How each consumer that is in it loads its files.
-fn load(input: &ReleaseInput) -> String {
-    let mut all: BTreeMap<Consumer, Vec<&Member>> = BTreeMap::new();
-    for member in &input.members {
-        all.entry(member.consumer).or_default().push(member);
+fn load(clusters: &[Laid]) -> String {
+    let mut all: BTreeMap<Consumer, Vec<&Laid>> = BTreeMap::new();
+    for cluster in clusters {
+        all.entry(cluster.entry.consumer).or_default().push(cluster);
     }
     let mut out = String::new();
-    for (consumer, mut members) in all {
-        members.sort_by(|a, b| a.cluster.cmp(&b.cluster));
+    for (consumer, members) in all {
         let terms = consumer.terms();
-        let names: Vec<&str> = members.iter().take(NAMED).map(|member| member.cluster.as_str()).collect();
+        let names: Vec<&str> = members.iter().take(NAMED).map(|member| member.entry.name.as_str()).collect();
         let more = match members.len().saturating_sub(NAMED) {
             0 => String::new(),
             more => format!(" and {more} more"),
@@ -103,7 +108,7 @@ fn load(input: &ReleaseInput) -> String {
             Err(who) => {
                 out.push_str(&format!("  # {who}\n"));
                 for member in members {
-                    out.push_str(&indented(terms.direct_lines(&member.cluster, member.object.as_ref())));
+                    out.push_str(&indented(terms.direct_lines(&member.entry.name, member.object.as_ref())));
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! SHA256SUMS in the format of GNU coreutils, sorted by path.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use rayon::prelude::*;
 
@@ -10,20 +11,16 @@ use crate::text::{shown, shown_bytes};
 use crate::x509::Digest;
 
 /// SHA-256 of each file that the sums cover, by path.
-pub type Digests<'a> = BTreeMap<&'a str, Digest>;
+pub type Digests = BTreeMap<String, Digest>;
 
 /// Of all files but the sums themselves and their signature.
-pub fn digests<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])>) -> Digests<'a> {
+pub fn digests<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])>) -> Digests {
     let covered: Vec<_> = files.filter(|(path, _)| is_covered(path)).collect();
-    covered.into_par_iter().map(|(path, bytes)| (path, Digest::of(bytes))).collect()
+    covered.into_par_iter().map(|(path, bytes)| (path.to_owned(), Digest::of(bytes))).collect()
 }
 
 /// One line a file.
-pub fn render<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])>) -> Vec<u8> {
-    render_lines(&digests(files))
-}
-
-fn render_lines(digests: &BTreeMap<&str, Digest>) -> Vec<u8> {
+pub fn render<P: fmt::Display>(digests: &BTreeMap<P, Digest>) -> Vec<u8> {
     digests.iter().map(|(path, digest)| format!("{digest}  {path}\n")).collect::<String>().into_bytes()
 }
 
@@ -35,7 +32,7 @@ fn is_covered(path: &str) -> bool {
 pub fn check(sums: &[u8], files: &Digests) -> Vec<Error> {
     let (listed, mut errors) = parse(sums);
     for (path, wanted) in &listed {
-        match files.get(path) {
+        match files.get(*path) {
             None => errors.push(missing(path)),
             Some(found) if found != wanted => errors.push(Error::integrity(
                 "release.sums",
@@ -45,7 +42,7 @@ pub fn check(sums: &[u8], files: &Digests) -> Vec<Error> {
         }
     }
     let listed: BTreeSet<_> = listed.into_keys().collect();
-    let unlisted = files.keys().filter(|path| !listed.contains(*path));
+    let unlisted = files.keys().filter(|path| !listed.contains(path.as_str()));
     errors.extend(unlisted.map(|path| {
         Error::integrity("release.extra", format!("{}: not in SHA256SUMS", shown(path)))
             .next("remove it, or ask where it came from: it is not part of the release")
@@ -72,7 +69,7 @@ fn parse(sums: &[u8]) -> (BTreeMap<&str, Digest>, Vec<Error>) {
             }
         }
     }
-    if errors.is_empty() && render_lines(&listed) != sums {
+    if errors.is_empty() && render(&listed) != sums {
         errors.push(bad("not sorted, or a path listed twice".into()));
     }
     (listed, errors)
@@ -96,7 +93,7 @@ mod tests {
 
     #[test]
     fn sums_are_sorted_and_fit() {
-        let sums = render(FILES.into_iter());
+        let sums = render(&digests(FILES.into_iter()));
         let (a, b) = (Digest::of(b"one"), Digest::of(b"two"));
         assert_eq!(String::from_utf8(sums.clone()).unwrap(), format!("{a}  a\n{b}  b/x\n"));
         assert!(ids(&sums, &FILES).is_empty());
@@ -104,7 +101,7 @@ mod tests {
 
     #[test]
     fn missing_changed_and_unlisted_files_show_at_once() {
-        let sums = render(FILES.into_iter());
+        let sums = render(&digests(FILES.into_iter()));
         let files = [("a", b"changed".as_slice()), ("c", b"new")];
         assert_eq!(ids(&sums, &files), ["release.sums", "release.missing", "release.extra"]);
     }

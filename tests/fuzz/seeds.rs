@@ -10,7 +10,7 @@ use std::path::Path;
 use anchorite::journal::{Bytes, Entry, Event, Head, KeyRole, Ledger, Purpose, RootDecision, seal_message};
 use anchorite::plan::{Frame, decide, make};
 use anchorite::policy::Context;
-use anchorite::release::{self, Consumer, Member, ReleaseInput, cms};
+use anchorite::release::{self, ClusterFolder, Consumer, Member, Origin, ReleaseInput, cms};
 use anchorite::x509::{Digest, Seconds, Serial, SignatureAlgorithm, Tbs, Time};
 use anchorite_fuzz::policy::ask;
 use anchorite_fuzz::world::{self, JOURNAL_KEY, root};
@@ -150,36 +150,39 @@ fn make_world() {
     session.seal();
 
     let name = "anchorite-2030-01-01-0001";
-    let prepared = release::prepare(&ReleaseInput {
-        name,
+    let origin = Origin {
+        name: name.into(),
         rehearsal: false,
+        plan: digest,
+        root: root().der.clone(),
+        trusted: vec![root().der.clone()],
+    };
+    let members = certificates.iter().map(|(item, der)| Member {
+        cluster: item.cluster.clone(),
+        consumer: Consumer::Istio,
+        certificate: der,
+        policy: item.policy.clone(),
+        request: Digest::of(&item.request.0),
+        object: None,
+    });
+    let folders: Vec<_> = members.map(|member| origin.lay_out(&member).unwrap()).collect();
+    let input = ReleaseInput {
+        origin: &origin,
         created: session.now,
-        root: &root().der,
-        trusted: vec![&root().der[..]],
         journal_certificate: world::journal_certificate(),
         journal: vec![("journal.jsonl".into(), session.bytes.clone())],
-        plan: digest,
-        members: certificates
-            .iter()
-            .map(|(item, der)| Member {
-                cluster: item.cluster.clone(),
-                consumer: Consumer::Istio,
-                certificate: der,
-                policy: item.policy.clone(),
-                request: Digest::of(&item.request.0),
-                object: None,
-            })
-            .collect(),
         crls: &release::Crls::default(),
         cross: None,
         stage: None,
-    })
-    .unwrap();
+    };
+    let prepared =
+        release::prepare(input, folders.iter().map(|folder| folder.laid.clone()).collect()).unwrap();
     let attributes = cms::attributes(prepared.sums(), session.now).unwrap();
     let signature = session.sign(by_journal(Purpose::Release, Some(digest), attributes.clone()));
     let sums = Digest::of(prepared.sums());
-    let files =
-        prepared.finish(cms::assemble(&attributes, &signature, world::journal_certificate()).unwrap());
+    let p7s = cms::assemble(&attributes, &signature, world::journal_certificate()).unwrap();
+    let beneath = folders.into_iter().flat_map(ClusterFolder::into_files);
+    let files: Vec<_> = prepared.finish(p7s).top.into_iter().chain(beneath).collect();
     session.add(Event::Released { plan: digest, folder: name.into(), sums });
     session.seal();
 

@@ -89,6 +89,10 @@ impl Ledger {
             .filter(|(_, i)| i.signature.is_some() && i.purpose.is_granted())
             .map(|(s, i)| (*s, i))
     }
+    /// What a plan granted by this intent, where it is signed and not released.
+    pub fn unreleased_by(&self, intent: u64) -> Option<&IntentRecord> {
+        self.intents.get(&intent).filter(|i| i.signature.is_some() && i.purpose.is_granted())
+    }
     /// The newest signed certificate of this purpose (root's or journal's).
     pub fn own_certificate(&self, purpose: Purpose) -> Option<&IntentRecord> {
         self.own_certificates(purpose).next_back()

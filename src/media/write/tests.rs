@@ -15,6 +15,19 @@ fn files() -> Vec<(String, Vec<u8>)> {
         .to_vec()
 }
 
+fn each(files: Vec<(String, Vec<u8>)>) -> impl Iterator<Item = Result<(String, Vec<u8>)>> {
+    files.into_iter().map(Ok)
+}
+
+fn written(files: Vec<(String, Vec<u8>)>) -> Vec<Written> {
+    let written = |(name, bytes): (String, Vec<u8>)| Written {
+        name,
+        length: bytes.len() as u64,
+        digest: Digest::of(&bytes),
+    };
+    files.into_iter().map(written).collect()
+}
+
 fn stick() -> TempDir {
     tempfile::tempdir().unwrap()
 }
@@ -38,7 +51,7 @@ fn a_release_is_written_whole_and_nothing_else_is_left() {
     let stick = stick();
     let output = check_output(stick.path(), FOLDER, 1000).unwrap();
     assert_eq!(listing(stick.path()), [""; 0], "the probe leaves nothing");
-    let folder = output.write(&files(), LAST).unwrap();
+    let folder = output.write(each(files()), LAST).unwrap();
     assert_eq!(folder, stick.path().join(FOLDER));
     assert_eq!(listing(stick.path()), [FOLDER]);
     assert_eq!(listing(&folder), [LAST, "east", "root-cert.pem"]);
@@ -73,7 +86,7 @@ fn a_folder_that_comes_up_meanwhile_is_left_alone() {
         let stick = stick();
         let output = check_output(stick.path(), FOLDER, 0).unwrap();
         create_dir_all(stick.path().join(&name).join("theirs")).unwrap();
-        assert_eq!(output.write(&files(), LAST).unwrap_err().id, "output.exists");
+        assert_eq!(output.write(each(files()), LAST).unwrap_err().id, "output.exists");
         assert_eq!(listing(stick.path()), [name.as_str()]);
         assert_eq!(listing(&stick.path().join(name)), ["theirs"]);
     }
@@ -93,33 +106,46 @@ fn every_file_takes_whole_clusters() {
 }
 
 #[test]
-fn names_are_checked_before_anything_is_written() {
+fn a_bad_name_leaves_nothing_behind() {
     let stick = stick();
     assert_eq!(check_output(stick.path(), "../up", 0).unwrap_err().id, "output.name");
     for bad in ["../up", "CON", "manifest.toml"] {
         let mut files = files();
         files.push((bad.to_owned(), Vec::new()));
         let output = check_output(stick.path(), FOLDER, 0).unwrap();
-        assert_eq!(output.write(&files, LAST).unwrap_err().id, "output.name");
+        assert_eq!(output.write(each(files), LAST).unwrap_err().id, "output.name");
     }
     let output = check_output(stick.path(), FOLDER, 0).unwrap();
-    assert_eq!(output.write(&files(), "SHA256SUMS").unwrap_err().id, "output.name");
+    assert_eq!(output.write(each(files()), "SHA256SUMS").unwrap_err().id, "output.name");
+    assert_eq!(listing(stick.path()), [""; 0]);
+}
+
+#[test]
+fn what_cannot_be_made_leaves_nothing_behind() {
+    let stick = stick();
+    let output = check_output(stick.path(), FOLDER, 0).unwrap();
+    let broken = Error::integrity("release.differs", "it differs");
+    let error = output.write(each(files()).chain([Err(broken)]), LAST).unwrap_err();
+    assert_eq!(
+        (error.id, error.message.as_str()),
+        ("release.differs", "it differs; what had been written was removed")
+    );
     assert_eq!(listing(stick.path()), [""; 0]);
 }
 
 #[test]
 fn what_differs_when_read_back_is_caught() {
     let stick = stick();
-    let folder = check_output(stick.path(), FOLDER, 0).unwrap().write(&files(), LAST).unwrap();
+    let folder = check_output(stick.path(), FOLDER, 0).unwrap().write(each(files()), LAST).unwrap();
     let dir = file::open_directory(&folder).unwrap();
-    read_back(&dir, &folder, &files()).unwrap();
+    read_back(&dir, &folder, &written(files())).unwrap();
     for altered in [Some("r00t"), Some("root2"), Some("roo"), None] {
         let path = folder.join("root-cert.pem");
         match altered {
             Some(text) => write(&path, text).unwrap(),
             None => std::fs::remove_file(&path).unwrap(),
         }
-        let error = read_back(&dir, &folder, &files()).unwrap_err();
+        let error = read_back(&dir, &folder, &written(files())).unwrap_err();
         assert_eq!((error.id, error.kind.exit_code()), ("output.read-back", 4));
         assert!(error.message.contains("root-cert.pem: read back"), "{error}");
     }
@@ -129,16 +155,14 @@ fn what_differs_when_read_back_is_caught() {
 fn what_was_written_is_removed_and_no_more() {
     let stick = stick();
     let output = check_output(stick.path(), FOLDER, 0).unwrap();
-    let files = files();
     let folder = stick.path().join(FOLDER);
     create_dir_all(folder.join("east")).unwrap();
     for left in [LAST, "east/ca-cert.pem", "root-cert.pem~"] {
         write(folder.join(left), "").unwrap();
     }
     write(folder.join("theirs"), "").unwrap();
-    let directories = names::directories(files.iter().map(|(name, _)| name.as_str())).unwrap();
-    let release =
-        Release { output: &output, name: FOLDER.to_owned(), directories, files: &files, last: LAST };
+    let directories = vec!["east".to_owned()];
+    let release = Release { output: &output, name: FOLDER.to_owned(), directories, files: written(files()) };
 
     let error = release.discard(Error::usage("output.full", "no room"));
     assert!(error.message.contains("could not be removed (Directory not empty"), "{error}");
@@ -229,7 +253,7 @@ fn on_real_mounts(dir: &Path) {
     let output = check_output(&full, FOLDER, 1000).unwrap();
     let mut files = files();
     files.push(("west/big".to_owned(), vec![7; 3 << 20]));
-    let error = output.write(&files, LAST).unwrap_err();
+    let error = output.write(each(files), LAST).unwrap_err();
     assert_eq!(error.id, "output.full");
     assert!(error.message.contains("west/big: No space left on device"), "{error}");
     assert!(error.message.ends_with("what had been written was removed"), "{error}");

@@ -1,7 +1,5 @@
 //! A request, from the bytes of a file to the certificate that it would get.
 
-use std::collections::BTreeMap;
-
 use anchorite::finding::Outcome;
 use anchorite::intake::{self, Arrival, Request};
 use anchorite::journal::{Head, Ledger};
@@ -9,7 +7,7 @@ use anchorite::lint::CertificateKind;
 use anchorite::media::check_names;
 use anchorite::plan::{self, Frame, Plan, review};
 use anchorite::policy::{Context, Decision, Grant, Keep, KeyKind, PolicySet, Profile};
-use anchorite::release::{self, Consumer, Member, ReleaseInput};
+use anchorite::release::{Consumer, Member, Origin};
 use anchorite::verify::{describe_tbs, verify};
 use anchorite::x509::{Digest, Serial, SignatureAlgorithm};
 use der::asn1::BitString;
@@ -140,29 +138,28 @@ fn signs(grant: &Grant) {
     assert_eq!((described.not_before, described.not_after), (grant.not_before(), grant.not_after()));
     let der = tbs.assemble(&world::sign_as_root(tbs.as_der())).unwrap();
     verify(&tbs, &der, CertificateKind::Intermediate, root, now).unwrap();
-    let prepared = release::prepare(&ReleaseInput {
-        name: "anchorite-2030-01-01-0001",
+    let origin = Origin {
+        name: "anchorite-2030-01-01-0001".into(),
         rehearsal: false,
-        created: now,
-        root: &root.der,
-        trusted: vec![&root.der[..]],
-        journal_certificate: world::journal_certificate(),
-        journal: vec![],
         plan: Digest::of(b"plan"),
-        members: vec![Member {
-            cluster: grant.cluster().into(),
-            consumer: Consumer::Istio,
-            certificate: &der,
-            policy: grant.policy().into(),
-            request: Digest::of(b"request"),
-            object: None,
-        }],
-        crls: &release::Crls::default(),
-        cross: None,
-        stage: None,
-    });
-    let files: BTreeMap<_, _> = prepared.unwrap().finish(vec![]).into_iter().collect();
-    check_names(files.keys().map(String::as_str)).unwrap();
+        root: root.der.clone(),
+        trusted: vec![root.der.clone()],
+    };
+    origin.check().unwrap();
+    let member = Member {
+        cluster: grant.cluster().into(),
+        consumer: Consumer::Istio,
+        certificate: &der,
+        policy: grant.policy().into(),
+        request: Digest::of(b"request"),
+        object: None,
+    };
+    let mut paths: Vec<_> = origin.lay_out(&member).unwrap().into_files().map(|(path, _)| path).collect();
+    check_names(paths.iter().map(String::as_str)).unwrap();
+    let mut foretold = origin.paths(&member).unwrap();
+    paths.sort();
+    foretold.sort();
+    assert_eq!(paths, foretold);
 }
 
 /// The plan reads back as it was written, and its review can be read.

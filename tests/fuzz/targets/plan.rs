@@ -24,10 +24,14 @@ pub fn plan(data: &[u8]) {
         history: ledger,
         now: plan.created,
     };
-    let Some(prepared) = good(prepare(&context, ledger, &plan, &plan.items, world::now())) else { return };
+    let Some(prepared) =
+        good(prepare(&context, ledger, &plan, &plan.items.iter().collect::<Vec<_>>(), world::now()))
+    else {
+        return;
+    };
     assert_eq!(prepared.len(), plan.items.len());
     for (prepared, item) in prepared.iter().zip(&plan.items) {
-        assert_eq!(&prepared.item, item);
+        assert_eq!(prepared.item, item);
         assert_eq!(
             prepared.tbs.get().as_der(),
             item.tbs.0,
