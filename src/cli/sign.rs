@@ -18,7 +18,7 @@ use super::plan::{Planned, Wishes, make, require_complete};
 use super::{companion, crl, output, perform, pin, process, shown_path, unlock};
 
 pub fn run(globals: &Globals, args: &Sign) -> Result<u8> {
-    let (mut home, _ready) = match args.dry_run {
+    let (mut home, ready) = match args.dry_run {
         true => (unlock::home(globals)?, None),
         false => unlock::home_for_token(globals)?,
     };
@@ -31,6 +31,7 @@ pub fn run(globals: &Globals, args: &Sign) -> Result<u8> {
     }
     unlock::check_clock(&home, &args.pin)?;
     pin::check_typed(&args.pin.login, &home.config)?;
+    let _ready = ready.transpose()?;
     let mut token = unlock::token(&home, &args.pin)?;
     let out = release_place(&home, &args.to)?;
     // The session settles what is open before it signs; the plan is made in view of that.

@@ -30,11 +30,11 @@ pub fn home(globals: &Globals) -> Result<Home> {
 }
 
 /// As [`home`], for a verb that takes the token: a PKCS#11 module starts while the policies
-/// are read.
-pub fn home_for_token(globals: &Globals) -> Result<(Home, Option<Ready>)> {
+/// are read. What that fails with is the caller's to tell, where the token is wanted.
+pub fn home_for_token(globals: &Globals) -> Result<(Home, Option<Result<Ready>>)> {
     let (home, ready) = Home::open_and(&globals.home, |config| {
         let TokenUri::Pkcs11(uri) = TokenUri::parse(&config.token.uri).ok()? else { return None };
-        Ready::load(&named(&uri, configured(&config.token)).ok()?)
+        Some(named(&uri, configured(&config.token)).and_then(|module| Ready::load(&module)))
     })?;
     check_yes(globals, &home)?;
     Ok((home, ready))

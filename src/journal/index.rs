@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::table::Part;
 use self::table::{Load, Table, bucket_of, page_count, page_of, read};
 use super::Ledger;
 use super::past::{Kind, key};
@@ -148,7 +149,7 @@ impl Index {
 pub fn update(
     ledger: &Ledger,
     below: Option<&Index>,
-    load: impl Fn(&Digest) -> Result<Vec<u8>>,
+    load: impl Fn(&Digest) -> Result<Part>,
 ) -> Result<Update> {
     let mut table = below.map_or_else(|| Table::new(0, &load), |index| Table::above(index, &load));
     let old_depth = below.map_or(0, Index::depth);

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Ledger;
-use super::index::{Index, update};
+use super::index::{Index, Part, update};
 use super::past::Past;
 use crate::error::{Error, Result};
 use crate::media::durable;
@@ -17,6 +17,9 @@ pub const INDEX_FILE: &str = "index.json";
 const PARTS: &str = "index";
 const LIMIT: u64 = 1 << 30;
 
+/// So many bytes of pages and buckets are kept for when they are asked for again.
+const KEPT: usize = 4 << 20;
+
 /// An index on disk. Every page and bucket is named by its digest and compared when read.
 #[derive(Debug)]
 pub(super) struct Store {
@@ -24,6 +27,8 @@ pub(super) struct Store {
     pub index: Index,
     /// The bytes of `index.json`.
     pub bytes: Vec<u8>,
+    /// Pages and buckets that were read: a session asks for the same few many times.
+    kept: Mutex<HashMap<Digest, Part>>,
 }
 
 impl Store {
@@ -32,13 +37,13 @@ impl Store {
     pub fn open(state: &Path) -> Option<Arc<Self>> {
         let bytes = durable::read_bounded(&state.join(INDEX_FILE), LIMIT).ok()?;
         let index = Index::read(&bytes).ok().filter(Index::is_current)?;
-        Some(Arc::new(Self { state: state.to_path_buf(), index, bytes }))
+        Some(Arc::new(Self::of(state, index, bytes)))
     }
 
     /// Makes the index of everything that the ledger knows, on top of the one it
     /// stands on. The old one stays usable until the new one is whole.
     pub fn write(state: &Path, ledger: &Ledger, below: Option<&Self>) -> Result<Arc<Self>> {
-        let load = |digest: &Digest| below.map_or(Ok(Vec::new()), |store| store.part(digest));
+        let load = |digest: &Digest| below.map_or(Ok(Part::default()), |store| store.part(digest));
         let update = update(ledger, below.map(|store| &store.index), load)?;
         let folder = state.join(PARTS);
         durable::ensure_dir(&folder, 0o700)?;
@@ -51,10 +56,28 @@ impl Store {
             durable::remove(&folder.join(digest.to_string()))?;
         }
         let index = Index::read(&update.index)?;
-        Ok(Arc::new(Self { state: state.to_path_buf(), index, bytes: update.index }))
+        Ok(Arc::new(Self::of(state, index, update.index)))
     }
 
-    fn part(&self, digest: &Digest) -> Result<Vec<u8>> {
+    fn of(state: &Path, index: Index, bytes: Vec<u8>) -> Self {
+        Self { state: state.to_path_buf(), index, bytes, kept: Mutex::default() }
+    }
+
+    fn part(&self, digest: &Digest) -> Result<Part> {
+        let kept = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(part) = kept().get(digest) {
+            return Ok(part.clone());
+        }
+        let part = self.read(digest)?;
+        let mut kept = kept();
+        if part.len().saturating_add(kept.values().map(|part| part.len()).sum()) > KEPT {
+            kept.clear();
+        }
+        kept.insert(*digest, part.clone());
+        Ok(part)
+    }
+
+    fn read(&self, digest: &Digest) -> Result<Part> {
         let path = self.state.join(PARTS).join(digest.to_string());
         let unlike = |message: String| {
             Error::integrity("journal.index", message).next(
@@ -65,7 +88,7 @@ impl Store {
         if Digest::of(&bytes) != *digest {
             return Err(unlike(format!("{}: is not what the seal vouches for", shown_path(&path))));
         }
-        Ok(bytes)
+        Ok(bytes.into())
     }
 }
 

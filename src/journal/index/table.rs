@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::sync::Arc;
 
 use super::{Index, malformed};
 use crate::error::Result;
@@ -10,8 +11,11 @@ use crate::x509::Digest;
 /// How many buckets' digests stand in a page. (In tests a few: so that few make many pages.)
 pub(super) const PER_PAGE: usize = if cfg!(any(test, fuzzing)) { 16 } else { 64 };
 
-/// Reads a page or a bucket by its digest.
-pub type Load<'a> = &'a dyn Fn(&Digest) -> Result<Vec<u8>>;
+/// The bytes of a page or a bucket.
+pub type Part = Arc<[u8]>;
+
+/// Reads one by its digest.
+pub type Load<'a> = &'a dyn Fn(&Digest) -> Result<Part>;
 
 /// The pages of an index; those that are needed are read, and then open.
 pub struct Table<'a> {
@@ -39,7 +43,7 @@ impl<'a> Table<'a> {
     }
 
     /// A bucket's bytes, as they were.
-    pub fn bucket(&mut self, number: usize) -> Result<Vec<u8>> {
+    pub fn bucket(&mut self, number: usize) -> Result<Part> {
         let digest = bucket_of(self.page(number)?, number);
         read(self.load, &digest)
     }
@@ -123,8 +127,8 @@ pub fn bucket_of(page: &[Digest], bucket: usize) -> Digest {
 }
 
 /// What lies under a digest.
-pub fn read(load: Load<'_>, digest: &Digest) -> Result<Vec<u8>> {
-    if *digest == empty() { Ok(Vec::new()) } else { load(digest) }
+pub fn read(load: Load<'_>, digest: &Digest) -> Result<Part> {
+    if *digest == empty() { Ok(Part::default()) } else { load(digest) }
 }
 
 /// Nothing, where all of its buckets hold nothing: it is named by [`empty`] then.

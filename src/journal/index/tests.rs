@@ -88,7 +88,7 @@ fn an_index_grown_session_by_session_is_the_one_made_at_once() {
             .unwrap()
             .map(|e| e.unwrap().file_name().into_string().unwrap())
             .collect();
-        let load = |digest: &Digest| Ok(std::fs::read(folder.join(digest.to_string())).unwrap());
+        let load = |digest: &Digest| Ok(std::fs::read(folder.join(digest.to_string())).unwrap().into());
         let parts = index.parts(&load).unwrap();
         let mut wanted: Vec<String> = parts.iter().map(Digest::to_string).collect();
         files.sort();
@@ -421,7 +421,7 @@ fn other_roots_are_known_and_judged_behind_an_index_too() {
 
 #[test]
 fn an_index_of_before_is_read_and_not_gone_on_from() {
-    let update = update(&Ledger::default(), None, |_| Ok(Vec::new())).unwrap();
+    let update = update(&Ledger::default(), None, |_| Ok(Part::default())).unwrap();
     let text = String::from_utf8(update.index).unwrap();
     assert!(Index::read(text.as_bytes()).unwrap().is_current());
     let older = text.replacen("-v2", "-v1", 1);

@@ -78,9 +78,9 @@ fn initialize(cryptoki: &Cryptoki, args: Option<&str>) -> cryptoki::error::Resul
 pub struct Ready(#[expect(dead_code, reason = "it is there to be there")] Module);
 
 impl Ready {
-    /// Loads it. What fails, fails again where it is used, and is told of there.
-    pub fn load(how: &ModuleUse) -> Option<Self> {
-        Module::load(how).ok().map(Self)
+    /// Loads it.
+    pub fn load(how: &ModuleUse) -> Result<Self> {
+        Module::load(how).map(Self)
     }
 }
 

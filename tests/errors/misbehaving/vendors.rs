@@ -29,6 +29,16 @@ fn what_a_module_prints_is_not_taken_for_a_result() {
     settled(&a);
 }
 
+/// Some modules try for minutes to reach their device.
+#[test]
+fn a_module_that_does_not_start_is_started_once() {
+    let a = with_requests(1);
+    let before = a.calls().matches("begin C_Initialize").count();
+    a.order("C_Initialize * fail 0x30");
+    refused_without_trace(&a, || a.sign(&["--policy", "istio"]), (3, "token.device", &["does not start"]));
+    assert_eq!(a.calls().matches("begin C_Initialize").count(), before + 1);
+}
+
 #[test]
 fn a_process_that_a_module_leaves_behind_holds_nobody_up() {
     let a = with_requests(1);

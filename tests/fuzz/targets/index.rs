@@ -138,8 +138,9 @@ impl Shelf {
         Self { index, parts }
     }
 
-    pub fn part(&self, digest: &Digest) -> Result<Vec<u8>> {
-        self.parts.get(digest).cloned().ok_or_else(|| Error::integrity("fuzz.part", "no such page or bucket"))
+    pub fn part(&self, digest: &Digest) -> Result<Arc<[u8]>> {
+        let part = self.parts.get(digest).map(|part| Arc::from(&part[..]));
+        part.ok_or_else(|| Error::integrity("fuzz.part", "no such page or bucket"))
     }
 
     /// What there is to be; an error where a page is not there to tell.
