@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 pub use self::table::Part;
-use self::table::{Load, Table, bucket_of, page_count, page_of, read};
+use self::table::{Load, Table, bucket_at, page_count, read};
 use super::Ledger;
 use super::past::{Kind, key};
 use crate::error::{Error, Result};
@@ -105,21 +105,22 @@ impl Index {
 
     /// The value under a key; `load` reads a page or a bucket by its digest.
     pub fn get(&self, key: &Digest, load: Load<'_>) -> Result<Option<String>> {
-        let number = number(key, self.depth());
-        let page = page_of(self.depth(), &self.content.pages, number, load)?;
-        find(&read(load, &bucket_of(&page, number))?, key)
+        find(&self.bucket(number(key, self.depth()), load)?, key)
     }
 
-    /// The values under many keys; each page and bucket is read once.
+    fn bucket(&self, number: usize, load: Load<'_>) -> Result<Part> {
+        read(load, &bucket_at(self.depth(), &self.content.pages, number, load)?)
+    }
+
+    /// The values under many keys; each bucket is read once.
     pub fn get_all(&self, keys: &[Digest], load: Load<'_>) -> Result<HashMap<Digest, String>> {
         let mut wanted: BTreeMap<usize, HashSet<Digest>> = BTreeMap::new();
         for key in keys {
             wanted.entry(number(key, self.depth())).or_default().insert(*key);
         }
-        let mut table = Table::above(self, load);
         let mut found = HashMap::new();
         for (number, keys) in wanted {
-            let bucket = table.bucket(number)?;
+            let bucket = self.bucket(number, load)?;
             if keys.len() <= FEW {
                 for key in keys {
                     found.extend(find(&bucket, &key)?.map(|value| (key, value)));

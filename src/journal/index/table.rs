@@ -44,7 +44,7 @@ impl<'a> Table<'a> {
 
     /// A bucket's bytes, as they were.
     pub fn bucket(&mut self, number: usize) -> Result<Part> {
-        let digest = bucket_of(self.page(number)?, number);
+        let digest = self.page(number)?.get(number % PER_PAGE).copied().unwrap_or_else(empty);
         read(self.load, &digest)
     }
 
@@ -108,22 +108,47 @@ pub fn page_count(depth: u32) -> usize {
 }
 
 /// The digests of the buckets that stand in one page with this one.
-pub fn page_of(depth: u32, pages: &[Digest], bucket: usize, load: Load<'_>) -> Result<Vec<Digest>> {
-    let length = PER_PAGE.min(1 << (4 * depth));
-    let digest = pages.get(bucket / PER_PAGE).copied().unwrap_or_else(empty);
-    let bytes = read(load, &digest)?;
+fn page_of(depth: u32, pages: &[Digest], bucket: usize, load: Load<'_>) -> Result<Vec<Digest>> {
+    let Page { length, digest, bytes } = Page::of(depth, pages, bucket, load)?;
     if bytes.is_empty() {
         return Ok(vec![empty(); length]);
     }
-    let text = super::text(&bytes)?;
-    let page: Option<Vec<Digest>> = text.lines().map(Digest::parse).collect();
-    page.filter(|page| page.len() == length)
-        .ok_or_else(|| malformed(format!("page {digest}: it does not name {length} buckets")))
+    let page: Option<Vec<Digest>> = super::text(&bytes)?.lines().map(Digest::parse).collect();
+    page.filter(|page| page.len() == length).ok_or_else(|| unlike(digest, length))
 }
 
-/// A bucket's digest in its page.
-pub fn bucket_of(page: &[Digest], bucket: usize) -> Digest {
-    page.get(bucket % PER_PAGE).copied().unwrap_or_else(empty)
+/// One bucket's digest: of its page, only its line is read.
+pub fn bucket_at(depth: u32, pages: &[Digest], bucket: usize, load: Load<'_>) -> Result<Digest> {
+    let Page { length, digest, bytes } = Page::of(depth, pages, bucket, load)?;
+    if bytes.is_empty() {
+        return Ok(empty());
+    }
+    let mut lines = bytes.chunks(bytes.len() / length);
+    let line = lines.nth(bucket % PER_PAGE).and_then(|line| line.strip_suffix(b"\n"));
+    line.and_then(|line| Digest::parse(str::from_utf8(line).ok()?)).ok_or_else(|| unlike(digest, length))
+}
+
+/// A page's bytes, which name so many buckets in lines of one length.
+struct Page {
+    length: usize,
+    digest: Digest,
+    bytes: Part,
+}
+
+impl Page {
+    fn of(depth: u32, pages: &[Digest], bucket: usize, load: Load<'_>) -> Result<Self> {
+        let length = PER_PAGE.min(1 << (4 * depth));
+        let digest = pages.get(bucket / PER_PAGE).copied().unwrap_or_else(empty);
+        let bytes = read(load, &digest)?;
+        if bytes.len() % length != 0 {
+            return Err(unlike(digest, length));
+        }
+        Ok(Self { length, digest, bytes })
+    }
+}
+
+fn unlike(digest: Digest, length: usize) -> crate::Error {
+    malformed(format!("page {digest}: it does not name {length} buckets"))
 }
 
 /// What lies under a digest.
