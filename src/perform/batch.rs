@@ -262,11 +262,13 @@ impl Session<'_> {
             // issued by its intent.
             let following = following?;
             signed = group.events;
-            if let Err(error) = group.result.and_then(|()| done.map(|done| finished.extend(done))) {
+            let of_token = |e: Error| if e.kind == Kind::Integrity { e.at(&token) } else { e };
+            let result = group.result.map_err(of_token).and(done).map(|done| finished.extend(done));
+            if let Err(error) = result {
                 record.put(signed, Vec::new())?;
                 let unused = group.unused.into_iter().chain(following).collect();
                 record.home.journal.withdraw(record.now(), unused)?;
-                return Err(if error.kind == Kind::Integrity { error.at(&token) } else { error });
+                return Err(error);
             }
             permits = following;
         }

@@ -372,6 +372,27 @@ fn a_signature_that_does_not_verify_is_on_record_and_ends_it() {
     assert_eq!(scene.state(), State::Ok);
 }
 
+/// A group's certificates are finished while the next one is signed: what that comes to stays
+/// on record whatever became of them, and what is not fit to be released is kept apart.
+#[test]
+fn a_certificate_that_is_not_fit_ends_it_and_every_signature_is_on_record() {
+    let mut scene = Scene::new();
+    let clusters: Vec<String> = (0..80).map(|number| format!("c{number}")).collect();
+    let plan = scene.plan(&clusters.iter().map(String::as_str).collect::<Vec<_>>());
+    // Years go by while the token signs: the first group is expired when it is finished.
+    scene.step.set(400 * 86_400);
+    let error = scene.perform(&plan).unwrap_err();
+    scene.step.set(0);
+    assert_eq!((error.id, error.kind.exit_code()), ("verify.path.validity", 4), "{error}");
+    let home = scene.open();
+    let ledger = home.journal.ledger();
+    assert_eq!((ledger.open_intents().count(), ledger.unreleased().count()), (0, 64));
+    assert!(scene.journal().contains("\"event\":\"withdrawn\""), "what was not signed is given back");
+    assert!(std::fs::read_dir(scene.home().join("quarantine")).unwrap().count() > 0);
+    drop(home);
+    assert_eq!(scene.state(), State::Open);
+}
+
 #[test]
 fn an_interrupt_comes_between_signatures_and_leaves_nothing_open() {
     let mut scene = Scene::new();
