@@ -193,8 +193,8 @@ pub fn update(
 /// Finds an entry's value in a bucket.
 pub fn find(bucket: &[u8], key: &Digest) -> Result<Option<String>> {
     let wanted = format!("{key} ");
-    let line = bucket.split(|b| *b == b'\n').find_map(|line| line.strip_prefix(wanted.as_bytes()));
-    line.map(|value| text(value).map(|t| t.to_string())).transpose()
+    let value = text(bucket)?.split('\n').find_map(|line| line.strip_prefix(&wanted));
+    Ok(value.map(Into::into))
 }
 
 /// What becomes of an entry.

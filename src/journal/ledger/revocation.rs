@@ -11,8 +11,6 @@ use crate::x509::{CrlSpec, Digest, Issued, Issuer, OwnCrl, Revocation, Serial, S
 /// Certificates that end in one week lie in lists of this many at most: a list is read
 /// and written as a whole.
 const A_LIST: u64 = 64;
-/// So many of them are looked up at a time where a few are enough.
-const SOME: usize = 16;
 const WEEK: u64 = 7 * 86_400;
 
 /// The week of a time, counted from the epoch.
@@ -106,13 +104,18 @@ impl Ledger {
         let from = week(at);
         let weeks = self.lacking.range(from..).map(|(week, _)| *week);
         let lacks = |c: &Issued| c.status == Status::Released && c.not_after >= at && c.crl.is_none();
-        // Some at a time: there may be a great many, of which the first few are enough.
-        'enough: for list in weeks.flat_map(|week| self.lists(week)) {
-            for some in self.members(&[list])?.chunks(SOME) {
-                if found.len() >= most {
-                    break 'enough;
-                }
+        // As many at a time as are still wanted: there may be a great many, of which the first
+        // few are enough.
+        for list in weeks.flat_map(|week| self.lists(week)) {
+            let serials = self.members(&[list])?;
+            let mut rest = serials.as_slice();
+            while found.len() < most && !rest.is_empty() {
+                let (some, others) = rest.split_at(rest.len().min(most - found.len()));
                 found.extend(self.these(some)?.into_iter().filter(lacks));
+                rest = others;
+            }
+            if found.len() >= most {
+                break;
             }
         }
         // Some of this very week's may have ended: then none is said to be left.
