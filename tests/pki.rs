@@ -9,8 +9,8 @@ use std::time::SystemTime;
 
 use anchorite::error::{Error, Result};
 use anchorite::release::{
-    ClusterFolder, Consumer, CrlFacts, Crls, Judge, Member, Object, Origin, ReleaseInput, Verifier, cms,
-    prepare,
+    ClusterFolder, Consumer, CrlFacts, Crls, Judge, LaidOut, Member, Object, Origin, ReleaseInput, Verifier,
+    cms, prepare,
 };
 use anchorite::x509::{Digest, Time};
 use tempfile::TempDir;
@@ -119,7 +119,7 @@ impl Pki {
 
     /// The same, with CRLs.
     pub fn release_with(&self, name: &str, clusters: &[&str], crls: &Crls) -> BTreeMap<String, Vec<u8>> {
-        self.lay_out(name, clusters, &[], crls, &|_| ()).into_iter().collect()
+        self.lay_out(name, clusters, &[], crls, &|_| ())
     }
 
     /// The same for one cluster, by its name, of any consumer.
@@ -135,7 +135,7 @@ impl Pki {
             member.consumer = consumer;
             member.object = object.cloned();
         };
-        self.lay_out(name, &[cluster], companions, &Crls::default(), &change).into_iter().collect()
+        self.lay_out(name, &[cluster], companions, &Crls::default(), &change)
     }
 
     /// An empty CRL of somebody's, DER.
@@ -160,6 +160,19 @@ impl Pki {
         crls: &Crls,
         change: &dyn Fn(&mut Member),
     ) -> BTreeMap<String, Vec<u8>> {
+        let (release, folders) = self.laid_out(name, clusters, companions, crls, change);
+        release.top.into_iter().chain(folders.into_iter().flat_map(ClusterFolder::into_files)).collect()
+    }
+
+    /// A signed release as it is before its clusters' folders are written.
+    pub fn laid_out(
+        &self,
+        name: &str,
+        clusters: &[&str],
+        companions: &[Vec<u8>],
+        crls: &Crls,
+        change: &dyn Fn(&mut Member),
+    ) -> (LaidOut, Vec<ClusterFolder>) {
         let (root, journal) = (self.der("root"), self.der("journal"));
         let certificates: Vec<_> = clusters.iter().map(|cluster| self.der(cluster)).collect();
         let members = clusters.iter().zip(&certificates).map(|(cluster, certificate)| {
@@ -197,8 +210,7 @@ impl Pki {
         fs::write(self.path().join("attributes"), &attributes).unwrap();
         let signature = self.openssl("dgst -sha256 -sign journal.key attributes", &[]);
         let p7s = cms::assemble(&attributes, &signature, &journal).unwrap();
-        let beneath = folders.into_iter().flat_map(ClusterFolder::into_files);
-        prepared.finish(p7s).top.into_iter().chain(beneath).collect()
+        (prepared.finish(p7s), folders)
     }
 }
 

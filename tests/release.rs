@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use anchorite::error::Kind;
-use anchorite::release::{self, CA_CRL, Crls, ROOT_CRL, Report};
+use anchorite::release::{self, CA_CRL, Crls, LaidOut, Looked, ROOT_CRL, Report, check_laid_out};
 use anchorite::x509::{Digest, Seconds, pem};
 
 use crate::pki::{CMS_VERIFY, Lenient, OpenSsl, Pki, cluster_folder, now, succeeds, write_all};
@@ -105,6 +105,42 @@ fn the_same_input_gives_the_same_bytes() {
         files
     };
     assert_eq!(unsigned(&["east", "west"]), unsigned(&["west", "east"]));
+}
+
+/// What is checked before it is written is what anybody checks afterwards.
+#[test]
+fn a_release_is_checked_as_anybody_would_before_its_folders_are_written() {
+    let pki = pki();
+    let laid_out = || pki.laid_out(NAME, &["east", "west"], &[], &Crls::default(), &|_| ());
+    let noted = [pki.root_sha256()];
+    let (whole, folders) = laid_out();
+    let looked =
+        || folders.iter().map(|folder| Looked::at(folder, &noted, now(), &OpenSsl)).collect::<Vec<_>>();
+    let check =
+        |release: &LaidOut, looked| ids(&check_laid_out(release, looked, &noted, false, now(), &OpenSsl));
+    assert_eq!(check(&whole, looked()), [""; 0]);
+
+    let mut one = looked();
+    one.pop();
+    assert_eq!(check(&whole, one), ["release.manifest"], "one was not looked at");
+    let others = folders.iter().map(|folder| Looked::at(folder, &[Digest::of(b"")], now(), &OpenSsl));
+    assert_eq!(check(&whole, others.collect()), ["release.root"; 2], "another root was noted");
+    let bend: [(fn(&mut LaidOut), &[&str]); 3] = [
+        (|release| release.top.get_mut("README.txt").unwrap().push(b'!'), &["release.sums"]),
+        (|release| drop(release.top.remove("SHA256SUMS.p7s")), &["release.missing"]),
+        (
+            |release| {
+                let files = &mut release.clusters[0].files;
+                *files.get_mut("ca-cert.pem").unwrap() = Digest::of(b"other");
+            },
+            &["release.sums", "release.manifest"],
+        ),
+    ];
+    for (bend, wanted) in bend {
+        let mut bent = whole.clone();
+        bend(&mut bent);
+        assert_eq!(check(&bent, looked()), wanted);
+    }
 }
 
 #[test]
