@@ -20,7 +20,7 @@ pub fn unreleased_plans(ledger: &Ledger) -> Vec<String> {
                 false => format!("{signed} of its certificates and CRLs are signed"),
             };
             format!(
-                "plan {plan} is not released; {what}: `anchorite perform plans/{plan}.json` takes it up again"
+                "plan {plan} is not released; {what}: `anchorite perform plans/{plan}.json --to DIR` takes it up again"
             )
         })
         .collect()

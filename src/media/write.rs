@@ -3,14 +3,15 @@
 //!
 //! Everything goes into `<folder>.partial` first; then the folder takes its
 //! name; then the manifest is written, without which a folder is no release;
-//! then all of it is read back from the device.
+//! then all of it is read back from the device, and nothing else lies beside it.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{self, Advice, AtFlags, Mode, OFlags};
+use rustix::fs::{self, Advice, AtFlags, Dir, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::file::{self, READ};
@@ -23,6 +24,9 @@ const MARGIN: u64 = 1 << 20;
 
 /// The largest cluster that FAT32 uses as a rule; each file takes whole clusters.
 const CLUSTER: u64 = 32 << 10;
+
+/// What is on the stick is not what was written there.
+pub const READ_BACK: &str = "output.read-back";
 
 /// A file that is still being written; `~` is no part of a release's names.
 const TEMPORARY: &str = "~";
@@ -190,7 +194,38 @@ impl Release<'_> {
         let others = self.files.len();
         self.write_file(&folder, last.to_owned(), &kept)?;
         self.put_in_place(&folder, others)?;
-        read_back(&folder, &self.place(""), &self.files)
+        read_back(&folder, &self.place(""), &self.files)?;
+        self.nothing_else(&folder)?;
+        self.still_there(&folder)
+    }
+
+    /// Somebody may have put a file beside what was written, which nothing vouches for.
+    fn nothing_else(&self, folder: &OwnedFd) -> Result<()> {
+        let files = self.files.iter().map(|file| file.name.as_str());
+        let known: BTreeSet<&str> = files.chain(self.directories.iter().map(String::as_str)).collect();
+        for directory in std::iter::once("").chain(self.directories.iter().map(String::as_str)) {
+            for name in entries(folder, directory).map_err(|e| self.failure(directory, &e))? {
+                let path = if directory.is_empty() { name } else { format!("{directory}/{name}") };
+                if !known.contains(path.as_str()) {
+                    let place = file::shown(&self.place(&path));
+                    return Err(unlike(format!("{place}: lies there and was not written here")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The stick may have been unmounted meanwhile, or the folder moved: then what was written
+    /// is not where people are told that it is.
+    fn still_there(&self, folder: &OwnedFd) -> Result<()> {
+        let path = self.place("");
+        let identity = |stat: fs::Stat| (stat.st_dev, stat.st_ino);
+        let written = fs::fstat(folder).map(identity).map_err(|e| self.failure("", &e.into()))?;
+        match retry_on_intr(|| fs::lstat(&path)).map(identity) {
+            Ok(found) if found == written => Ok(()),
+            Err(e) if e != Errno::NOENT && e != Errno::NOTDIR => Err(self.failure("", &e.into())),
+            _ => Err(unlike(format!("{}: is not the folder that was written", file::shown(&path)))),
+        }
     }
 
     fn make_directories(&mut self, folder: &OwnedFd, names: Vec<String>) -> Result<()> {
@@ -270,14 +305,27 @@ fn temporary(name: &str) -> String {
     format!("{name}{TEMPORARY}")
 }
 
+/// What lies in a directory beneath the folder; it is none that somebody put in its place.
+fn entries(folder: &OwnedFd, directory: &str) -> io::Result<Vec<String>> {
+    let directory = if directory.is_empty() { "." } else { directory };
+    let flags = READ | OFlags::DIRECTORY | OFlags::NOFOLLOW;
+    let opened = retry_on_intr(|| fs::openat(folder, directory, flags, Mode::empty()))?;
+    let names = Dir::new(opened)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    let names = names.collect::<io::Result<Vec<_>>>()?;
+    Ok(names.into_iter().filter(|name| name != "." && name != "..").collect())
+}
+
+fn unlike(message: String) -> Error {
+    Error::integrity(READ_BACK, message).next("do not use this stick again: take another one")
+}
+
 /// Reads every file past the page cache and compares it. (A cache within the
 /// device itself cannot be passed by; unplugging and `verify` can.)
 fn read_back(folder: &OwnedFd, place: &Path, files: &[Written]) -> Result<()> {
     for Written { name, length, digest } in files {
         let broken = |found: String| {
             let place = file::shown(&place.join(name));
-            Error::integrity("output.read-back", format!("{place}: read back {found}, wrote {digest}"))
-                .next("do not use this stick again: take another one and write the release once more")
+            unlike(format!("{place}: read back {found}, wrote {digest}"))
         };
         let found = retry_on_intr(|| fs::openat(folder, name, READ | OFlags::NOFOLLOW, Mode::empty()))
             .map_err(io::Error::from)

@@ -14,7 +14,7 @@ use crate::journal::{
     RefusedRequest,
 };
 use crate::lint::Linted;
-use crate::media::write::Output;
+use crate::media::write::{Output, READ_BACK};
 use crate::plan::{Item, Plan, Prepared};
 use crate::release::ClusterList;
 use crate::token::{Key, TokenInfo};
@@ -243,7 +243,7 @@ impl Session<'_> {
             false => self.token.signers(most)?,
         };
         let stop = self.world.stop;
-        let mut fresh = fresh.into_iter().map(|p| intent(plan, p)).peekable();
+        let mut fresh = fresh.into_iter().map(|p| intent(plan, p));
         let mut next_group = || fresh.by_ref().take(group).collect::<Vec<_>>();
         let mut record =
             Record { home: self.home, world: &self.world, progress: Progress { done: 0, total } };
@@ -314,7 +314,8 @@ fn intents_of(events: &[Event]) -> Vec<u64> {
 
 /// What was signed is on record: a full stick or an interrupt costs nothing.
 fn take_up_again(error: Error, plan: &Path, nothing_yet: bool) -> Error {
-    if error.kind == Kind::Integrity {
+    // Of what stops a ceremony, only a bad stick leaves the plan as good as it was.
+    if error.kind == Kind::Integrity && error.id != READ_BACK {
         return error;
     }
     let again = format!(

@@ -42,7 +42,6 @@ impl Finished<'_> {
 
 /// What finishing a plan's certificates takes, whichever of them.
 pub(super) struct Finisher<'p> {
-    plan: Digest,
     origin: Origin,
     root: Issuer,
     noted: Vec<Digest>,
@@ -62,7 +61,7 @@ impl<'p> Finisher<'p> {
         let (name, rehearsal) = (name.to_owned(), plan.rehearsal());
         let origin = Origin { name, rehearsal, plan: digest, root: root.der.clone(), trusted };
         let items = plan.items.iter().map(|item| (&item.tbs.0[..], item)).collect();
-        let new = Self { plan: digest, origin, root, noted, items };
+        let new = Self { origin, root, noted, items };
         new.rehearse(home, plan)?;
         Ok(new)
     }
@@ -128,7 +127,7 @@ impl<'p> Finisher<'p> {
     }
 
     fn item(&self, record: &IntentRecord) -> Option<&'p Item> {
-        let of_plan = record.plan == Some(self.plan) && record.signature.is_some();
+        let of_plan = record.plan == Some(self.origin.plan) && record.signature.is_some();
         self.items.get(&record.message[..]).copied().filter(|_| of_plan)
     }
 
@@ -195,7 +194,7 @@ impl Session<'_> {
         };
         let prepared = release::prepare(input, clusters)?;
 
-        let digest = finisher.plan;
+        let digest = finisher.origin.plan;
         let attributes = cms::attributes(prepared.sums(), now)?;
         let permit = self.home.journal.intend_release(now, digest, attributes.clone())?;
         let event = self.sign(journal_key, permit)?;

@@ -118,7 +118,6 @@ impl Origin {
 
     /// The paths that a member's folder will have, with everything tried that could spoil it.
     pub fn paths(&self, member: &Member) -> Result<Vec<String>> {
-        names::cluster(&member.cluster)?;
         let files = self.certificates(member, &facts(&member.cluster, member.certificate)?)?;
         let names = files.into_keys().chain([RECEIPT]);
         Ok(names.map(|name| format!("{}/{name}", member.cluster)).collect())

@@ -68,6 +68,7 @@ fn a_release_is_read_back_past_the_kernels_copy_and_compared() {
             let (ran, ..) = disturbed_at(&a, read, how, &sign(&a));
             let told = ran.fails(4, "output.read-back").stderr;
             assert!(told.contains(read.path.rsplit_once('/').unwrap().1), "{context}: {told}");
+            assert!(told.contains("is on record: `anchorite perform "), "{context}: {told}");
             another_stick_takes_it(&a, &context);
         }
     }

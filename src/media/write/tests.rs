@@ -152,6 +152,50 @@ fn what_differs_when_read_back_is_caught() {
 }
 
 #[test]
+fn what_somebody_else_put_there_meanwhile_is_caught() {
+    fn symlinked(folder: &Path) {
+        std::fs::rename(folder.join("east"), folder.with_extension("east")).unwrap();
+        symlink(folder.with_extension("east"), folder.join("east")).unwrap();
+    }
+    fn moved(folder: &Path) {
+        std::fs::rename(folder, folder.with_extension("away")).unwrap();
+    }
+    fn replaced(folder: &Path) {
+        moved(folder);
+        create_dir(folder).unwrap();
+    }
+    type Bend = (fn(&Path), &'static str, &'static str);
+    let bends: [Bend; 5] = [
+        (
+            |folder| write(folder.join("east/more.pem"), "").unwrap(),
+            "output.read-back",
+            "more.pem: lies there",
+        ),
+        (|folder| create_dir(folder.join("west")).unwrap(), "output.read-back", "west: lies there"),
+        (symlinked, "output.failed", "east: "),
+        (moved, "output.read-back", "is not the folder that was written"),
+        (replaced, "output.read-back", "is not the folder that was written"),
+    ];
+    for (bend, id, words) in bends {
+        let stick = stick();
+        let output = check_output(stick.path(), FOLDER, 0).unwrap();
+        let folder = stick.path().join(FOLDER);
+        create_dir(&folder).unwrap();
+        let mut release =
+            Release { output: &output, name: FOLDER.to_owned(), directories: Vec::new(), files: Vec::new() };
+        let open = release.open().unwrap();
+        release.make_directories(&open, vec!["east".into()]).unwrap();
+        release.write_file(&open, "east/ca-cert.pem".into(), b"ca").unwrap();
+        release.put_in_place(&open, 0).unwrap();
+        release.nothing_else(&open).and_then(|()| release.still_there(&open)).unwrap();
+        bend(&folder);
+        let error = release.nothing_else(&open).and_then(|()| release.still_there(&open)).unwrap_err();
+        assert_eq!(error.id, id, "{error}");
+        assert!(error.message.contains(words), "{error}");
+    }
+}
+
+#[test]
 fn what_was_written_is_removed_and_no_more() {
     let stick = stick();
     let output = check_output(stick.path(), FOLDER, 0).unwrap();

@@ -57,6 +57,11 @@ pub fn rows() -> Vec<Row> {
             sign(a)
         }, 4, "journal.behind", "state/head"),
         by("errors/token.rs::an_older_copy_of_the_home_is_noticed_by_the_token", "an older copy of the home", 4, Id("journal.behind")),
+        by("long_journal.rs::what_lies_beneath_the_index_shows_in_the_audit", "a part of a long journal's index gone or edited", 4, Id("journal.index"))
+            .told(
+                "a part of the index in `state/` is not what the seal vouches for",
+                "`audit verify` reads the journal whole; where only the index is wrong, remove `state/index.json`, and the next run makes it anew",
+            ),
         by("restore.rs::a_head_that_was_removed_from_the_token_is_missed", "the token's knowledge of the journal removed", 4, Id("journal.head-removed"))
             .told(
                 "the token kept this journal's head and keeps none any more: somebody with the PIN removed it, or this is another token",

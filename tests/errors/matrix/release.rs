@@ -36,7 +36,7 @@ pub fn rows() -> Vec<Row> {
                 "release.document",
                 "release.name",
             ])
-            .told("the release was edited, or was not copied whole", "use nothing of it; copy it anew from the stick, or release again"),
+            .told("the release was edited, or was not copied whole", "use nothing of it; copy it anew from the stick, or from an earlier copy"),
         here("a file removed", Released, |a| touched(a, |r| std::fs::remove_file(r.join("README.txt")).unwrap()), 4, "release.missing", "README.txt"),
         here("no manifest", Released, |a| touched(a, |r| std::fs::remove_file(r.join("MANIFEST.toml")).unwrap()), 4, "release.missing", "MANIFEST.toml"),
         here("a file added", Released, |a| touched(a, |r| std::fs::write(r.join("east/tls.crt"), "x").unwrap()), 4, "release.extra", "tls.crt"),

@@ -234,7 +234,7 @@ pub fn rows() -> Vec<Row> {
                 "`anchorite perform plans/DIGEST.json --to` another stick: nothing is signed twice",
             ),
         by("crash/stick.rs::a_release_is_read_back_past_the_kernels_copy_and_compared", "a stick that gives back other bytes than were written", 4, Id("output.read-back"))
-            .told("the stick did not keep what was written", "as above, and never use that stick again"),
+            .told("the stick did not keep what was written, something else lies beside it, or it was taken away meanwhile", "as above, and never use that stick again"),
         by("crash.rs::sign_survives_a_crash_at_every_step", "a release that broke off", 0, Words("a folder `….partial`, or one without `MANIFEST.toml`"))
             .told("a release that broke off", "it is no release: remove it; the next one has another number"),
     ]

@@ -209,6 +209,16 @@ pub fn rows() -> Vec<Row> {
             "its security officer unlocks it, by the vendor's tool",
         ),
         by(
+            "errors/misbehaving/vendors.rs::a_module_that_does_not_start_is_started_once",
+            "a device, or its module, that fails",
+            3,
+            Id("token.device"),
+        )
+        .told(
+            "the device does not answer, or its module does not start; where a session had begun, the journal knows",
+            "look at cable, reader, device, the module's own configuration and its environment (`SOFTHSM2_CONF`); run it again",
+        ),
+        by(
             "errors/misbehaving/removed.rs::a_token_that_is_taken_out_in_the_middle_of_a_hundred",
             "a token pulled out",
             3,
