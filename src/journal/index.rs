@@ -25,13 +25,16 @@ use super::past::{Kind, key};
 use crate::error::{Error, Result};
 use crate::x509::{Digest, Serial};
 
-const FORMAT: &str = "anchorite-index-v2";
-/// Without the lists of certificates by the week in which they end. Lines that follow such
-/// an index can be audited; a home makes its index anew.
-const OLDER: &str = "anchorite-index-v1";
-/// How many entries a bucket holds at most on average. Beyond that there are
-/// sixteen times as many buckets. (In tests a few: so that few make many buckets.)
-const PER_BUCKET: u64 = if cfg!(any(test, fuzzing)) { 4 } else { 512 };
+const FORMAT: &str = "anchorite-index-v3";
+/// With fewer and larger buckets (v2), and without the lists of certificates by the week in
+/// which they end (v1). Lines that follow such an index can be audited; a home makes its
+/// index anew.
+const OLDER: [&str; 2] = ["anchorite-index-v1", "anchorite-index-v2"];
+/// How many entries a bucket holds at most on average. Beyond that there are twice as
+/// many buckets. (In tests a few: so that few make many buckets.)
+const PER_BUCKET: u64 = if cfg!(any(test, fuzzing)) { 4 } else { 32 };
+/// Two to the power of this is the most buckets that there are.
+const DEEPEST: u32 = 28;
 
 /// So many entries of a bucket are looked for one by one; for more all of it is read.
 const FEW: usize = 8;
@@ -70,9 +73,10 @@ impl Index {
     pub fn read(bytes: &[u8]) -> Result<Self> {
         let content: Content = serde_json::from_slice(bytes)
             .map_err(|e| malformed(format!("index.json: {}", crate::text::shown(&e.to_string()))))?;
-        let pages = page_count(depth_for(content.entries));
-        let known = [FORMAT, OLDER].contains(&content.format.as_str());
-        if !known || content.pages.len() != pages || !content.ledger.adds_up() {
+        let older = OLDER.contains(&content.format.as_str());
+        let known = older || content.format == FORMAT;
+        let whole = older || content.pages.len() == page_count(depth_for(content.entries));
+        if !known || !whole || !content.ledger.adds_up() {
             return Err(malformed("index.json: not an index of this format".into()));
         }
         if json(&content)?.as_bytes() != bytes {
@@ -139,7 +143,7 @@ impl Index {
         Ok(table.in_use())
     }
 
-    /// Sixteen to the power of the depth is the number of buckets.
+    /// Two to the power of the depth is the number of buckets.
     fn depth(&self) -> u32 {
         depth_for(self.content.entries)
     }
@@ -168,7 +172,7 @@ pub fn update(
     let depth = depth_for(entries);
     let mut stale = Vec::new();
     if depth != old_depth {
-        for number in 0..1 << (4 * old_depth) {
+        for number in 0..1 << old_depth {
             if let Entry::Vacant(free) = touched.entry(number) {
                 free.insert(parse(&table.bucket(number)?)?);
             }
@@ -246,14 +250,14 @@ fn spread(buckets: BTreeMap<usize, Entries>, depth: u32) -> BTreeMap<usize, Entr
     spread
 }
 
-/// The key's first `depth` hexadecimal digits.
+/// The key's first `depth` bits.
 fn number(key: &Digest, depth: u32) -> usize {
     let [a, b, c, d, ..] = key.0;
-    (u32::from_be_bytes([a, b, c, d]) >> (32 - 4 * depth).min(31)) as usize & ((1 << (4 * depth)) - 1)
+    u32::from_be_bytes([a, b, c, d]).checked_shr(32 - depth).unwrap_or(0) as usize
 }
 
 fn depth_for(entries: u64) -> u32 {
-    (0..7).find(|depth| entries <= PER_BUCKET << (4 * depth)).unwrap_or(7)
+    (0..DEEPEST).find(|depth| entries <= PER_BUCKET << depth).unwrap_or(DEEPEST)
 }
 
 fn render(entries: &Entries) -> String {

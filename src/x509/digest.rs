@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Digest as _;
 
@@ -19,7 +21,16 @@ impl Digest {
 
     /// Reads 64 hexadecimal digits in any case, with or without colons.
     pub fn parse(text: &str) -> Option<Self> {
+        let mut digest = [0; 32];
+        // The usual form is read without a copy: a long journal holds a great many.
+        if text.len() == 64 && HEXLOWER_PERMISSIVE.decode_mut(text.as_bytes(), &mut digest).is_ok() {
+            return Some(Self(digest));
+        }
         Some(Self(text::unhex(text)?.try_into().ok()?))
+    }
+
+    fn hex<'b>(&self, buffer: &'b mut [u8; 64]) -> &'b str {
+        HEXLOWER.encode_mut_str(&self.0, buffer)
     }
 
     /// The words of the PGP word list (Juola and Zimmermann, 1995), to be read aloud.
@@ -30,7 +41,7 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&text::hex(&self.0))
+        f.write_str(self.hex(&mut [0; 64]))
     }
 }
 
@@ -42,13 +53,24 @@ impl fmt::Debug for Digest {
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(&self.to_string())
+        s.serialize_str(self.hex(&mut [0; 64]))
     }
 }
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(d)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("want 64 hexadecimal digits"))
+        struct Hex;
+        impl Visitor<'_> for Hex {
+            type Value = Digest;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("64 hexadecimal digits")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Digest, E> {
+                Digest::parse(text).ok_or_else(|| E::custom("want 64 hexadecimal digits"))
+            }
+        }
+        d.deserialize_str(Hex)
     }
 }

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::x509::Digest;
 
 /// How many buckets' digests stand in a page. (In tests a few: so that few make many pages.)
-pub(super) const PER_PAGE: usize = if cfg!(any(test, fuzzing)) { 16 } else { 64 };
+pub(super) const PER_PAGE: usize = if cfg!(any(test, fuzzing)) { 16 } else { 128 };
 
 /// The bytes of a page or a bucket.
 pub type Part = Arc<[u8]>;
@@ -104,7 +104,7 @@ impl<'a> Table<'a> {
 
 /// How many pages there are.
 pub fn page_count(depth: u32) -> usize {
-    (1_usize << (4 * depth)).div_ceil(PER_PAGE)
+    (1_usize << depth).div_ceil(PER_PAGE)
 }
 
 /// The digests of the buckets that stand in one page with this one.
@@ -137,7 +137,7 @@ struct Page {
 
 impl Page {
     fn of(depth: u32, pages: &[Digest], bucket: usize, load: Load<'_>) -> Result<Self> {
-        let length = PER_PAGE.min(1 << (4 * depth));
+        let length = PER_PAGE.min(1 << depth);
         let digest = pages.get(bucket / PER_PAGE).copied().unwrap_or_else(empty);
         let bytes = read(load, &digest)?;
         if bytes.len() % length != 0 {

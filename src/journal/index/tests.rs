@@ -95,8 +95,8 @@ fn an_index_grown_session_by_session_is_the_one_made_at_once() {
         wanted.sort();
         assert_eq!(files, wanted);
     }
-    // It has grown twice by then.
-    assert_eq!(Index::read(&disk.index()).unwrap().depth(), 2);
+    // It has grown six times by then.
+    assert_eq!(Index::read(&disk.index()).unwrap().depth(), 6);
     assert!(indexed(&disk.open()));
 }
 
@@ -376,10 +376,11 @@ fn what_is_found_in_a_bucket_is_an_entry_of_it() {
 }
 
 #[test]
-fn buckets_are_numbered_by_the_first_digits() {
+fn buckets_are_numbered_by_the_first_bits() {
     let key = Digest::parse(&("ab7".to_string() + &"0".repeat(61))).unwrap();
-    assert_eq!([0, 1, 2, 3].map(|d| number(&key, d)), [0, 0xa, 0xab, 0xab7]);
-    assert_eq!([0, 4, 5, 64, 65, 1024].map(depth_for), [0, 0, 1, 1, 2, 2]);
+    assert_eq!([0, 1, 2, 4, 12].map(|d| number(&key, d)), [0, 1, 0b10, 0xa, 0xab7]);
+    assert_eq!([0, 4, 5, 8, 9, 1024].map(depth_for), [0, 0, 1, 1, 2, 8]);
+    assert_eq!(depth_for(u64::MAX), DEEPEST);
 }
 
 #[test]
@@ -424,7 +425,9 @@ fn an_index_of_before_is_read_and_not_gone_on_from() {
     let update = update(&Ledger::default(), None, |_| Ok(Part::default())).unwrap();
     let text = String::from_utf8(update.index).unwrap();
     assert!(Index::read(text.as_bytes()).unwrap().is_current());
-    let older = text.replacen("-v2", "-v1", 1);
-    assert!(!Index::read(older.as_bytes()).unwrap().is_current());
-    assert!(Index::read(text.replacen("-v2", "-v3", 1).as_bytes()).is_err());
+    for of_before in ["-v1", "-v2"] {
+        let older = text.replacen("-v3", of_before, 1);
+        assert!(!Index::read(older.as_bytes()).unwrap().is_current());
+    }
+    assert!(Index::read(text.replacen("-v3", "-v4", 1).as_bytes()).is_err());
 }

@@ -41,7 +41,7 @@ pub(super) fn pages(recent: &Recent) -> Result<(u64, Vec<Digest>)> {
     let mut entries: Vec<_> = certificates.chain(groups).chain(plans).chain(heads).collect();
     entries.sort_unstable_by_key(|(key, _)| *key);
     let depth = depth_for(entries.len() as u64);
-    let buckets = 1_usize << (4 * depth);
+    let buckets = 1_usize << depth;
     let pages = beside(|cores| {
         let (mut pages, mut made) = (InOrder::new(cores), Vec::new());
         let mut rest = entries.as_slice();
