@@ -63,11 +63,13 @@ pub fn make(
     let frame = frame(home, wishes.dry_run);
     let (plan, made) =
         plan::make(&context, frame, &incoming.requests, &decisions, serials, incoming.unusable)?;
+    // What the plan holds of a great many requests is enough from here on.
+    let noted = noted(&decisions);
+    drop((incoming.requests, decisions));
     let later = Later::sort(history, &|serial| home.issued(serial), incoming.crls, plan.created)?;
     let left: Vec<MediaFinding> = intake::left(&later).collect();
     let beside = Beside { revoking: wishes.revoking.clone(), later: later.taken, listed: home.listed()? };
     let plan = plan.with_revocations(root, history, beside, Crl::Due, &home.config.crl)?;
-    let noted = noted(&decisions);
     let notes = |digest: &Digest| noted.get(digest).cloned().unwrap_or_default();
     let mut review = review::render(&plan, root, plan.created, history, &notes)?;
     review.push_str(&crl::warned(home, &plan)?);

@@ -7,8 +7,8 @@ use anchorite::journal::Head;
 use anchorite::media::durable;
 use anchorite::media::write::{Output, check_output, footprint, same_place};
 use anchorite::perform::Remaining;
-use anchorite::plan::Plan;
-use anchorite::release::{MANIFEST, Manifest, documents};
+use anchorite::plan::{Measured, Plan};
+use anchorite::release::{MANIFEST, Manifest};
 use anchorite::token::Token;
 use anchorite::x509::Digest;
 use anchorite::{Error, Result};
@@ -74,13 +74,12 @@ pub fn perform_planned(
     // Four files for each of the plan's clusters, and the journal's copy, which still grows.
     let files = plan.items.len() as u64 * 4 + 16;
     let crls = crl::size(home, plan)?;
-    let bytes = plan.to_bytes()?;
-    let (digest, size) = (Digest::of(&bytes), bytes.len() as u64);
-    drop(bytes);
-    out.room(footprint(files, home.journal.size() + size * 4 + crls))?;
+    let Measured { digest, length } = plan.measured()?;
+    out.room(footprint(files, home.journal.size() + length as u64 * 4 + crls))?;
     let shown = review + &companion::beside(home, plan)?;
     let mut consent = unlock::consent(globals, pin, home, verb, &shown, &question)?;
     consent.plan = Some(digest);
+    drop(shown);
     unlock::login(home, token, pin)?;
     let outcome = unlock::session(home, token, consent, pin, |session| {
         // What a crash left open was settled as the session began: look again.
@@ -147,7 +146,7 @@ pub fn question(plan: &Plan) -> String {
 /// for themselves.
 fn is_of_another_root(folder: &Path, root: Digest) -> bool {
     let manifest = durable::read_bounded(&folder.join(MANIFEST), 8 << 20);
-    let manifest = manifest.and_then(|bytes| documents::read::<Manifest>(MANIFEST, &bytes));
+    let manifest = manifest.and_then(|bytes| Manifest::read(&bytes));
     manifest.is_ok_and(|manifest| manifest.root_sha256 != root)
 }
 

@@ -1,5 +1,6 @@
 //! Opening the home and its token, the same way for every verb.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use anchorite::home::Home;
@@ -161,8 +162,9 @@ pub fn consent(
 ) -> Result<Consent> {
     check_clock(home, args)?;
     let open = home.open_matters();
-    let mut text = shown.to_string();
+    let mut text = Cow::Borrowed(shown);
     if !open.is_empty() {
+        let text = text.to_mut();
         text.push_str("\nan earlier run left this open; going on settles it on record: an intent without an outcome\ncounts as issued for ever, its serial is burnt\n");
         open.iter().for_each(|matter| text.push_str(&format!("  - {matter}\n")));
     }
@@ -171,7 +173,8 @@ pub fn consent(
         "--yes"
     } else {
         let mut terminal = Terminal::open()?;
-        terminal.show(&format!("{text}\n"))?;
+        terminal.show(&text)?;
+        terminal.show("\n")?;
         if !terminal.confirm(question)? {
             return Err(Error::refused(
                 "consent.declined",

@@ -1,8 +1,11 @@
 //! The plan file: JSON, one object, read and written in one form only.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::io::{self, BufWriter, Write};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::Frame;
 use crate::error::{Error, Result};
@@ -175,10 +178,22 @@ impl Plan {
 
     /// The file's bytes.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let mut bytes = serde_json::to_vec_pretty(self)
-            .map_err(|e| Error::usage("plan.encode", format!("plan cannot be written: {e}")))?;
-        bytes.push(b'\n');
+        let mut bytes = Vec::with_capacity(self.measured()?.length);
+        self.write(&mut bytes)?;
         Ok(bytes)
+    }
+
+    /// What people compare, and how long the file is; its bytes are not kept meanwhile.
+    pub fn measured(&self) -> Result<Measured> {
+        let mut measuring = BufWriter::with_capacity(64 << 10, Measuring::default());
+        self.write(&mut measuring)?;
+        let Measuring { sha256, length } = measuring.into_inner().map_err(unwritten)?;
+        Ok(Measured { digest: Digest(sha256.finalize().into()), length })
+    }
+
+    fn write(&self, mut to: impl Write) -> Result<()> {
+        serde_json::to_writer_pretty(&mut to, self).map_err(unwritten)?;
+        to.write_all(b"\n").map_err(unwritten)
     }
 
     /// Reads a plan file; refuses one that was not written in this very form.
@@ -240,11 +255,43 @@ impl Plan {
 
     /// What people compare: SHA-256 of the file.
     pub fn digest(&self) -> Result<Digest> {
-        Ok(Digest::of(&self.to_bytes()?))
+        Ok(self.measured()?.digest)
     }
 
     /// Whether it belongs to a rehearsal.
     pub fn rehearsal(&self) -> bool {
         self.mark == "REHEARSAL"
     }
+}
+
+/// A plan file's SHA-256 and its length in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Measured {
+    /// SHA-256 of the file.
+    pub digest: Digest,
+    /// Bytes.
+    pub length: usize,
+}
+
+/// Takes what is written to it, and keeps nothing of it.
+#[derive(Default)]
+struct Measuring {
+    sha256: Sha256,
+    length: usize,
+}
+
+impl Write for Measuring {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.sha256.update(bytes);
+        self.length = self.length.saturating_add(bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn unwritten(error: impl fmt::Display) -> Error {
+    Error::usage("plan.encode", format!("plan cannot be written: {error}"))
 }

@@ -16,7 +16,7 @@ mod revocation;
 mod tests;
 
 pub use course::{Step, bundle_digest, check_bundle, check_roots_stay, prepare_cross};
-pub use file::{Cross, Item, LaterCrl, Plan, Refused, RefusedBy, SignedFile};
+pub use file::{Cross, Item, LaterCrl, Measured, Plan, Refused, RefusedBy, SignedFile};
 pub use later::Later;
 pub use make::{Frame, Prepared, decide, empty, make, prepare, prepare_made};
 pub use revocation::{Beside, Crl, Revoking, falls_short, prepare_revocations};

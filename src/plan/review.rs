@@ -13,6 +13,9 @@ use crate::verify::describe::{Description, describe_tbs, describe_trusted};
 use crate::verify::describe_crl;
 use crate::x509::{Digest, Issuer, Revocation, Serial, Time};
 
+/// So many certificates are read at a time, on all cores.
+const AT_A_TIME: usize = 64;
+
 /// The whole review as plain text; nothing outside printable characters in it.
 /// `now` is the host's clock: people confirm it together with the plan. `ledger` tells
 /// whose certificates are to be revoked.
@@ -48,9 +51,12 @@ pub fn render(
     line(&mut out, &summary(plan));
     revocations(&mut out, plan, ledger)?;
     course(&mut out, plan, ledger)?;
-    let described =
-        plan.items.par_iter().map(|item| describe_tbs(&item.tbs.0)).collect::<Result<Vec<_>>>()?;
+    let described = plan
+        .items
+        .chunks(AT_A_TIME)
+        .flat_map(|some| some.par_iter().map(|item| describe_tbs(&item.tbs.0)).collect::<Vec<_>>());
     for (number, (item, tbs)) in plan.items.iter().zip(described).enumerate() {
+        let tbs = tbs?;
         let request = Digest::of(&item.request.0);
         line(&mut out, "");
         line(

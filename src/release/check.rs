@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
-use super::documents::{self, Entry, Manifest, Receipt, VERSION};
+use super::documents::{Entry, Manifest, Receipt, VERSION};
 use super::folder::{self, Against, Seen, keep};
 use super::layout::{self, ClusterFolder, LaidOut};
 use super::sums::Digests;
@@ -189,7 +189,7 @@ pub fn check_cluster(
 }
 
 fn read_manifest(files: &Folder) -> Option<Result<Manifest>> {
-    let manifest = documents::read::<Manifest>(MANIFEST, files.get(MANIFEST)?);
+    let manifest = Manifest::read(files.get(MANIFEST)?);
     Some(manifest.and_then(|m| match m.version {
         VERSION => Ok(m),
         other => {

@@ -1,7 +1,6 @@
 //! SHA256SUMS in the format of GNU coreutils, sorted by path.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use rayon::prelude::*;
 
@@ -20,8 +19,12 @@ pub fn digests<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])>) -> Digests 
 }
 
 /// One line a file.
-pub fn render<P: fmt::Display>(digests: &BTreeMap<P, Digest>) -> Vec<u8> {
-    digests.iter().map(|(path, digest)| format!("{digest}  {path}\n")).collect::<String>().into_bytes()
+pub fn render<P: AsRef<str>>(digests: &BTreeMap<P, Digest>) -> Vec<u8> {
+    let line = |(path, digest): (&P, &Digest)| format!("{digest}  {}\n", path.as_ref());
+    let length = digests.keys().map(|path| path.as_ref().len() + 67).sum();
+    let mut sums = String::with_capacity(length);
+    sums.extend(digests.iter().map(line));
+    sums.into_bytes()
 }
 
 fn is_covered(path: &str) -> bool {
