@@ -69,6 +69,18 @@ pub fn unhex(text: &str) -> Option<Vec<u8>> {
     HEXLOWER_PERMISSIVE.decode(&digits).ok()
 }
 
+/// As [`hex`], of a digest: a long journal holds a great many.
+pub fn hex_digest<'b>(bytes: &[u8; 32], buffer: &'b mut [u8; 64]) -> &'b str {
+    HEXLOWER.encode_mut_str(bytes, buffer)
+}
+
+/// As [`unhex`], of a digest without colons.
+pub fn unhex_digest(text: &str) -> Option<[u8; 32]> {
+    let mut digest = [0; 32];
+    let whole = text.len() == 64 && HEXLOWER_PERMISSIVE.decode_mut(text.as_bytes(), &mut digest).is_ok();
+    whole.then_some(digest)
+}
+
 /// Base64 (RFC 4648 §4).
 pub fn base64(bytes: &[u8]) -> String {
     BASE64.encode(bytes)

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::type_complexity)]
 
 mod adopt;
+mod again;
 mod agree;
 mod appliance;
 mod bundles;

@@ -293,6 +293,9 @@ pub struct Perform {
     /// The stick for the release
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
+    /// Release once more what this plan signed, where its release was lost; nothing is signed for clusters
+    #[arg(long)]
+    pub again: bool,
     #[command(flatten)]
     pub pin: Pin,
 }

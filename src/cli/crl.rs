@@ -64,7 +64,7 @@ fn arrived(home: &Home, from: &Path, to: &Path) -> Result<Vec<LaterCrl>> {
     Ok(later.taken)
 }
 
-/// A plan of revocations and CRLs alone, with its review.
+/// A plan that signs nothing for clusters, with its review.
 pub fn make(home: &Home, beside: Beside, when: When, dry_run: bool) -> Result<Planned> {
     let history = home.journal.ledger().settled()?;
     let root = home.root()?;

@@ -3,7 +3,7 @@
 use anchorite::home::Home;
 use anchorite::media::durable;
 use anchorite::perform::{Came, Outcome, Remaining, prepare};
-use anchorite::plan::{self, Plan, Prepared, review};
+use anchorite::plan::{self, Beside, Crl, Plan, Prepared, Repeat, review};
 use anchorite::x509::Digest;
 use anchorite::{Error, Result};
 
@@ -19,7 +19,17 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
     let bytes = durable::read_bounded(&args.plan, PLAN_MAXIMUM)?;
     let plan = Plan::from_bytes(&shown_path(&args.plan), &bytes)?;
     same_plan(args, &plan)?;
-    let remaining = Remaining::of(&plan, plan.digest()?, home.journal.ledger())?;
+    if args.again {
+        return again(globals, args, home, &plan);
+    }
+    let digest = plan.digest()?;
+    let remaining = Remaining::of(&plan, digest, home.journal.ledger())?;
+    if plan.repeat.is_some() && home.journal.ledger().plan(&digest)?.is_none() {
+        // It is made as it is performed; only where that broke off there is a file to take up.
+        let message = format!("{}: releases another plan again, and was never begun", shown_path(&args.plan));
+        return Err(Error::integrity("plan.not-begun", message)
+            .next("`anchorite perform` with that other plan and --again makes one like it"));
+    }
     let root = home.root()?;
     // Before the review: a plan that today's policy refuses is not even shown for consent.
     let now = process::now();
@@ -60,6 +70,23 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
     sign::perform_planned(globals, &args.pin, "perform", &mut home, token.as_mut(), planned, out)
 }
 
+/// Releases once more what a plan signed: a plan of its own, shown and confirmed like any.
+fn again(globals: &Globals, args: &Perform, mut home: Home, before: &Plan) -> Result<u8> {
+    unlock::check_clock(&home, &args.pin)?;
+    let (repeat, left) = Repeat::of(before, home.journal.ledger(), process::now())?;
+    let beside = Beside { listed: home.listed()?, repeat: Some(repeat), ..Beside::default() };
+    let when = if home.journal.ledger().course().retired { Crl::Later } else { Crl::Due };
+    let Planned { plan, mut review, made } = crl::make(&home, beside, when, false)?;
+    for (item, why) in left {
+        review.push_str(&format!("\n-- LEFT OUT {} serial {}: it {why}\n", item.cluster, item.serial));
+    }
+    pin::check_typed(&args.pin.login, &home.config)?;
+    let mut token = unlock::token(&home, &args.pin)?;
+    let out = sign::release_place(&home, &args.to)?;
+    let planned = Planned { plan, review, made };
+    sign::perform_planned(globals, &args.pin, "perform", &mut home, token.as_mut(), planned, out)
+}
+
 /// A plan is its bytes: another one is refused, however alike it reads.
 fn same_plan(args: &Perform, plan: &Plan) -> Result<()> {
     let (found, wanted) = (plan.digest()?, args.plan_sha256);
@@ -91,6 +118,7 @@ pub fn report(globals: &Globals, home: &Home, plan: &Plan, outcome: &Outcome<'_>
             "revoked": plan.revocations.iter().map(|it| &it.entry.serial).collect::<Vec<_>>(),
             "crl": crl::to_json(outcome),
             "plan": plan.digest()?,
+            "repeats": plan.repeat.as_ref().map(|repeat| repeat.plan),
             "root_sha256": root,
             "companions_sha256": companions,
             "head": head,

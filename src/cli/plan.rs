@@ -15,7 +15,8 @@ use anchorite::x509::{Digest, Serial, Tbs};
 use anchorite::{Error, Result};
 
 use super::args::{Globals, Named, Plan as Args};
-use super::{crl, inspect, intake, output, process, shown_path, unlock};
+use super::intake::{self, Incoming};
+use super::{crl, inspect, output, process, shown_path, unlock};
 
 /// How a plan is to be made.
 pub struct Wishes<'a> {
@@ -33,14 +34,8 @@ pub struct Planned {
     pub made: Option<Vec<Linted<Tbs>>>,
 }
 
-/// Reads the stick, decides in view of what is on record, and makes the plan. A
-/// token lends its randomness.
-pub fn make(
-    home: &Home,
-    history: &Ledger,
-    wishes: &Wishes<'_>,
-    token: Option<&mut dyn Token>,
-) -> Result<Planned> {
+/// Reads the stick.
+pub fn read(home: &Home, wishes: &Wishes<'_>) -> Result<Incoming> {
     home.policies.check_named(wishes.policy)?;
     let paths = [PathBuf::from(wishes.from)];
     let incoming = intake::read(&paths, &home.config)?;
@@ -50,6 +45,18 @@ pub fn make(
             refused_media(&incoming.media).unwrap_or_else(|| intake::nothing_found(&paths, &incoming.crls))
         );
     }
+    Ok(incoming)
+}
+
+/// Decides on what came in, in view of what is on record, and makes the plan. A token lends
+/// its randomness.
+pub fn make(
+    home: &Home,
+    history: &Ledger,
+    wishes: &Wishes<'_>,
+    incoming: Incoming,
+    token: Option<&mut dyn Token>,
+) -> Result<Planned> {
     let root = home.root()?;
     let context = Context {
         policies: &home.policies,
@@ -68,7 +75,8 @@ pub fn make(
     drop((incoming.requests, decisions));
     let later = Later::sort(history, &|serial| home.issued(serial), incoming.crls, plan.created)?;
     let left: Vec<MediaFinding> = intake::left(&later).collect();
-    let beside = Beside { revoking: wishes.revoking.clone(), later: later.taken, listed: home.listed()? };
+    let (revoking, listed) = (wishes.revoking.clone(), home.listed()?);
+    let beside = Beside { revoking, later: later.taken, listed, repeat: None };
     let plan = plan.with_revocations(root, history, beside, Crl::Due, &home.config.crl)?;
     let notes = |digest: &Digest| noted.get(digest).cloned().unwrap_or_default();
     let mut review = review::render(&plan, root, plan.created, history, &notes)?;
@@ -130,7 +138,7 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8> {
     home.check_clock(process::now())?;
     let revoking = args.revoke.iter().map(Named::revoking).collect();
     let wishes = Wishes { from: &args.from, policy: args.policy.as_deref(), dry_run: false, revoking };
-    let planned = make(&home, home.journal.ledger(), &wishes, None)?;
+    let planned = make(&home, home.journal.ledger(), &wishes, read(&home, &wishes)?, None)?;
     output::note(&planned.review);
     require_complete(&planned, args.partial)?;
     let (folder, name) = (args.out.parent(), args.out.file_name().and_then(|n| n.to_str()));

@@ -14,7 +14,7 @@ use anchorite::x509::Digest;
 use anchorite::{Error, Result};
 
 use super::args::{Globals, Named, Pin, Sign};
-use super::plan::{Planned, Wishes, make, require_complete};
+use super::plan::{Planned, Wishes, make, read, require_complete};
 use super::{companion, crl, output, perform, pin, process, shown_path, unlock};
 
 pub fn run(globals: &Globals, args: &Sign) -> Result<u8> {
@@ -31,11 +31,14 @@ pub fn run(globals: &Globals, args: &Sign) -> Result<u8> {
     }
     unlock::check_clock(&home, &args.pin)?;
     pin::check_typed(&args.pin.login, &home.config)?;
+    // What can be wrong with the sticks shows before the token is asked for.
+    let out = release_place(&home, &args.to)?;
+    let incoming = read(&home, &wishes)?;
     let _ready = ready.transpose()?;
     let mut token = unlock::token(&home, &args.pin)?;
-    let out = release_place(&home, &args.to)?;
     // The session settles what is open before it signs; the plan is made in view of that.
-    let planned = make(&home, home.journal.ledger().settled()?.as_ref(), &wishes, Some(token.as_mut()))?;
+    let settled = home.journal.ledger().settled()?;
+    let planned = make(&home, settled.as_ref(), &wishes, incoming, Some(token.as_mut()))?;
     if let Err(error) = require_complete(&planned, args.partial) {
         output::note(&planned.review);
         for matter in home.open_matters() {
@@ -72,7 +75,7 @@ pub fn perform_planned(
     let plan = &plan;
     let question = question(plan);
     // Four files for each of the plan's clusters, and the journal's copy, which still grows.
-    let files = plan.items.len() as u64 * 4 + 16;
+    let files = plan.folders().count() as u64 * 4 + 16;
     let crls = crl::size(home, plan)?;
     let Measured { digest, length } = plan.measured()?;
     out.room(footprint(files, home.journal.size() + length as u64 * 4 + crls))?;
@@ -124,6 +127,11 @@ pub fn question(plan: &Plan) -> String {
         1 => wanted.push("sign this certificate".into()),
         several => wanted.push(format!("sign these {several} certificates")),
     }
+    match plan.repeat.as_ref().map_or(0, |repeat| repeat.items.len()) {
+        0 => {}
+        1 => wanted.push("release this certificate again".into()),
+        several => wanted.push(format!("release these {several} certificates again")),
+    }
     if plan.crl.is_some() {
         wanted.push(if plan.items.is_empty() { "sign this CRL".into() } else { "the CRL".into() });
     }
@@ -171,7 +179,8 @@ pub fn release_place(home: &Home, to: &Path) -> Result<Output> {
 }
 
 fn dry_run(globals: &Globals, home: &Home, wishes: &Wishes<'_>, partial: bool) -> Result<u8> {
-    let planned = make(home, home.journal.ledger().settled()?.as_ref(), wishes, None)?;
+    let incoming = read(home, wishes)?;
+    let planned = make(home, home.journal.ledger().settled()?.as_ref(), wishes, incoming, None)?;
     if globals.json {
         output::json(&planned.plan)?;
     } else {

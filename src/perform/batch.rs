@@ -100,7 +100,9 @@ impl<'p> Remaining<'p> {
                 "plan.spent",
                 format!("plan {digest} was performed and released before"),
             )
-            .next("a plan is spent by its first use; make a new one"));
+            .next(
+                "a plan is spent by its first use: make a new one; --again releases what it signed once more",
+            ));
         }
         let begun = ledger.plan(&digest)?.is_some();
         let signed = signed_of(&digest, ledger);
@@ -152,7 +154,8 @@ impl<'p> Remaining<'p> {
     pub fn is_nothing(&self, plan: &Plan) -> bool {
         let left = |came| matches!(came, Came::Fresh | Came::Signed);
         let nothing = self.fresh.is_empty() && self.signed.is_empty();
-        nothing && !left(self.crl) && !left(self.cross) && plan.course.is_none()
+        let other = plan.course.is_some() || plan.repeat.is_some();
+        nothing && !left(self.crl) && !left(self.cross) && !other
     }
 }
 
@@ -200,8 +203,9 @@ impl Session<'_> {
             .and_then(|begun| self.sign_fresh(digest, begun, (before, fresh), &root_key, &finisher))
             .and_then(|finished| {
                 self.file_crls(plan)?;
-                let finished = finisher.finish_others(self.home, plan, finished, self.now())?;
+                let mut finished = finisher.finish_others(self.home, plan, finished, self.now())?;
                 self.home.quarantine(finished.iter().map(Finished::filed))?;
+                finished.extend(finisher.finish_again(self.home, plan, self.now())?);
                 let released = finished.iter().map(|f| f.item).collect();
                 let (folder, crls) = self.release(plan, &finisher, finished, &journal_key, output)?;
                 Ok((folder, crls, released))

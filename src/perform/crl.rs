@@ -117,7 +117,9 @@ impl Session<'_> {
         let Some(root) = self.home.root_crl()? else { return Ok(Crls::default()) };
         let (ledger, now) = (self.home.journal.ledger(), self.now());
         let new = finished.iter().map(|f| ledger.by_serial(&f.item.serial)).collect::<Result<Vec<_>>>()?;
-        let new: Vec<Issued> = new.into_iter().flatten().collect();
+        // What is released once more is out already.
+        let new: Vec<Issued> =
+            new.into_iter().flatten().filter(|issued| issued.status != Status::Released).collect();
         let (mut lacking, count) = ledger.without_crl(now, ClusterList::NAMED)?;
         let new_lacking: Vec<_> = new.iter().filter(|c| c.crl.is_none()).cloned().collect();
         let count = count + new_lacking.len() as u64;

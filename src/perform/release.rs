@@ -31,6 +31,8 @@ pub(super) struct Finished<'p> {
     certificate: Verified<verify::Certificate>,
     laid: Laid,
     looked: Looked,
+    /// It was released before, and is filed for good.
+    again: bool,
 }
 
 impl Finished<'_> {
@@ -60,7 +62,7 @@ impl<'p> Finisher<'p> {
         let noted = trusted.iter().map(|der| Digest::of(der)).collect();
         let (name, rehearsal) = (name.to_owned(), plan.rehearsal());
         let origin = Origin { name, rehearsal, plan: digest, root: root.der.clone(), trusted };
-        let items = plan.items.iter().map(|item| (&item.tbs.0[..], item)).collect();
+        let items = plan.folders().map(|item| (&item.tbs.0[..], item)).collect();
         let new = Self { origin, root, noted, items };
         new.rehearse(home, plan)?;
         Ok(new)
@@ -68,8 +70,8 @@ impl<'p> Finisher<'p> {
 
     fn rehearse(&self, home: &Home, plan: &Plan) -> Result<()> {
         self.origin.check()?;
-        release::check_once(plan.items.iter().map(|item| item.cluster.as_str()))?;
-        let paths = plan.items.par_iter().map(|item| {
+        release::check_once(plan.folders().map(|item| item.cluster.as_str()))?;
+        let paths = plan.folders().collect::<Vec<_>>().into_par_iter().map(|item| {
             let draft = Tbs::recorded(item.tbs.0.clone(), self.root.signature).assemble(&[0; 64])?;
             self.origin.paths(&member(home, item, &draft)?)
         });
@@ -111,6 +113,23 @@ impl<'p> Finisher<'p> {
         Ok(plan.items.iter().filter_map(|item| all.remove(&item.serial)).collect())
     }
 
+    /// What the plan releases once more, from what is filed.
+    pub fn finish_again(&self, home: &Home, plan: &'p Plan, now: Time) -> Result<Vec<Finished<'p>>> {
+        let items = plan.repeat.as_ref().map_or(&[][..], |repeat| &repeat.items);
+        let again = items.par_iter().map(|item| {
+            let der = home.issued(&item.serial)?.ok_or_else(|| {
+                let message = format!("issued/{}.pem: is on record and not there", item.serial);
+                Error::integrity("home.issued", message)
+                    .next("`anchorite audit restore` writes it again from the journal")
+            })?;
+            let tbs = Tbs::recorded(item.tbs.0.clone(), self.root.signature);
+            let verified = verify::verify(&tbs, &der, CertificateKind::Intermediate, &self.root, now);
+            let certificate = verified.map_err(|e| e.at(format!("issued/{}.pem", item.serial)))?;
+            Ok(Finished { again: true, ..self.lay_out(home, item, certificate, now)? })
+        });
+        again.collect()
+    }
+
     /// The certificate of a signature on record; none where it is not one of the plan's items.
     pub fn finish(&self, home: &Home, record: &IntentRecord, now: Time) -> Result<Option<Finished<'p>>> {
         let Some(item) = self.item(record) else { return Ok(None) };
@@ -120,10 +139,19 @@ impl<'p> Finisher<'p> {
         if verified.is_err() {
             home.quarantine([(&item.serial, &der[..])].into_iter())?;
         }
-        let certificate = verified.map_err(|e| e.at(&item.file))?;
-        let folder = self.origin.lay_out(&member(home, item, &der)?)?;
+        self.lay_out(home, item, verified.map_err(|e| e.at(&item.file))?, now).map(Some)
+    }
+
+    fn lay_out(
+        &self,
+        home: &Home,
+        item: &'p Item,
+        certificate: Verified<verify::Certificate>,
+        now: Time,
+    ) -> Result<Finished<'p>> {
+        let folder = self.origin.lay_out(&member(home, item, &certificate.get().der)?)?;
         let looked = Looked::at(&folder, &self.noted, now, &Verifier);
-        Ok(Some(Finished { item, certificate, laid: folder.laid, looked }))
+        Ok(Finished { item, certificate, laid: folder.laid, looked, again: false })
     }
 
     fn item(&self, record: &IntentRecord) -> Option<&'p Item> {
@@ -178,6 +206,8 @@ impl Session<'_> {
         let crls = self.fleet_crls(&finished)?;
         let cross = self.cross_certificate(plan)?;
         let (mut verified, mut clusters, mut looked) = (Vec::new(), Vec::new(), Vec::new());
+        let new: Vec<&Serial> =
+            finished.iter().filter(|done| !done.again).map(|done| &done.item.serial).collect();
         for done in finished {
             verified.push((done.item, done.certificate));
             clusters.push(done.laid);
@@ -210,7 +240,7 @@ impl Session<'_> {
         let LaidOut { top, clusters } = self.check_as_anybody(prepared.finish(p7s), looked, finisher)?;
         let files = finisher.files(self.home, &clusters, &verified);
         let folder = output.write(files.chain(top.into_iter().map(Ok)), MANIFEST)?;
-        self.home.leave_quarantine(verified.iter().map(|(item, _)| &item.serial))?;
+        self.home.leave_quarantine(new.into_iter())?;
         let name = finisher.origin.name.clone();
         self.home.journal.append(self.now(), vec![Event::Released { plan: digest, folder: name, sums }])?;
         self.close(journal_key)?;

@@ -7,7 +7,7 @@ use std::io::{self, BufWriter, Write};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::Frame;
+use super::{Frame, Repeat};
 use crate::error::{Error, Result};
 use crate::intake::{Object, Sender};
 use crate::journal::{Bytes, ClusterCrl, Head, RevokedCertificate, RootCourse};
@@ -57,6 +57,9 @@ pub struct Plan {
     /// A certificate for another root's key and name to be signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cross: Option<Cross>,
+    /// Certificates of an earlier plan that are released once more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<Repeat>,
     /// Where the root stands in its life once the plan is performed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub course: Option<RootCourse>,
@@ -167,6 +170,7 @@ impl Plan {
             later_crls: Vec::new(),
             crl: None,
             cross: None,
+            repeat: None,
             course: None,
         }
     }
@@ -174,6 +178,11 @@ impl Plan {
     /// How many signatures of the root's key it holds.
     pub fn signatures(&self) -> usize {
         self.items.len() + usize::from(self.crl.is_some()) + usize::from(self.cross.is_some())
+    }
+
+    /// What has a folder in the release: what is signed, and what is released once more.
+    pub fn folders(&self) -> impl Iterator<Item = &Item> {
+        self.items.iter().chain(self.repeat.iter().flat_map(|repeat| &repeat.items))
     }
 
     /// The file's bytes.
@@ -223,12 +232,12 @@ impl Plan {
         if !self.texts().all(is_shown) {
             return altered("plan.unescaped", "holds text that was not escaped");
         }
-        if !self.items.iter().filter_map(|item| item.object.as_ref()).all(Object::is_named) {
+        if !self.folders().filter_map(|item| item.object.as_ref()).all(Object::is_named) {
             return altered("plan.request", "holds an object with a name that Kubernetes gives to none");
         }
         let mut serials = BTreeSet::new();
         let cross = self.cross.iter().map(|cross| &cross.serial);
-        if !self.items.iter().map(|item| &item.serial).chain(cross).all(|serial| serials.insert(serial)) {
+        if !self.folders().map(|item| &item.serial).chain(cross).all(|serial| serials.insert(serial)) {
             return altered("plan.serial-twice", "gives one serial number to two certificates");
         }
         Ok(())
@@ -236,7 +245,7 @@ impl Plan {
 
     /// Every text in it that is nothing but text.
     fn texts(&self) -> impl Iterator<Item = &str> {
-        let items = self.items.iter().flat_map(|i| {
+        let items = self.folders().flat_map(|i| {
             let object = i.object.iter().flat_map(Object::texts);
             let sender = i.sender.iter().map(|sender| &sender.file);
             [&i.file, &i.cluster, &i.policy].into_iter().chain(object).chain(sender)

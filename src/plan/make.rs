@@ -134,6 +134,9 @@ pub fn prepare<'p>(
     today: Time,
 ) -> Result<Vec<Prepared<'p>>> {
     fits(context, ledger, plan)?;
+    if let Some(repeat) = &plan.repeat {
+        repeat.check(ledger, today)?;
+    }
     if items.is_empty() {
         // What is on record already can be released however late.
         return Ok(Vec::new());

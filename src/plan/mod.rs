@@ -10,6 +10,7 @@ mod course;
 mod file;
 mod later;
 mod make;
+mod repeat;
 pub mod review;
 mod revocation;
 #[cfg(test)]
@@ -19,4 +20,5 @@ pub use course::{Step, bundle_digest, check_bundle, check_roots_stay, prepare_cr
 pub use file::{Cross, Item, LaterCrl, Measured, Plan, Refused, RefusedBy, SignedFile};
 pub use later::Later;
 pub use make::{Frame, Prepared, decide, empty, make, prepare, prepare_made};
+pub use repeat::Repeat;
 pub use revocation::{Beside, Crl, Revoking, falls_short, prepare_revocations};

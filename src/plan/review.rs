@@ -78,6 +78,7 @@ pub fn render(
             line(&mut out, &format!("   {note}"));
         }
     }
+    repeated(&mut out, plan)?;
     for refused in &plan.refused {
         line(&mut out, "");
         let cluster = refused.cluster.as_deref().map(|c| format!(" of cluster {c}")).unwrap_or_default();
@@ -87,6 +88,26 @@ pub fn render(
         }
     }
     Ok(out)
+}
+
+/// What goes out once more. Nobody signs it again.
+fn repeated(out: &mut String, plan: &Plan) -> Result<()> {
+    let Some(repeat) = &plan.repeat else { return Ok(()) };
+    line(out, "");
+    line(out, &format!("RELEASE AGAIN of plan {}", repeat.plan));
+    for words in wrapped_words(&repeat.plan) {
+        line(out, &format!("   {words}"));
+    }
+    for (number, item) in repeat.items.iter().enumerate() {
+        line(out, "");
+        line(out, &format!("{}. for cluster {} by policy {}", number + 1, item.cluster, item.policy));
+        line(
+            out,
+            &format!("   request                {}  SHA-256 {}", item.file, Digest::of(&item.request.0)),
+        );
+        certificate(out, &describe_tbs(&item.tbs.0)?);
+    }
+    Ok(())
 }
 
 fn summary(plan: &Plan) -> String {
@@ -101,7 +122,11 @@ fn summary(plan: &Plan) -> String {
         0 => String::new(),
         several => format!(", to revoke {several}"),
     };
-    format!("to sign   {}{revoked}, refused {}", parts.join(" "), plan.refused.len())
+    let again = match &plan.repeat {
+        None => String::new(),
+        Some(repeat) => format!(", to release again {}", repeat.items.len()),
+    };
+    format!("to sign   {}{again}{revoked}, refused {}", parts.join(" "), plan.refused.len())
 }
 
 /// What is revoked, which CRLs came in for certificates that are signed already, and the

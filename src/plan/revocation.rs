@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{LaterCrl, Plan};
+use super::{LaterCrl, Plan, Repeat};
 use crate::error::{Error, Result};
 use crate::journal::{Bytes, CrlRecord, Ledger, RevokedCertificate};
 use crate::lint::{Linted, lint_crl};
@@ -167,6 +167,8 @@ pub struct Beside {
     pub later: Vec<LaterCrl>,
     /// What the last CRL lists.
     pub listed: Vec<Revocation>,
+    /// What is released once more.
+    pub repeat: Option<Repeat>,
 }
 
 /// Whether the root signs its next CRL.
@@ -186,7 +188,8 @@ impl Plan {
         self.course.as_ref().is_some_and(|course| course.retired)
     }
 
-    /// Puts revocations, clusters' CRLs and the root's next CRL into a plan.
+    /// Puts revocations, clusters' CRLs, what is released once more and the root's next CRL
+    /// into a plan.
     pub fn with_revocations(
         mut self,
         issuer: &Issuer,
@@ -206,6 +209,7 @@ impl Plan {
         }
         let news = !self.revocations.is_empty() || !beside.later.is_empty();
         self.later_crls = beside.later;
+        self.repeat = beside.repeat;
         let wanted = match crl {
             Crl::Now => true,
             Crl::Due => crl_is_due(issuer, ledger, config, news, now),

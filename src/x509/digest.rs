@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Digest as _;
@@ -21,16 +20,12 @@ impl Digest {
 
     /// Reads 64 hexadecimal digits in any case, with or without colons.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut digest = [0; 32];
-        // The usual form is read without a copy: a long journal holds a great many.
-        if text.len() == 64 && HEXLOWER_PERMISSIVE.decode_mut(text.as_bytes(), &mut digest).is_ok() {
-            return Some(Self(digest));
-        }
-        Some(Self(text::unhex(text)?.try_into().ok()?))
+        let digest = text::unhex_digest(text).or_else(|| text::unhex(text)?.try_into().ok());
+        digest.map(Self)
     }
 
     fn hex<'b>(&self, buffer: &'b mut [u8; 64]) -> &'b str {
-        HEXLOWER.encode_mut_str(&self.0, buffer)
+        text::hex_digest(&self.0, buffer)
     }
 
     /// The words of the PGP word list (Juola and Zimmermann, 1995), to be read aloud.

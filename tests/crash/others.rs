@@ -208,3 +208,34 @@ fn a_companion_is_trusted_or_put_on_record_again() {
         assert!(lines == 1 || lines == 3, "{context}: once; or once, taken back, and again");
     });
 }
+
+fn again(a: &Appliance) -> Vec<String> {
+    let journal = a.journal();
+    let entries = journal.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let plan = entries.filter(|entry| entry["event"] == "plan").map(|entry| entry["digest"].clone()).next();
+    let plan = plan.unwrap();
+    [perform(a, plan.as_str().unwrap(), "out"), vec!["--again".into()]].concat()
+}
+
+#[test]
+fn a_release_that_is_written_again_is_whole_or_written_again() {
+    let of = watched_with_requests();
+    run(&of, &sign(&of)).code(0);
+    std::fs::remove_dir_all(of.path("out")).unwrap();
+    std::fs::create_dir(of.path("out")).unwrap();
+    let signed = record(&of).serials;
+    let calls: Vec<_> = some_steps(&of, &DISKS, 5, again);
+    assert!(calls.len() > 10, "only {} steps", calls.len());
+    kill_at_each(&of, &calls, again, |context, a| {
+        let report = sound(a, context);
+        releases(a, &a.path("out"), context);
+        match plan_to_take_up(&report) {
+            Some(plan) => run(a, &perform(a, &plan, "out")).code(0),
+            None => run(a, &again(a)).code(0),
+        };
+        settled(a, context);
+        accounted_for(a, context);
+        assert_eq!(record(a).serials, signed, "{context}: signed again");
+        assert!(releases(a, &a.path("out"), context) >= 1, "{context}: no release");
+    });
+}

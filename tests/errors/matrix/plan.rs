@@ -32,8 +32,11 @@ pub fn rows() -> Vec<Row> {
         )
         .told(
             "the plan is performed and released",
-            "nothing: its certificates are in `issued/` and in the release",
+            "nothing; where the release got lost, `anchorite perform PLAN --again --to DIR` writes it once more",
         ),
+        by("again.rs::what_is_revoked_or_was_never_released_stays_where_it_is", "a release again of what was not released", 1, Id("plan.not-released"))
+            .also(&["plan.not-begun"])
+            .told("`--again` is for a plan that was released here; a plan that repeats one is made by it, and never written by hand", "without `--again`; or with the plan that signed what got lost. Where the file came from elsewhere, find out who made it"),
         here(
             "a plan whose request is answered",
             Released,
