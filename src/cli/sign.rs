@@ -5,7 +5,7 @@ use std::path::Path;
 use anchorite::home::Home;
 use anchorite::journal::Head;
 use anchorite::media::durable;
-use anchorite::media::write::{Output, check_output, footprint, same_place};
+use anchorite::media::write::{Output, check_output, same_place};
 use anchorite::perform::Remaining;
 use anchorite::plan::{Measured, Plan};
 use anchorite::release::{MANIFEST, Manifest};
@@ -74,11 +74,11 @@ pub fn perform_planned(
     let Planned { plan, review, made } = planned;
     let plan = &plan;
     let question = question(plan);
-    // Four files for each of the plan's clusters, and the journal's copy, which still grows.
-    let files = plan.folders().count() as u64 * 4 + 16;
+    // At most six files in each cluster's folder, and the journal's copy, which still grows.
+    let files = plan.folders().count() as u64 * 7 + 16;
     let crls = crl::size(home, plan)?;
     let Measured { digest, length } = plan.measured()?;
-    out.room(footprint(files, home.journal.size() + length as u64 * 4 + crls))?;
+    out.room(files, home.journal.size() + length as u64 * 4 + crls)?;
     let shown = review + &companion::beside(home, plan)?;
     let mut consent = unlock::consent(globals, pin, home, verb, &shown, &question)?;
     consent.plan = Some(digest);
@@ -175,7 +175,7 @@ pub fn release_place(home: &Home, to: &Path) -> Result<Output> {
         let own: String = root.to_string().chars().take(8).collect();
         name = format!("{name}-{own}");
     }
-    check_output(to, &name, footprint(16, home.journal.size()))
+    check_output(to, &name)
 }
 
 fn dry_run(globals: &Globals, home: &Home, wishes: &Wishes<'_>, partial: bool) -> Result<u8> {

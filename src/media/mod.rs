@@ -12,4 +12,4 @@ pub mod write;
 
 pub use names::check_names;
 pub use read::{Limits, MediaFinding, Stick, StickFile, read_paths};
-pub use write::{Output, check_output, footprint, same_place};
+pub use write::{Output, check_output, same_place};

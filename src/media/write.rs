@@ -22,9 +22,6 @@ use crate::x509::Digest;
 /// Room for directories, allocation tables and the temporary name.
 const MARGIN: u64 = 1 << 20;
 
-/// The largest cluster that FAT32 uses as a rule; each file takes whole clusters.
-const CLUSTER: u64 = 32 << 10;
-
 /// What is on the stick is not what was written there.
 pub const READ_BACK: &str = "output.read-back";
 
@@ -38,11 +35,6 @@ pub struct Output {
     dir: OwnedFd,
     path: PathBuf,
     folder: String,
-}
-
-/// The room that so many files with so many bytes together take on a stick.
-pub fn footprint(files: u64, bytes: u64) -> u64 {
-    bytes.saturating_add(files.saturating_mul(CLUSTER))
 }
 
 /// Whether one of the two is the other or lies beneath it.
@@ -63,7 +55,7 @@ fn ancestors(path: &Path, missing: &'static str) -> Result<Vec<(u64, u64)>> {
 }
 
 /// Finds out, before anything is signed, whether `folder` can be written in `to`.
-pub fn check_output(to: &Path, folder: &str, bytes_needed: u64) -> Result<Output> {
+pub fn check_output(to: &Path, folder: &str) -> Result<Output> {
     names::check_component(folder, folder)?;
     let dir = file::open_directory(to).map_err(|e| match e.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => {
@@ -77,7 +69,7 @@ pub fn check_output(to: &Path, folder: &str, bytes_needed: u64) -> Result<Output
     output.clear_probe();
     output.absent(&output.partial())?;
     output.probe().map_err(|e| failure(to, &e))?;
-    output.room(bytes_needed)?;
+    output.room(0, 0)?;
     Ok(output)
 }
 
@@ -119,11 +111,12 @@ impl Output {
         Ok(file.and(folder)?)
     }
 
-    /// Demands room for so many bytes.
-    pub fn room(&self, bytes_needed: u64) -> Result<()> {
+    /// Demands room for so many files, which hold so many bytes together.
+    pub fn room(&self, files: u64, bytes: u64) -> Result<()> {
         let stat = fs::fstatvfs(&self.dir).map_err(|e| failure(&self.path, &e.into()))?;
         let free = stat.f_bavail.saturating_mul(stat.f_frsize);
-        let needed = bytes_needed.saturating_add(MARGIN);
+        // Each file ends within a block (on FAT a cluster) that is its own.
+        let needed = files.saturating_mul(stat.f_frsize).saturating_add(bytes).saturating_add(MARGIN);
         // A filesystem without any blocks (some network and memory ones) does not count its room.
         if stat.f_blocks == 0 || free >= needed {
             return Ok(());

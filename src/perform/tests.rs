@@ -163,7 +163,7 @@ impl Scene {
 
     fn output(&self) -> Output {
         let name = format!("anchorite-2030-01-01-{:04}", self.open().journal.ledger().releases() + 1);
-        check_output(&self.dir.path().join("out"), &name, 0).unwrap()
+        check_output(&self.dir.path().join("out"), &name).unwrap()
     }
 
     fn session<T>(
@@ -443,7 +443,7 @@ fn what_cannot_be_released_is_not_signed() {
     let digest = plan.digest().unwrap();
     let consent = Consent { plan: Some(digest), ..consent() };
     // A name that tells of a rehearsal, where there is none.
-    let output = check_output(Path::new(scene.dir.path()), "anchorite-REHEARSAL-1", 0).unwrap();
+    let output = check_output(Path::new(scene.dir.path()), "anchorite-REHEARSAL-1").unwrap();
     let error = scene
         .session(consent, |session| {
             let remaining = Remaining::of(&plan, plan.digest()?, session.ledger())?;

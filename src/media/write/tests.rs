@@ -39,8 +39,8 @@ fn listing(dir: &Path) -> Vec<String> {
     names
 }
 
-fn refusal(to: &Path, bytes: u64) -> &'static str {
-    let error = check_output(to, FOLDER, bytes).unwrap_err();
+fn refusal(to: &Path) -> &'static str {
+    let error = check_output(to, FOLDER).unwrap_err();
     assert_eq!(error.kind.exit_code(), 2);
     assert!(!error.next.is_empty());
     error.id
@@ -49,7 +49,7 @@ fn refusal(to: &Path, bytes: u64) -> &'static str {
 #[test]
 fn a_release_is_written_whole_and_nothing_else_is_left() {
     let stick = stick();
-    let output = check_output(stick.path(), FOLDER, 1000).unwrap();
+    let output = check_output(stick.path(), FOLDER).unwrap();
     assert_eq!(listing(stick.path()), [""; 0], "the probe leaves nothing");
     let folder = output.write(each(files()), LAST).unwrap();
     assert_eq!(folder, stick.path().join(FOLDER));
@@ -65,9 +65,9 @@ fn a_release_is_written_whole_and_nothing_else_is_left() {
 fn the_place_must_be_a_directory() {
     let stick = stick();
     write(stick.path().join("file"), "").unwrap();
-    assert_eq!(refusal(&stick.path().join("none"), 0), "output.missing");
-    assert_eq!(refusal(&stick.path().join("file"), 0), "output.missing");
-    assert_eq!(refusal(Path::new(""), 0), "output.missing");
+    assert_eq!(refusal(&stick.path().join("none")), "output.missing");
+    assert_eq!(refusal(&stick.path().join("file")), "output.missing");
+    assert_eq!(refusal(Path::new("")), "output.missing");
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn nothing_is_overwritten() {
     for name in [FOLDER.to_owned(), format!("{FOLDER}.partial")] {
         let stick = stick();
         symlink("nowhere", stick.path().join(&name)).unwrap();
-        assert_eq!(refusal(stick.path(), 0), "output.exists");
+        assert_eq!(refusal(stick.path()), "output.exists");
         assert_eq!(listing(stick.path()), [name]);
     }
 }
@@ -84,7 +84,7 @@ fn nothing_is_overwritten() {
 fn a_folder_that_comes_up_meanwhile_is_left_alone() {
     for name in [FOLDER.to_owned(), format!("{FOLDER}.partial")] {
         let stick = stick();
-        let output = check_output(stick.path(), FOLDER, 0).unwrap();
+        let output = check_output(stick.path(), FOLDER).unwrap();
         create_dir_all(stick.path().join(&name).join("theirs")).unwrap();
         assert_eq!(output.write(each(files()), LAST).unwrap_err().id, "output.exists");
         assert_eq!(listing(stick.path()), [name.as_str()]);
@@ -95,27 +95,28 @@ fn a_folder_that_comes_up_meanwhile_is_left_alone() {
 #[test]
 fn a_stick_without_room_is_refused() {
     let stick = stick();
-    assert_eq!(refusal(stick.path(), u64::MAX), "output.full");
+    let output = check_output(stick.path(), FOLDER).unwrap();
+    output.room(100, 1000).unwrap();
+    for (files, bytes) in [(0, u64::MAX), (u64::MAX, 0), (1 << 40, 0)] {
+        let error = output.room(files, bytes).unwrap_err();
+        assert_eq!((error.id, error.kind.exit_code()), ("output.full", 2));
+        assert!(error.message.contains("bytes free, want "), "{error}");
+    }
+    drop(output);
     assert_eq!(listing(stick.path()), [""; 0]);
-}
-
-#[test]
-fn every_file_takes_whole_clusters() {
-    assert_eq!(footprint(2, 5), 65541);
-    assert_eq!(footprint(u64::MAX, 5), u64::MAX);
 }
 
 #[test]
 fn a_bad_name_leaves_nothing_behind() {
     let stick = stick();
-    assert_eq!(check_output(stick.path(), "../up", 0).unwrap_err().id, "output.name");
+    assert_eq!(check_output(stick.path(), "../up").unwrap_err().id, "output.name");
     for bad in ["../up", "CON", "manifest.toml"] {
         let mut files = files();
         files.push((bad.to_owned(), Vec::new()));
-        let output = check_output(stick.path(), FOLDER, 0).unwrap();
+        let output = check_output(stick.path(), FOLDER).unwrap();
         assert_eq!(output.write(each(files), LAST).unwrap_err().id, "output.name");
     }
-    let output = check_output(stick.path(), FOLDER, 0).unwrap();
+    let output = check_output(stick.path(), FOLDER).unwrap();
     assert_eq!(output.write(each(files()), "SHA256SUMS").unwrap_err().id, "output.name");
     assert_eq!(listing(stick.path()), [""; 0]);
 }
@@ -123,7 +124,7 @@ fn a_bad_name_leaves_nothing_behind() {
 #[test]
 fn what_cannot_be_made_leaves_nothing_behind() {
     let stick = stick();
-    let output = check_output(stick.path(), FOLDER, 0).unwrap();
+    let output = check_output(stick.path(), FOLDER).unwrap();
     let broken = Error::integrity("release.differs", "it differs");
     let error = output.write(each(files()).chain([Err(broken)]), LAST).unwrap_err();
     assert_eq!(
@@ -136,7 +137,7 @@ fn what_cannot_be_made_leaves_nothing_behind() {
 #[test]
 fn what_differs_when_read_back_is_caught() {
     let stick = stick();
-    let folder = check_output(stick.path(), FOLDER, 0).unwrap().write(each(files()), LAST).unwrap();
+    let folder = check_output(stick.path(), FOLDER).unwrap().write(each(files()), LAST).unwrap();
     let dir = file::open_directory(&folder).unwrap();
     read_back(&dir, &folder, &written(files())).unwrap();
     for altered in [Some("r00t"), Some("root2"), Some("roo"), None] {
@@ -178,7 +179,7 @@ fn what_somebody_else_put_there_meanwhile_is_caught() {
     ];
     for (bend, id, words) in bends {
         let stick = stick();
-        let output = check_output(stick.path(), FOLDER, 0).unwrap();
+        let output = check_output(stick.path(), FOLDER).unwrap();
         let folder = stick.path().join(FOLDER);
         create_dir(&folder).unwrap();
         let mut release =
@@ -198,7 +199,7 @@ fn what_somebody_else_put_there_meanwhile_is_caught() {
 #[test]
 fn what_was_written_is_removed_and_no_more() {
     let stick = stick();
-    let output = check_output(stick.path(), FOLDER, 0).unwrap();
+    let output = check_output(stick.path(), FOLDER).unwrap();
     let folder = stick.path().join(FOLDER);
     create_dir_all(folder.join("east")).unwrap();
     for left in [LAST, "east/ca-cert.pem", "root-cert.pem~"] {
@@ -291,10 +292,10 @@ fn a_full_and_a_write_protected_stick() {
 }
 
 fn on_real_mounts(dir: &Path) {
-    assert_eq!(refusal(&dir.join("read-only"), 0), "output.not-writable");
+    assert_eq!(refusal(&dir.join("read-only")), "output.not-writable");
 
     let full = dir.join("full");
-    let output = check_output(&full, FOLDER, 1000).unwrap();
+    let output = check_output(&full, FOLDER).unwrap();
     let mut files = files();
     files.push(("west/big".to_owned(), vec![7; 3 << 20]));
     let error = output.write(each(files), LAST).unwrap_err();
@@ -304,6 +305,6 @@ fn on_real_mounts(dir: &Path) {
     assert_eq!(listing(&full), [""; 0]);
 
     write(full.join("filler"), vec![7; (2 << 20) - 4096]).unwrap();
-    assert_eq!(refusal(&full, 0), "output.full");
+    assert_eq!(refusal(&full), "output.full");
     assert_eq!(listing(&full), ["filler"]);
 }

@@ -39,6 +39,24 @@ fn a_module_that_does_not_start_is_started_once() {
     assert_eq!(a.calls().matches("begin C_Initialize").count(), before + 1);
 }
 
+/// What is wrong with the sticks comes first: the more so where the token cannot be asked.
+#[test]
+fn a_module_that_does_not_start_hides_nothing_on_the_sticks() {
+    let a = with_requests(1);
+    a.order("C_Initialize * fail 0x30");
+    a.tool("openssl", &["genpkey", "-algorithm", "ED25519", "-out", "in/x.csr"]);
+    refused_without_trace(&a, || a.sign(&["--policy", "istio"]), (1, "media.private-key", &["x.csr"]));
+    std::fs::remove_dir_all(a.path("in")).unwrap();
+    std::fs::create_dir(a.path("in")).unwrap();
+    refused_without_trace(
+        &a,
+        || a.sign(&["--policy", "istio"]),
+        (2, "media.empty", &["no certification request"]),
+    );
+    std::fs::remove_dir(a.path("out")).unwrap();
+    a.sign(&["--policy", "istio"]).fails(2, "output.missing");
+}
+
 #[test]
 fn a_process_that_a_module_leaves_behind_holds_nobody_up() {
     let a = with_requests(1);
