@@ -168,3 +168,21 @@ fn what_was_put_in_its_place_is_not_released() {
     perform(&a, &plan, &["--again"]).code(0);
     assert_eq!(a.audit(&["--root-sha256", &a.root_sha256]).code(0).json()["state"], "ok");
 }
+
+/// The operator may want it, and has to know.
+#[test]
+fn what_was_renewed_since_is_said() {
+    let (a, plan) = released();
+    std::fs::remove_dir_all(a.path("in")).unwrap();
+    std::fs::remove_dir_all(a.path("keys")).unwrap();
+    std::fs::create_dir(a.path("in")).unwrap();
+    a.request("east");
+    // A certificate that begins in a later second.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    a.sign(&["--policy", "istio"]).code(0);
+    a.empty_out();
+    let told = perform(&a, &plan, &["--again"]).code(0).stderr;
+    let (east, west) = told.split_once("2. for cluster west").unwrap();
+    assert!(east.contains("!! REPLACED: this cluster has a later one, serial"), "{told}");
+    assert!(!west.contains("REPLACED"), "{told}");
+}

@@ -11,7 +11,7 @@ use crate::journal::{ClusterCrl, Ledger, Rollover, Side};
 use crate::text::shown;
 use crate::verify::describe::{Description, describe_tbs, describe_trusted};
 use crate::verify::describe_crl;
-use crate::x509::{Digest, Issuer, Revocation, Serial, Time};
+use crate::x509::{Digest, Issuer, Revocation, Serial, Status, Time};
 
 /// So many certificates are read at a time, on all cores.
 const AT_A_TIME: usize = 64;
@@ -78,7 +78,7 @@ pub fn render(
             line(&mut out, &format!("   {note}"));
         }
     }
-    repeated(&mut out, plan)?;
+    repeated(&mut out, plan, ledger)?;
     for refused in &plan.refused {
         line(&mut out, "");
         let cluster = refused.cluster.as_deref().map(|c| format!(" of cluster {c}")).unwrap_or_default();
@@ -91,7 +91,7 @@ pub fn render(
 }
 
 /// What goes out once more. Nobody signs it again.
-fn repeated(out: &mut String, plan: &Plan) -> Result<()> {
+fn repeated(out: &mut String, plan: &Plan, ledger: &Ledger) -> Result<()> {
     let Some(repeat) = &plan.repeat else { return Ok(()) };
     line(out, "");
     line(out, &format!("RELEASE AGAIN of plan {}", repeat.plan));
@@ -105,7 +105,17 @@ fn repeated(out: &mut String, plan: &Plan) -> Result<()> {
             out,
             &format!("   request                {}  SHA-256 {}", item.file, Digest::of(&item.request.0)),
         );
-        certificate(out, &describe_tbs(&item.tbs.0)?);
+        let tbs = describe_tbs(&item.tbs.0)?;
+        certificate(out, &tbs);
+        let later = ledger.by_cluster(&item.cluster)?.into_iter();
+        let later = later.filter(|c| c.status == Status::Released && c.not_before > tbs.not_before);
+        if let Some(later) = later.max_by_key(|c| c.not_before) {
+            let (serial, since) = (&later.serial, later.not_before);
+            line(
+                out,
+                &format!("   !! REPLACED: this cluster has a later one, serial {serial}, since {since}"),
+            );
+        }
     }
     Ok(())
 }

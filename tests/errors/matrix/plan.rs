@@ -35,8 +35,7 @@ pub fn rows() -> Vec<Row> {
             "nothing; where the release got lost, `anchorite perform PLAN --again --to DIR` writes it once more",
         ),
         by("again.rs::what_is_revoked_or_was_never_released_stays_where_it_is", "a release again of what was not released", 1, Id("plan.not-released"))
-            .also(&["plan.not-begun"])
-            .told("`--again` is for a plan that was released here; a plan that repeats one is made by it, and never written by hand", "without `--again`; or with the plan that signed what got lost. Where the file came from elsewhere, find out who made it"),
+            .told("`--again` is for a plan that was released here", "without `--again`, where it broke off; or with the plan that signed what got lost"),
         here(
             "a plan whose request is answered",
             Released,
@@ -133,7 +132,7 @@ pub fn rows() -> Vec<Row> {
             "plan.unescaped",
             "not escaped",
         )
-        .also(&["plan.request", "plan.serial-twice", "plan.other"])
+        .also(&["plan.request", "plan.serial-twice", "plan.not-begun", "plan.other"])
         .told(
             "somebody altered the plan by hand, or it is not the one whose digest was noted",
             "stop; find out who",
