@@ -108,6 +108,15 @@ pub fn perform(a: &Appliance, digest: &str, to: &str) -> Vec<String> {
     args
 }
 
+/// Performs a plan that broke off, and tells how many of its serials a crash had burnt.
+#[track_caller]
+pub fn take_up(a: &Appliance, digest: &str) -> usize {
+    let ran = run(a, &perform(a, digest, "out"));
+    let burnt = ran.stdout.matches("burnt by a crash, needs a new plan").count();
+    ran.code(i32::from(burnt > 0));
+    burnt
+}
+
 /// Whether everything is tried with everything, rather than each with one.
 pub fn all() -> bool {
     std::env::var_os("ANCHORITE_FAULTS").is_some_and(|value| value == "all")

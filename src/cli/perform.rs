@@ -99,8 +99,9 @@ fn same_plan(args: &Perform, plan: &Plan) -> Result<()> {
         .next("stop: this is not the plan that was reviewed, or its digest was mistyped"))
 }
 
-/// Tells what came of it.
+/// Tells what came of it. What a crash burnt is still to be done: the exit code says so too.
 pub fn report(globals: &Globals, home: &Home, plan: &Plan, outcome: &Outcome<'_>) -> Result<u8> {
+    let code = u8::from(!outcome.burnt.is_empty());
     let head = home.journal.head();
     let root = home.root()?.fingerprint();
     let trusted = home.trusted()?;
@@ -123,7 +124,7 @@ pub fn report(globals: &Globals, home: &Home, plan: &Plan, outcome: &Outcome<'_>
             "companions_sha256": companions,
             "head": head,
         }))?;
-        return Ok(0);
+        return Ok(code);
     }
     let mut out = format!("{} {}\n", output::styled(output::GOOD, "released"), shown_path(&outcome.folder));
     for item in &outcome.released {
@@ -150,5 +151,5 @@ pub fn report(globals: &Globals, home: &Home, plan: &Plan, outcome: &Outcome<'_>
         if plan.rehearsal() { " --rehearsal" } else { "" }
     ));
     output::text(&out)?;
-    Ok(0)
+    Ok(code)
 }

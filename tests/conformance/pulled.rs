@@ -24,7 +24,7 @@ fn pulled(mut rig: Rig) {
     // What was signed is released; what was lost is burnt, for nobody knows whether it was made.
     let plan = std::fs::read_dir(rig.appliance.path("home/plans")).unwrap().next().unwrap().unwrap().path();
     let perform = ["perform", plan.to_str().unwrap(), "--to", &to, "--json"];
-    let outcome = rig.verb(&perform).code(0).json();
+    let outcome = rig.verb(&perform).code(1).json();
     let count = |what: &str| outcome[what].as_array().unwrap().len();
     assert_eq!((count("released"), count("burnt")), (1, 1), "{outcome}");
     assert_eq!(rig.appliance.audit(&[]).code(0).json()["state"], "ok");

@@ -230,9 +230,9 @@ fn a_release_that_is_written_again_is_whole_or_written_again() {
         let report = sound(a, context);
         releases(a, &a.path("out"), context);
         match plan_to_take_up(&report) {
-            Some(plan) => run(a, &perform(a, &plan, "out")).code(0),
-            None => run(a, &again(a)).code(0),
-        };
+            Some(plan) => drop(crate::faults::take_up(a, &plan)),
+            None => drop(run(a, &again(a)).code(0)),
+        }
         settled(a, context);
         accounted_for(a, context);
         assert_eq!(record(a).serials, signed, "{context}: signed again");

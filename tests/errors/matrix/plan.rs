@@ -213,5 +213,15 @@ pub fn rows() -> Vec<Row> {
             "signed, but the release did not get out",
             "`anchorite perform plans/DIGEST.json --to DIR`: nothing is signed twice",
         ),
+        by(
+            "errors/misbehaving/removed.rs::a_token_that_is_taken_out_in_the_middle_of_a_hundred",
+            "a plan that is taken up after a crash lost signatures",
+            1,
+            Words("… burnt by a crash, needs a new plan"),
+        )
+        .told(
+            "it was on record to be signed when a run broke off, and nobody knows whether it was: its serial counts as issued. One crash burns 96 at most. The others are released",
+            "sign the requests of those named anew",
+        ),
     ]
 }
