@@ -22,6 +22,9 @@ pub fn run(globals: &Globals, args: &Assemble) -> Result<u8> {
     let above = args.out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     folder::demand(above, "make it first: --out names a new folder in one that is there")?;
     refuse_on_stick("assemble.key-on-stick", &args.out, &came_on(&args.bundle))?;
+    if let Some(error) = folder::broken_off(&args.bundle) {
+        return Err(error);
+    }
     let bundle = folder::read(&args.bundle)?;
     let key = read_key(&args.key)?;
     let release = |named: &OsString| match named.is_empty() {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anchorite::exported::RECORD;
 use anchorite::media::read::{Limits, read_paths};
+use anchorite::media::write::PARTIAL;
 use anchorite::{Error, Result};
 
 use super::shown_path;
@@ -31,6 +32,19 @@ pub fn without_files(folder: &Path) -> Vec<Error> {
             .next("do not load it: somebody put it there")
     };
     empty.into_iter().map(extra).collect()
+}
+
+/// What is wrong with a cluster's folder within a release that broke off before it was whole.
+pub fn broken_off(folder: &Path) -> Option<Error> {
+    let folder = folder.canonicalize().ok()?;
+    let above = folder.parent()?;
+    let name = above.file_name()?.to_string_lossy();
+    name.ends_with(PARTIAL).then(|| {
+        let message =
+            format!("{}: lies in a release that broke off before it was whole", shown_path(&folder));
+        Error::integrity("release.partial", message)
+            .next("do not load it: ask for the release, which has another number; remove what broke off")
+    })
 }
 
 fn find_empty(folder: &Path, depth: usize, empty: &mut Vec<PathBuf>) {

@@ -26,6 +26,7 @@ pub fn run(globals: &Globals, args: &Verify) -> Result<u8> {
     };
     let mut report = with_journal(report, &files, &args.root_sha256);
     report.errors.extend(folder::without_files(bundle));
+    report.errors.extend(folder::broken_off(bundle));
     let whole = if report.signed { None } else { whole(bundle) };
     report.errors = report.errors.into_iter().map(away).collect();
     let release = [RECEIPT, SUMS, MANIFEST].iter().any(|name| files.contains_key(*name));

@@ -238,6 +238,10 @@ fn unwritable(path: &Path, error: &io::Error) -> Error {
             ("file.exists", "nothing is overwritten: choose another name or move it away")
         }
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => ("file.unwritable", "make room on its disk"),
+        ErrorKind::ReadOnlyFilesystem => ("file.unwritable", "mount its disk for writing"),
+        _ if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => {
+            ("file.unwritable", "its disk fails: copy what is on it to another one before anything else")
+        }
         _ => ("file.unwritable", "see that its directory is there and that you may write to it"),
     };
     Error::usage(id, format!("{}: {error}", file::shown(path))).next(next)

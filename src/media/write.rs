@@ -25,6 +25,9 @@ const MARGIN: u64 = 1 << 20;
 /// What is on the stick is not what was written there.
 pub const READ_BACK: &str = "output.read-back";
 
+/// What a release's folder is called until it is whole: its name, and this.
+pub const PARTIAL: &str = ".partial";
+
 /// A file that is still being written; `~` is no part of a release's names.
 const TEMPORARY: &str = "~";
 
@@ -80,7 +83,7 @@ impl Output {
     }
 
     fn partial(&self) -> String {
-        format!("{}.partial", self.folder)
+        format!("{}{PARTIAL}", self.folder)
     }
 
     fn absent(&self, name: &str) -> Result<()> {

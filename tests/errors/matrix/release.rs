@@ -73,6 +73,20 @@ pub fn rows() -> Vec<Row> {
             })
             .of_cluster("east")
         }, 4, "release.receipt", "receipt.toml"),
+        here("one cluster's folder of a release that broke off", Released, |a| {
+            let mut partial = a.release().into_os_string();
+            partial.push(".partial");
+            std::fs::rename(a.release(), &partial).unwrap();
+            verify(a, std::path::Path::new(&partial)).of_cluster("east")
+        }, 4, "release.partial", "broke off")
+        .told("its folder lies in a release that was not written to its end", "do not load it; the release has another number"),
+        here("and its bundle", Released, |a| {
+            let partial = a.path("anchorite-2030-01-01-0001.partial");
+            std::fs::rename(a.release(), &partial).unwrap();
+            let (bundle, key, out) = (partial.join("east"), a.arg("keys/east.key"), a.arg("cacerts"));
+            let assemble = ["assemble", "--bundle", bundle.to_str().unwrap(), "--key", &key, "--out", &out];
+            Run::of(&[&assemble[..], &["--root-sha256", &a.root_sha256]].concat())
+        }, 4, "release.partial", "broke off"),
         by("foreign_cms.rs::a_forgery_by_an_intermediates_own_key", "sums signed by a cluster's own key", 4, Id("verify.cms.signer")),
         by("foreign_cms.rs::a_forgery_by_a_leaf_of_an_intermediate", "sums signed below a cluster's key", 4, Id("verify.path.name-chaining")),
         here("another root", Released, |a| {
