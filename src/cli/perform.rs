@@ -2,7 +2,7 @@
 
 use anchorite::home::Home;
 use anchorite::media::durable;
-use anchorite::perform::{Came, Outcome, Remaining, prepare};
+use anchorite::perform::{Came, Outcome, Remaining, check_again, prepare};
 use anchorite::plan::{self, Beside, Crl, Plan, Prepared, Repeat, review};
 use anchorite::x509::Digest;
 use anchorite::{Error, Result};
@@ -24,11 +24,15 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
     }
     let digest = plan.digest()?;
     let remaining = Remaining::of(&plan, digest, home.journal.ledger())?;
-    if plan.repeat.is_some() && home.journal.ledger().plan(&digest)?.is_none() {
-        // It is made as it is performed; only where that broke off there is a file to take up.
-        let message = format!("{}: releases another plan again, and was never begun", shown_path(&args.plan));
-        return Err(Error::integrity("plan.not-begun", message)
-            .next("`anchorite perform` with that other plan and --again makes one like it"));
+    if let Some(repeat) = &plan.repeat {
+        if home.journal.ledger().plan(&digest)?.is_none() {
+            // It is made as it is performed; only where that broke off there is a file to take up.
+            let message =
+                format!("{}: releases another plan again, and was never begun", shown_path(&args.plan));
+            return Err(Error::integrity("plan.not-begun", message)
+                .next("`anchorite perform` with that other plan and --again makes one like it"));
+        }
+        as_it_was(&home, repeat)?;
     }
     let root = home.root()?;
     // Before the review: a plan that today's policy refuses is not even shown for consent.
@@ -66,6 +70,9 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
     pin::check_typed(&args.pin.login, &home.config)?;
     let mut token = unlock::token(&home, &args.pin)?;
     let out = sign::release_place(&home, &args.to)?;
+    if plan.repeat.is_some() {
+        check_again(&home, &plan, out.name(), now)?;
+    }
     let planned = Planned { plan, review, made: None };
     sign::perform_planned(globals, &args.pin, "perform", &mut home, token.as_mut(), planned, out)
 }
@@ -83,8 +90,24 @@ fn again(globals: &Globals, args: &Perform, mut home: Home, before: &Plan) -> Re
     pin::check_typed(&args.pin.login, &home.config)?;
     let mut token = unlock::token(&home, &args.pin)?;
     let out = sign::release_place(&home, &args.to)?;
+    check_again(&home, &plan, out.name(), process::now())?;
     let planned = Planned { plan, review, made };
     sign::perform_planned(globals, &args.pin, "perform", &mut home, token.as_mut(), planned, out)
+}
+
+/// What is released once more is what stands in the plan that it was signed for: nobody's
+/// word is taken for it.
+fn as_it_was(home: &Home, repeat: &Repeat) -> Result<()> {
+    let path = home.dir().join(format!("plans/{}.json", repeat.plan));
+    let before = Plan::from_bytes(&shown_path(&path), &durable::read_bounded(&path, PLAN_MAXIMUM)?)?;
+    if before.digest()? == repeat.plan
+        && Repeat::of(&before, home.journal.ledger(), process::now())?.0 == *repeat
+    {
+        return Ok(());
+    }
+    let message = format!("plan: it is not what plan {} signed that may go out today", repeat.plan);
+    Err(Error::refused("plan.differs", message)
+        .next("make it anew: `anchorite perform PLAN --again --to DIR`"))
 }
 
 /// A plan is its bytes: another one is refused, however alike it reads.

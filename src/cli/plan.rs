@@ -38,14 +38,17 @@ pub struct Planned {
 pub fn read(home: &Home, wishes: &Wishes<'_>) -> Result<Incoming> {
     home.policies.check_named(wishes.policy)?;
     let paths = [PathBuf::from(wishes.from)];
-    let incoming = intake::read(&paths, &home.config)?;
+    intake::read(&paths, &home.config)
+}
+
+/// A stick without a request is the wrong one, or was pulled.
+pub fn demand_requests(wishes: &Wishes<'_>, incoming: &Incoming) -> Result<()> {
     if incoming.requests.is_empty() && incoming.unusable.is_empty() {
         // A stick that was pulled looks empty as well; what cannot be read says why.
-        return Err(
-            refused_media(&incoming.media).unwrap_or_else(|| intake::nothing_found(&paths, &incoming.crls))
-        );
+        return Err(refused_media(&incoming.media)
+            .unwrap_or_else(|| intake::nothing_found(&[PathBuf::from(wishes.from)], &incoming.crls)));
     }
-    Ok(incoming)
+    Ok(())
 }
 
 /// Decides on what came in, in view of what is on record, and makes the plan. A token lends
@@ -57,6 +60,7 @@ pub fn make(
     incoming: Incoming,
     token: Option<&mut dyn Token>,
 ) -> Result<Planned> {
+    demand_requests(wishes, &incoming)?;
     let root = home.root()?;
     let context = Context {
         policies: &home.policies,

@@ -14,7 +14,7 @@ use anchorite::x509::Digest;
 use anchorite::{Error, Result};
 
 use super::args::{Globals, Named, Pin, Sign};
-use super::plan::{Planned, Wishes, make, read, require_complete};
+use super::plan::{Planned, Wishes, demand_requests, make, read, require_complete};
 use super::{companion, crl, output, perform, pin, process, shown_path, unlock};
 
 pub fn run(globals: &Globals, args: &Sign) -> Result<u8> {
@@ -32,8 +32,9 @@ pub fn run(globals: &Globals, args: &Sign) -> Result<u8> {
     unlock::check_clock(&home, &args.pin)?;
     pin::check_typed(&args.pin.login, &home.config)?;
     // What can be wrong with the sticks shows before the token is asked for.
-    let out = release_place(&home, &args.to)?;
     let incoming = read(&home, &wishes)?;
+    let out = release_place(&home, &args.to)?;
+    demand_requests(&wishes, &incoming)?;
     let _ready = ready.transpose()?;
     let mut token = unlock::token(&home, &args.pin)?;
     // The session settles what is open before it signs; the plan is made in view of that.

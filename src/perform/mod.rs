@@ -20,6 +20,7 @@ pub use adopt::{Takeover, judge_certificate};
 pub use attest::{check_attestation, check_demands, judge_attestation};
 pub use batch::{Came, Fresh, Outcome, Remaining};
 pub use companion::{Candidate, check_elsewhere};
+pub use release::check_again;
 pub use renew::{Renewal, journal_lags};
 pub use root::{RootSpec, check_kind, check_label, journal_label, preview};
 pub use typed::{Retype, Upcoming};

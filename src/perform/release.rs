@@ -124,7 +124,11 @@ impl<'p> Finisher<'p> {
             })?;
             let tbs = Tbs::recorded(item.tbs.0.clone(), self.root.signature);
             let verified = verify::verify(&tbs, &der, CertificateKind::Intermediate, &self.root, now);
-            let certificate = verified.map_err(|e| e.at(format!("issued/{}.pem", item.serial)))?;
+            let certificate = verified.map_err(|e| {
+                let message = format!("issued/{}.pem: is not the certificate on record ({e})", item.serial);
+                Error::integrity("home.issued", message)
+                    .next("stop the ceremony: the file was edited; `anchorite audit verify` says more")
+            })?;
             Ok(Finished { again: true, ..self.lay_out(home, item, certificate, now)? })
         });
         again.collect()
@@ -186,6 +190,12 @@ impl<'p> Finisher<'p> {
             }
         })
     }
+}
+
+/// Makes sure that what a plan releases once more can be, before anybody is asked.
+pub fn check_again(home: &Home, plan: &Plan, name: &str, now: Time) -> Result<()> {
+    let finisher = Finisher::new(home, plan, plan.digest()?, name)?;
+    finisher.finish_again(home, plan, now).map(drop)
 }
 
 impl Session<'_> {

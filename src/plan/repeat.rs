@@ -47,19 +47,23 @@ impl Repeat {
             let each = each.collect::<Vec<_>>().join(", ");
             let why = if each.is_empty() { "it holds no cluster's certificate".into() } else { each };
             return Err(Error::refused("plan.nothing", format!("nothing of it may be released again: {why}"))
-                .next("`anchorite crl --to DIR` or `anchorite root rollover stage` writes what else a release holds"));
+                .next("clusters whose certificates are revoked or over need new requests; `anchorite crl --to DIR` releases the trust bundle and the CRLs alone"));
         }
         Ok((repeat, left))
     }
 
     /// The same again when it is performed: today's record may know better.
-    pub(super) fn check(&self, ledger: &Ledger, today: Time) -> Result<()> {
+    pub(super) fn check(&self, ledger: &Ledger, crl: bool, today: Time) -> Result<()> {
         let refused = |what: String| {
             Err(Error::refused("plan.differs", format!("plan: {what}"))
                 .next("make it anew: `anchorite perform PLAN --again --to DIR`"))
         };
         if ledger.plan(&self.plan)? != Some(PlanState::Finished) {
             return refused(format!("it repeats plan {}, which was not released here", self.plan));
+        }
+        if !crl && !ledger.unlisted().is_empty() {
+            let what = "a revocation waits for the next CRL, which it has not";
+            return refused(what.into());
         }
         for item in &self.items {
             if let Some(why) = barred(item, ledger, today)? {

@@ -209,12 +209,17 @@ fn a_companion_is_trusted_or_put_on_record_again() {
     });
 }
 
-fn again(a: &Appliance) -> Vec<String> {
+/// The file of the first plan on record.
+fn plan_before(a: &Appliance) -> String {
     let journal = a.journal();
-    let entries = journal.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let plan = entries.filter(|entry| entry["event"] == "plan").map(|entry| entry["digest"].clone()).next();
-    let plan = plan.unwrap();
-    [perform(a, plan.as_str().unwrap(), "out"), vec!["--again".into()]].concat()
+    let mut entries = journal.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let plan = entries.find(|entry| entry["event"] == "plan").unwrap();
+    format!("{}.json", plan["digest"].as_str().unwrap())
+}
+
+fn again(a: &Appliance) -> Vec<String> {
+    let plan = plan_before(a);
+    [perform(a, plan.trim_end_matches(".json"), "out"), vec!["--again".into()]].concat()
 }
 
 #[test]
@@ -238,4 +243,31 @@ fn a_release_that_is_written_again_is_whole_or_written_again() {
         assert_eq!(record(a).serials, signed, "{context}: signed again");
         assert!(releases(a, &a.path("out"), context) >= 1, "{context}: no release");
     });
+}
+
+#[test]
+fn a_release_again_that_broke_off_is_held_against_its_plan() {
+    let of = watched_with_requests();
+    run(&of, &sign(&of)).code(0);
+    std::fs::remove_dir_all(of.path("out")).unwrap();
+    std::fs::create_dir(of.path("out")).unwrap();
+    let first = names(&of.path("home/plans"));
+    let calls = some_steps(&of, &["out"], 1, again);
+    let flush = calls.iter().find(|call| call.what == What::FlushAll).unwrap();
+    let told = disturbed_at(&of, flush, "error=EIO", &again(&of)).0.code(2).stderr;
+    let new = names(&of.path("home/plans")).into_iter().find(|name| !first.contains(name)).unwrap();
+    assert!(told.contains(&format!("plans/{new} --to DIR")), "{told}");
+    let take_up = perform(&of, new.trim_end_matches(".json"), "out");
+
+    let path = of.path("home/plans").join(plan_before(&of));
+    let before = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    run(&of, &take_up).fails(2, "file.missing");
+    let mut other: anchorite::plan::Plan = serde_json::from_slice(&before).unwrap();
+    other.items[0].policy = "vault".into();
+    std::fs::write(&path, other.to_bytes().unwrap()).unwrap();
+    run(&of, &take_up).fails(1, "plan.differs");
+    std::fs::write(&path, before).unwrap();
+    run(&of, &take_up).code(0);
+    settled(&of, "taken up");
 }
