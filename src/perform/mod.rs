@@ -260,6 +260,14 @@ fn prepare_with<'p>(
     };
     let items = items(&context, home.journal.ledger())?;
     let crl = if remaining.crl == Came::Fresh { prepare_revocations(home, plan)? } else { None };
+    // A CRL that is still to be signed was just held against all that is revoked; any other is older.
+    if plan.repeat.is_some() && crl.is_none() && !history.unlisted().is_empty() {
+        return Err(Error::refused(
+            "plan.differs",
+            "plan: a revocation waits for the next CRL, which this plan does not have",
+        )
+        .next("make it anew: `anchorite perform PLAN --again --to DIR`"));
+    }
     let cross = match remaining.cross {
         Came::Fresh => plan::prepare_cross(home.root()?, home.journal.ledger().course(), plan)?,
         _ => None,

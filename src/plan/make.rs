@@ -135,7 +135,7 @@ pub fn prepare<'p>(
 ) -> Result<Vec<Prepared<'p>>> {
     fits(context, ledger, plan)?;
     if let Some(repeat) = &plan.repeat {
-        repeat.check(ledger, plan.crl.is_some() || ledger.course().retired, today)?;
+        repeat.check(ledger, today)?;
     }
     if items.is_empty() {
         // What is on record already can be released however late.

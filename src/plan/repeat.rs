@@ -53,17 +53,13 @@ impl Repeat {
     }
 
     /// The same again when it is performed: today's record may know better.
-    pub(super) fn check(&self, ledger: &Ledger, crl: bool, today: Time) -> Result<()> {
+    pub(super) fn check(&self, ledger: &Ledger, today: Time) -> Result<()> {
         let refused = |what: String| {
             Err(Error::refused("plan.differs", format!("plan: {what}"))
                 .next("make it anew: `anchorite perform PLAN --again --to DIR`"))
         };
         if ledger.plan(&self.plan)? != Some(PlanState::Finished) {
             return refused(format!("it repeats plan {}, which was not released here", self.plan));
-        }
-        if !crl && !ledger.unlisted().is_empty() {
-            let what = "a revocation waits for the next CRL, which it has not";
-            return refused(what.into());
         }
         for item in &self.items {
             if let Some(why) = barred(item, ledger, today)? {

@@ -222,12 +222,17 @@ fn again(a: &Appliance) -> Vec<String> {
     [perform(a, plan.trim_end_matches(".json"), "out"), vec!["--again".into()]].concat()
 }
 
-#[test]
-fn a_release_that_is_written_again_is_whole_or_written_again() {
+/// What was released lies nowhere any more.
+fn lost() -> Appliance {
     let of = watched_with_requests();
     run(&of, &sign(&of)).code(0);
-    std::fs::remove_dir_all(of.path("out")).unwrap();
-    std::fs::create_dir(of.path("out")).unwrap();
+    of.empty_out();
+    of
+}
+
+#[test]
+fn a_release_that_is_written_again_is_whole_or_written_again() {
+    let of = lost();
     let signed = record(&of).serials;
     let calls: Vec<_> = some_steps(&of, &DISKS, 5, again);
     assert!(calls.len() > 10, "only {} steps", calls.len());
@@ -247,10 +252,13 @@ fn a_release_that_is_written_again_is_whole_or_written_again() {
 
 #[test]
 fn a_release_again_that_broke_off_is_held_against_its_plan() {
-    let of = watched_with_requests();
+    let of = lost();
+    std::fs::remove_dir_all(of.path("in")).unwrap();
+    std::fs::create_dir(of.path("in")).unwrap();
+    let signed = record(&of).serials;
+    of.request("another");
     run(&of, &sign(&of)).code(0);
-    std::fs::remove_dir_all(of.path("out")).unwrap();
-    std::fs::create_dir(of.path("out")).unwrap();
+    of.empty_out();
     let first = names(&of.path("home/plans"));
     let calls = some_steps(&of, &["out"], 1, again);
     let flush = calls.iter().find(|call| call.what == What::FlushAll).unwrap();
@@ -268,6 +276,19 @@ fn a_release_again_that_broke_off_is_held_against_its_plan() {
     std::fs::write(&path, other.to_bytes().unwrap()).unwrap();
     run(&of, &take_up).fails(1, "plan.differs");
     std::fs::write(&path, before).unwrap();
+
+    // Whatever is revoked since is on no CRL that it could bring.
+    let b = copy(&of);
+    let another = record(&b).serials.into_iter().find(|serial| !signed.contains(serial)).unwrap();
+    let mut revoke = words(&b, "revoke --reason superseded --yes", &["--pin-file", "pin"]);
+    revoke.push(another.clone());
+    run(&b, &revoke).code(0);
+    let late = run(&b, &perform(&b, new.trim_end_matches(".json"), "out")).fails(1, "plan.differs");
+    assert!(late.stderr.contains("a revocation waits for the next CRL"), "{}", late.stderr);
+    run(&b, &again(&b)).code(0);
+    assert_eq!(b.listed_serials(), [another]);
+    settled(&b, "made anew");
+
     run(&of, &take_up).code(0);
     settled(&of, "taken up");
 }
