@@ -287,6 +287,35 @@ fn a_forged_signature_after_the_last_seal_stops_every_verb() {
     assert_eq!(a.journal(), forged, "nothing was written onto it");
 }
 
+/// No signature is needed to say so, and the next seal would make it good.
+#[test]
+fn a_forged_release_after_the_last_seal_stops_every_verb() {
+    use anchorite::journal::{Entry, Event};
+    use anchorite::x509::Digest;
+
+    let a = Appliance::with_root("p256");
+    a.request("east");
+    a.sign(&["--policy", "istio"]).code(0);
+    let mut forged = a.journal();
+    let plan = Digest::of(b"nobody's plan");
+    for event in [
+        Event::Plan { digest: plan, grants: 0, refused: vec![] },
+        Event::Released { plan, folder: "anchorite-2026-01-01-0001".into(), sums: Digest::of(b"nobody's sums") },
+    ] {
+        let last = Entry::from_line(1, forged.lines().last().unwrap().as_bytes()).unwrap();
+        let prev = Digest::of(forged.lines().last().unwrap().as_bytes());
+        let entry = Entry { seq: last.seq + 1, time: last.time, prev, event };
+        forged.push_str(&(entry.to_line().unwrap() + "\n"));
+    }
+    a.write("home/journal/journal.jsonl", &forged);
+    let audit = a.audit(&[]).code(4).json();
+    assert_eq!(audit["errors"][0]["id"], "audit.release", "{audit}");
+    a.request("west");
+    a.sign(&["--policy", "istio"]).fails(4, "journal.seal");
+    a.run(&["policy", "pin", "--yes"]).fails(4, "journal.seal");
+    assert_eq!(a.journal(), forged, "nothing was written onto it");
+}
+
 #[test]
 fn a_receipt_can_neither_steer_a_terminal_nor_name_another_cluster() {
     let a = Appliance::with_root("p256");

@@ -297,17 +297,31 @@ fn check_unsealed(journal: &Journal) -> Result<()> {
             verify::verify_signature(key, record.algorithm, &record.message, signature).is_ok()
         });
         if !holds {
-            return Err(Error::integrity(
-                "journal.seal",
-                format!(
-                    "the journal's {:?} signature does not verify: what stands since the last seal was not all written here",
-                    record.purpose
-                ),
-            )
-            .next("stop the ceremony: the journal was written to by something else; `anchorite audit verify` shows all of it"));
+            return Err(not_from_here(format!("{:?} signature does not verify", record.purpose)));
+        }
+    }
+    // A release left only with a signature over the very sums on record.
+    for (plan, sums) in journal.unsealed_releases() {
+        let signed = journal.unsealed_signatures().iter().any(|(record, _)| {
+            record.purpose == Purpose::Release
+                && record.plan == Some(*plan)
+                && verify::signed_digest(&record.message).is_ok_and(|digest| digest == sums.0)
+        });
+        if !signed {
+            return Err(not_from_here(format!(
+                "release of plan {plan} has no signature over its SHA256SUMS ({sums})"
+            )));
         }
     }
     Ok(())
+}
+
+fn not_from_here(what: String) -> Error {
+    Error::integrity(
+        "journal.seal",
+        format!("the journal's {what}: what stands since the last seal was not all written here"),
+    )
+    .next("stop the ceremony: the journal was written to by something else; `anchorite audit verify` shows all of it")
 }
 
 /// A file that should be there: its absence is a matter of integrity, all else

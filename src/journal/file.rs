@@ -29,7 +29,7 @@ pub struct Journal {
     read_whole: u64,
     file: AppendFile,
     replayed: Replay,
-    unsealed: Vec<(IntentRecord, Vec<u8>)>,
+    unsealed: Unsealed,
     /// The index that the ledger stands on.
     base: Option<Arc<Store>>,
     /// A line was refused: what stands in memory is not what is on disk.
@@ -95,7 +95,7 @@ impl Journal {
             read_whole,
             file,
             replayed,
-            unsealed: unsealed.0,
+            unsealed,
             base,
             unlike: false,
         })
@@ -119,7 +119,13 @@ impl Journal {
     /// The last seal's signature and every one after it, as the file had them when it
     /// was opened: nothing yet vouches for these, so whoever opens it verifies them.
     pub fn unsealed_signatures(&self) -> &[(IntentRecord, Vec<u8>)] {
-        &self.unsealed
+        &self.unsealed.signatures
+    }
+
+    /// The plans that were released since the last seal, each with the SHA-256 of its
+    /// SHA256SUMS, which one of the unsealed signatures speaks for.
+    pub fn unsealed_releases(&self) -> &[(Digest, Digest)] {
+        &self.unsealed.released
     }
 
     /// What it says.
@@ -373,19 +379,26 @@ impl Journal {
     }
 }
 
-/// The last seal's signature and those after it.
-#[derive(Default)]
-struct Unsealed(Vec<(IntentRecord, Vec<u8>)>);
+/// The last seal's signature and those after it, and the plans that are said to be released
+/// since, each with the SHA-256 of its SHA256SUMS.
+#[derive(Debug, Default)]
+struct Unsealed {
+    signatures: Vec<(IntentRecord, Vec<u8>)>,
+    released: Vec<(Digest, Digest)>,
+}
 
 impl Unsealed {
     fn note(&mut self, entry: &Entry, ledger: &Ledger) -> Result<()> {
+        if let Event::Released { plan, sums, .. } = &entry.event {
+            self.released.push((*plan, *sums));
+        }
         if let Event::Signed { intent, signature } = &entry.event
             && let Some(record) = ledger.intent_at(*intent)
         {
             if record.purpose == Purpose::Seal {
-                self.0.clear();
+                *self = Self::default();
             }
-            self.0.push((record.clone(), signature.0.clone()));
+            self.signatures.push((record.clone(), signature.0.clone()));
         }
         Ok(())
     }

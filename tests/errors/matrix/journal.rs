@@ -101,7 +101,7 @@ pub fn rows() -> Vec<Row> {
             audit()
         }, 4, "journal.unlike", "state/head"),
         by("restore.rs::a_seal_that_was_not_made_with_the_key_seals_nothing", "lines sealed by another key", 4, Id("journal.seal"))
-            .told("a signature since the last seal does not verify: something else wrote to the journal", STOP),
+            .told("a signature since the last seal does not verify, or a release since then has none: something else wrote to the journal", STOP),
         by("piv/attestation.rs::a_tampered_attestation_is_named_by_the_audit", "an attestation edited", 4, Id("audit.attestation"))
             .also(&["attest.chain", "attest.signature"])
             .told(
