@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
 use rayon::Scope;
+use rayon::prelude::*;
 
 /// How much may be under way or wait to be taken back: bounds the memory, and is more
 /// than there are cores.
@@ -28,6 +29,21 @@ pub fn both<A: Send, B>(there: impl FnOnce() -> A + Send, here: impl FnOnce() ->
         let done = here();
         (other.join().unwrap_or_else(|fall| resume_unwind(fall)), done)
     })
+}
+
+/// Fewer are done here, one after the other.
+const MANY: usize = 64;
+
+/// Does something with each, many of them on all cores. Of what fails the first in their order
+/// is told; what comes after it may have been done or not.
+pub fn each<T: Sync, E: Send>(
+    all: &[T],
+    work: impl Fn(&T) -> std::result::Result<(), E> + Sync,
+) -> std::result::Result<(), E> {
+    if all.len() < MANY {
+        return all.iter().try_for_each(work);
+    }
+    all.par_iter().find_map_first(|one| work(one).err()).map_or(Ok(()), Err)
 }
 
 /// Results that are taken back in order.
@@ -70,6 +86,8 @@ impl<'s, 'w, T: Send + 'w> InOrder<'s, 'w, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     /// The sum of what comes back, with its order checked.
@@ -91,6 +109,21 @@ mod tests {
             std::iter::from_fn(|| results.take()).for_each(taken);
             sum
         })
+    }
+
+    #[test]
+    fn of_what_fails_the_first_is_told() {
+        for count in [0, 1, MANY - 1, MANY, 1_000] {
+            let done = AtomicUsize::new(0);
+            let all: Vec<usize> = (0..count).collect();
+            let work = |_: &usize| {
+                done.fetch_add(1, Ordering::Relaxed);
+                Ok::<_, usize>(())
+            };
+            assert_eq!((each(&all, work), done.load(Ordering::Relaxed)), (Ok(()), count));
+            let fails = |number: &usize| if *number % 10 == 7 { Err(*number) } else { Ok(()) };
+            assert_eq!(each(&all, fails), if count > 7 { Err(7) } else { Ok(()) });
+        }
     }
 
     #[test]

@@ -300,7 +300,11 @@ fn a_forged_release_after_the_last_seal_stops_every_verb() {
     let plan = Digest::of(b"nobody's plan");
     for event in [
         Event::Plan { digest: plan, grants: 0, refused: vec![] },
-        Event::Released { plan, folder: "anchorite-2026-01-01-0001".into(), sums: Digest::of(b"nobody's sums") },
+        Event::Released {
+            plan,
+            folder: "anchorite-2026-01-01-0001".into(),
+            sums: Digest::of(b"nobody's sums"),
+        },
     ] {
         let last = Entry::from_line(1, forged.lines().last().unwrap().as_bytes()).unwrap();
         let prev = Digest::of(forged.lines().last().unwrap().as_bytes());

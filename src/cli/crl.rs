@@ -130,14 +130,15 @@ pub fn warned(home: &Home, plan: &Plan) -> Result<String> {
     }
     // As it will be: with the CRLs that this plan brings, and the certificates that bring none.
     let brought = |serial: &Serial| plan.later_crls.iter().any(|later| later.certificate == *serial);
-    let (lacking, count) = ledger.without_crl(plan.created, ClusterList::NAMED + plan.later_crls.len())?;
+    let new: Vec<String> = plan.items.iter().filter(|i| i.crl.is_none()).map(|i| i.cluster.clone()).collect();
+    let most = ClusterList::named_of(ledger.lacking_count(plan.created) + new.len() as u64);
+    let (lacking, count) = ledger.without_crl(plan.created, most + plan.later_crls.len())?;
     let healed = lacking.iter().filter(|c| brought(&c.serial)).count() as u64;
     let mut named: Vec<String> =
         lacking.iter().filter(|c| !brought(&c.serial)).filter_map(|c| c.cluster.clone()).collect();
-    let new: Vec<String> = plan.items.iter().filter(|i| i.crl.is_none()).map(|i| i.cluster.clone()).collect();
     let count = count.saturating_sub(healed) + new.len() as u64;
     named.extend(new);
-    named.truncate(ClusterList::NAMED);
+    named.truncate(most);
     if count > 0 {
         warn(&no_set(&named, count));
     } else if plan.crl.is_some() || ledger.crl().is_some() {

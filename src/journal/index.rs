@@ -23,6 +23,7 @@ use self::table::{Load, Table, bucket_at, page_count, read};
 use super::Ledger;
 use super::past::{Kind, key};
 use crate::error::{Error, Result};
+use crate::text::hex_digest;
 use crate::x509::{Digest, Serial};
 
 const FORMAT: &str = "anchorite-index-v3";
@@ -261,7 +262,11 @@ fn depth_for(entries: u64) -> u32 {
 }
 
 fn render(entries: &Entries) -> String {
-    entries.iter().map(|(key, value)| format!("{key} {value}\n")).collect()
+    let mut text = String::with_capacity(entries.values().map(|value| value.len() + 66).sum());
+    for (key, value) in entries {
+        text.extend([hex_digest(&key.0, &mut [0; 64]), " ", value, "\n"]);
+    }
+    text
 }
 
 fn parse(bucket: &[u8]) -> Result<Entries> {

@@ -1,6 +1,6 @@
 //! The index's files: `state/index.json`, and its pages and buckets in `state/index/`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -54,6 +54,12 @@ impl Store {
         durable::write_atomic(state, INDEX_FILE, &update.index, 0o600)?;
         for digest in &update.stale {
             durable::remove(&folder.join(digest.to_string()))?;
+        }
+        if below.is_none() {
+            // Those of an index that could not be built upon.
+            let new: HashSet<Digest> = update.parts.iter().map(|(digest, _)| *digest).collect();
+            let old = |name: &str| Digest::parse(name).is_some_and(|digest| !new.contains(&digest));
+            durable::remove_all(&folder, old)?;
         }
         let index = Index::read(&update.index)?;
         Ok(Arc::new(Self::of(state, index, update.index)))

@@ -69,16 +69,21 @@ pub fn is_temporary(name: &str) -> bool {
 
 /// Removes what crashes left in a directory; the caller holds the lock.
 pub fn sweep(dir: &Path) -> Result<()> {
-    let swept = std::fs::read_dir(dir).and_then(|entries| {
+    remove_all(dir, is_temporary)
+}
+
+/// Removes the files in a directory whose names are such.
+pub fn remove_all(dir: &Path, such: impl Fn(&str) -> bool) -> Result<()> {
+    let removed = std::fs::read_dir(dir).and_then(|entries| {
         for entry in entries {
             let entry = entry?;
-            if entry.file_name().to_str().is_some_and(is_temporary) {
+            if entry.file_name().to_str().is_some_and(&such) {
                 std::fs::remove_file(entry.path())?;
             }
         }
         Ok(())
     });
-    swept.map_err(|e| unwritable(dir, &e))
+    removed.map_err(|e| unwritable(dir, &e))
 }
 
 /// Makes a directory that must not exist yet, durably. `mode` is cut by the umask.

@@ -16,6 +16,7 @@ use rustix::io::{Errno, retry_on_intr};
 
 use super::file::{self, READ};
 use super::names::{self, Tree};
+use crate::cores;
 use crate::error::{Error, Result};
 use crate::x509::Digest;
 
@@ -30,6 +31,9 @@ pub const PARTIAL: &str = ".partial";
 
 /// A file that is still being written; `~` is no part of a release's names.
 const TEMPORARY: &str = "~";
+
+/// So many files are written before more are made.
+const AT_A_TIME: usize = 256;
 
 /// A stick that was found fit to be written to; it stays open, and with that
 /// mounted, until it is.
@@ -166,6 +170,12 @@ struct Written {
     digest: Digest,
 }
 
+impl Written {
+    fn of(name: &str, bytes: &[u8]) -> Self {
+        Self { name: name.to_owned(), length: bytes.len() as u64, digest: Digest::of(bytes) }
+    }
+}
+
 impl Release<'_> {
     fn write(
         &mut self,
@@ -174,21 +184,25 @@ impl Release<'_> {
     ) -> Result<()> {
         let folder = self.open().map_err(|e| self.failure("", &e))?;
         let (mut tree, mut kept) = (Tree::default(), None);
-        for file in files {
-            let (name, bytes) = file?;
-            self.make_directories(&folder, tree.add(&name)?)?;
-            match name == last {
-                true => kept = Some(bytes),
-                false => self.write_file(&folder, name, &bytes)?,
+        let mut files = files.into_iter();
+        loop {
+            let mut some = files.by_ref().take(AT_A_TIME).collect::<Result<Vec<_>>>()?;
+            if some.is_empty() {
+                break;
             }
+            for (name, _) in &some {
+                self.make_directories(&folder, tree.add(name)?)?;
+            }
+            kept = some.iter().position(|(name, _)| name == last).map(|place| some.remove(place)).or(kept);
+            self.write_files(&folder, &some)?;
         }
-        let kept = kept.ok_or_else(|| {
+        let (_, kept) = kept.ok_or_else(|| {
             Error::usage("output.name", format!("{last} is not among the files to be written"))
         })?;
         self.put_in_place(&folder, 0)?;
         self.take_name()?;
         let others = self.files.len();
-        self.write_file(&folder, last.to_owned(), &kept)?;
+        self.write_files(&folder, &[(last.to_owned(), kept)])?;
         self.put_in_place(&folder, others)?;
         read_back(&folder, &self.place(""), &self.files)?;
         self.nothing_else(&folder)?;
@@ -233,11 +247,12 @@ impl Release<'_> {
         Ok(())
     }
 
-    fn write_file(&mut self, folder: &OwnedFd, name: String, bytes: &[u8]) -> Result<()> {
-        let written = file::write_unflushed(folder, &temporary(&name), bytes, 0o644);
-        let written = written.map(drop).map_err(|e| self.failure(&name, &e));
-        self.files.push(Written { length: bytes.len() as u64, digest: Digest::of(bytes), name });
-        written
+    fn write_files(&mut self, folder: &OwnedFd, files: &[(String, Vec<u8>)]) -> Result<()> {
+        self.files.extend(files.iter().map(|(name, bytes)| Written::of(name, bytes)));
+        cores::each(files, |(name, bytes)| {
+            let written = file::write_unflushed(folder, &temporary(name), bytes, 0o644);
+            written.map(drop).map_err(|e| self.failure(name, &e))
+        })
     }
 
     /// Flushes twice for all of them, not once for each: a fleet's release has
@@ -246,10 +261,10 @@ impl Release<'_> {
     fn put_in_place(&self, folder: &OwnedFd, from: usize) -> Result<()> {
         let flush = || retry_on_intr(|| fs::syncfs(folder)).map_err(|e| self.failure("", &e.into()));
         flush()?;
-        for Written { name, .. } in self.files.iter().skip(from) {
+        cores::each(self.files.get(from..).unwrap_or_default(), |Written { name, .. }| {
             retry_on_intr(|| fs::renameat(folder, temporary(name), folder, name))
-                .map_err(|e| self.failure(name, &e.into()))?;
-        }
+                .map_err(|e| self.failure(name, &e.into()))
+        })?;
         flush()
     }
 
@@ -318,7 +333,7 @@ fn unlike(message: String) -> Error {
 /// Reads every file past the page cache and compares it. (A cache within the
 /// device itself cannot be passed by; unplugging and `verify` can.)
 fn read_back(folder: &OwnedFd, place: &Path, files: &[Written]) -> Result<()> {
-    for Written { name, length, digest } in files {
+    cores::each(files, |Written { name, length, digest }| {
         let broken = |found: String| {
             let place = file::shown(&place.join(name));
             unlike(format!("{place}: read back {found}, wrote {digest}"))
@@ -331,11 +346,8 @@ fn read_back(folder: &OwnedFd, place: &Path, files: &[Written]) -> Result<()> {
             })
             .map_err(|e| broken(format!("failed ({e})")))?;
         let found = Digest::of(&found);
-        if found != *digest {
-            return Err(broken(found.to_string()));
-        }
-    }
-    Ok(())
+        if found == *digest { Ok(()) } else { Err(broken(found.to_string())) }
+    })
 }
 
 const EXISTS: &str = "nothing is overwritten: use an empty stick, \

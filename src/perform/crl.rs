@@ -120,11 +120,12 @@ impl Session<'_> {
         // What is released once more is out already.
         let new: Vec<Issued> =
             new.into_iter().flatten().filter(|issued| issued.status != Status::Released).collect();
-        let (mut lacking, count) = ledger.without_crl(now, ClusterList::NAMED)?;
         let new_lacking: Vec<_> = new.iter().filter(|c| c.crl.is_none()).cloned().collect();
+        let most = ClusterList::named_of(ledger.lacking_count(now) + new_lacking.len() as u64);
+        let (mut lacking, count) = ledger.without_crl(now, most)?;
         let count = count + new_lacking.len() as u64;
         lacking.extend(new_lacking);
-        lacking.truncate(ClusterList::NAMED);
+        lacking.truncate(most);
         if count > 0 {
             let named = lacking
                 .iter()

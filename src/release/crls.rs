@@ -32,8 +32,11 @@ pub struct ClusterList {
 }
 
 impl ClusterList {
-    /// How many are named.
-    pub const NAMED: usize = 20;
+    /// How many of so many are named: all of some, while of a great many the first few do.
+    /// (Each is looked up by itself.)
+    pub fn named_of(count: u64) -> usize {
+        if count <= 20 { 20 } else { 3 }
+    }
 }
 
 /// `[crl]` in the manifest.

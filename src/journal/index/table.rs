@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{Index, malformed};
 use crate::error::Result;
+use crate::text::hex_digest;
 use crate::x509::Digest;
 
 /// How many buckets' digests stand in a page. (In tests a few: so that few make many pages.)
@@ -161,7 +162,12 @@ fn render(page: &[Digest]) -> String {
     if page.iter().all(|bucket| *bucket == empty()) {
         return String::new();
     }
-    page.iter().map(|bucket| format!("{bucket}\n")).collect()
+    let mut text = String::with_capacity(page.len() * 65);
+    for bucket in page {
+        text.push_str(hex_digest(&bucket.0, &mut [0; 64]));
+        text.push('\n');
+    }
+    text
 }
 
 /// The digest of a page that names these buckets.

@@ -5,6 +5,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::audit::{Expectation, State, audit, audit_lines};
 use crate::journal::sample::{Script, intent, session};
+use crate::journal::store::Store;
 use crate::journal::{
     Event, Head, INDEX_FILE, JOURNAL_FILE, Journal, KeyRole, PlanState, Purpose, Standing, check_index,
     replay, seal_message,
@@ -430,4 +431,22 @@ fn an_index_of_before_is_read_and_not_gone_on_from() {
         assert!(!Index::read(older.as_bytes()).unwrap().is_current());
     }
     assert!(Index::read(text.replacen("-v3", "-v4", 1).as_bytes()).is_err());
+}
+
+/// An index that is passed over, or of an older form, is never taken apart bucket by bucket.
+#[test]
+fn an_index_made_anew_leaves_nothing_of_the_old_one_behind() {
+    let mut disk = Disk::new();
+    disk.session("first", &["east", "west"]);
+    disk.session("second", &["north"]);
+    let folder = disk.path("state/index");
+    let lying = || std::fs::read_dir(&folder).unwrap().count();
+    let before = lying();
+    std::fs::remove_file(disk.path("state").join(INDEX_FILE)).unwrap();
+    std::fs::write(folder.join("notes"), b"of the operator").unwrap();
+    disk.session("third", &["south"]);
+    let store = Store::open(&disk.path("state")).unwrap();
+    let parts =
+        store.index.parts(&|digest| Ok(std::fs::read(folder.join(digest.to_string())).unwrap().into()));
+    assert_eq!(lying(), parts.unwrap().len() + 1, "the parts and the notes; {before} before");
 }

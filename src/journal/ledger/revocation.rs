@@ -98,6 +98,11 @@ impl Ledger {
         self.weeks.range(week(at)..).map(|(_, count)| count).sum()
     }
 
+    /// At most how many of these have no CRL of their own that is known.
+    pub fn lacking_count(&self, at: Time) -> u64 {
+        self.lacking.range(week(at)..).map(|(_, count)| count).sum()
+    }
+
     /// Of these as many as asked for, of those whose own CRL is not known; and how many there are.
     pub fn without_crl(&self, at: Time, most: usize) -> Result<(Vec<Issued>, u64)> {
         let mut found = Vec::new();
@@ -119,8 +124,7 @@ impl Ledger {
             }
         }
         // Some of this very week's may have ended: then none is said to be left.
-        let counted = self.lacking.range(from..).map(|(_, count)| count).sum();
-        let all = if found.len() < most { found.len() as u64 } else { counted };
+        let all = if found.len() < most { found.len() as u64 } else { self.lacking_count(at) };
         found.truncate(most);
         Ok((found, all))
     }

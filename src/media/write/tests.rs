@@ -19,13 +19,17 @@ fn each(files: Vec<(String, Vec<u8>)>) -> impl Iterator<Item = Result<(String, V
     files.into_iter().map(Ok)
 }
 
+/// Of more clusters than are written one after the other.
+fn many_files() -> Vec<(String, Vec<u8>)> {
+    let fleet = (0..300).flat_map(|n| {
+        let file = move |name: &str| (format!("cluster{n}/{name}"), format!("{n} {name}").repeat(400).into());
+        [file("ca-cert.pem"), file("cert-chain.pem")]
+    });
+    files().into_iter().chain(fleet).collect()
+}
+
 fn written(files: Vec<(String, Vec<u8>)>) -> Vec<Written> {
-    let written = |(name, bytes): (String, Vec<u8>)| Written {
-        name,
-        length: bytes.len() as u64,
-        digest: Digest::of(&bytes),
-    };
-    files.into_iter().map(written).collect()
+    files.iter().map(|(name, bytes)| Written::of(name, bytes)).collect()
 }
 
 fn stick() -> TempDir {
@@ -48,16 +52,21 @@ fn refusal(to: &Path) -> &'static str {
 
 #[test]
 fn a_release_is_written_whole_and_nothing_else_is_left() {
-    let stick = stick();
-    let output = check_output(stick.path(), FOLDER).unwrap();
-    assert_eq!(listing(stick.path()), [""; 0], "the probe leaves nothing");
-    let folder = output.write(each(files()), LAST).unwrap();
-    assert_eq!(folder, stick.path().join(FOLDER));
-    assert_eq!(listing(stick.path()), [FOLDER]);
-    assert_eq!(listing(&folder), [LAST, "east", "root-cert.pem"]);
-    assert_eq!(listing(&folder.join("east")), ["ca-cert.pem", "deep"]);
-    for (name, bytes) in files() {
-        assert_eq!(read(folder.join(name)).unwrap(), bytes);
+    for files in [files(), many_files()] {
+        let stick = stick();
+        let output = check_output(stick.path(), FOLDER).unwrap();
+        assert_eq!(listing(stick.path()), [""; 0], "the probe leaves nothing");
+        let folder = output.write(each(files.clone()), LAST).unwrap();
+        assert_eq!(folder, stick.path().join(FOLDER));
+        assert_eq!(listing(stick.path()), [FOLDER]);
+        let mut top: Vec<&str> = files.iter().filter_map(|(name, _)| name.split('/').next()).collect();
+        top.sort();
+        top.dedup();
+        assert_eq!(listing(&folder), top);
+        assert_eq!(listing(&folder.join("east")), ["ca-cert.pem", "deep"]);
+        for (name, bytes) in files {
+            assert_eq!(read(folder.join(name)).unwrap(), bytes);
+        }
     }
 }
 
@@ -140,6 +149,19 @@ fn what_differs_when_read_back_is_caught() {
     let folder = check_output(stick.path(), FOLDER).unwrap().write(each(files()), LAST).unwrap();
     let dir = file::open_directory(&folder).unwrap();
     read_back(&dir, &folder, &written(files())).unwrap();
+    let fleet = stick.path().join("fleet");
+    create_dir(&fleet).unwrap();
+    let fleet = check_output(&fleet, FOLDER).unwrap().write(each(many_files()), LAST).unwrap();
+    let of_fleet = file::open_directory(&fleet).unwrap();
+    read_back(&of_fleet, &fleet, &written(many_files())).unwrap();
+    for n in [299, 7, 150] {
+        // Of all that differ the first is told.
+        let name = format!("cluster{n}/cert-chain.pem");
+        write(fleet.join(&name), "other").unwrap();
+        let error = read_back(&of_fleet, &fleet, &written(many_files())).unwrap_err();
+        let first = if n == 299 { name } else { "cluster7/cert-chain.pem".into() };
+        assert!(error.message.contains(&format!("{first}: read back")), "{error}");
+    }
     for altered in [Some("r00t"), Some("root2"), Some("roo"), None] {
         let path = folder.join("root-cert.pem");
         match altered {
@@ -186,7 +208,7 @@ fn what_somebody_else_put_there_meanwhile_is_caught() {
             Release { output: &output, name: FOLDER.to_owned(), directories: Vec::new(), files: Vec::new() };
         let open = release.open().unwrap();
         release.make_directories(&open, vec!["east".into()]).unwrap();
-        release.write_file(&open, "east/ca-cert.pem".into(), b"ca").unwrap();
+        release.write_files(&open, &[("east/ca-cert.pem".into(), b"ca".to_vec())]).unwrap();
         release.put_in_place(&open, 0).unwrap();
         release.nothing_else(&open).and_then(|()| release.still_there(&open)).unwrap();
         bend(&folder);
@@ -301,6 +323,10 @@ fn on_real_mounts(dir: &Path) {
     let error = output.write(each(files), LAST).unwrap_err();
     assert_eq!(error.id, "output.full");
     assert!(error.message.contains("west/big: No space left on device"), "{error}");
+    assert!(error.message.ends_with("what had been written was removed"), "{error}");
+    assert_eq!(listing(&full), [""; 0]);
+    let error = check_output(&full, FOLDER).unwrap().write(each(many_files()), LAST).unwrap_err();
+    assert_eq!(error.id, "output.full");
     assert!(error.message.ends_with("what had been written was removed"), "{error}");
     assert_eq!(listing(&full), [""; 0]);
 
