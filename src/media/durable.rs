@@ -10,6 +10,7 @@ use rustix::io::{Errno, retry_on_intr};
 use zeroize::Zeroizing;
 
 use super::file::{self, READ};
+use crate::cores;
 use crate::error::{Error, Result};
 
 mod append;
@@ -114,18 +115,20 @@ fn sync_parent(path: &Path) -> io::Result<()> {
 /// Writes a file whose loss costs nothing but time, replacing one of that name.
 /// [`sync`] makes many of them durable at once.
 pub fn write_unsynced(dir: &Path, name: &str, bytes: &[u8], mode: u32) -> Result<()> {
-    let temporary = format!(".{name}.{}.tmp", std::process::id());
     open_directory(dir)
-        .and_then(|dir| {
-            let _ = fs::unlinkat(&dir, &temporary, AtFlags::empty());
-            let written = file::write_unflushed(&dir, &temporary, bytes, mode)
-                .and_then(|_| Ok(retry_on_intr(|| fs::renameat(&dir, &temporary, &dir, name))?));
-            if written.is_err() {
-                let _ = fs::unlinkat(&dir, &temporary, AtFlags::empty());
-            }
-            written
-        })
+        .and_then(|dir| write_within(&dir, name, bytes, mode))
         .map_err(|e| unwritable(&dir.join(name), &e))
+}
+
+fn write_within(dir: &OwnedFd, name: &str, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let temporary = format!(".{name}.{}.tmp", std::process::id());
+    let _ = fs::unlinkat(dir, &temporary, AtFlags::empty());
+    let written = file::write_unflushed(dir, &temporary, bytes, mode)
+        .and_then(|_| Ok(retry_on_intr(|| fs::renameat(dir, &temporary, dir, name))?));
+    if written.is_err() {
+        let _ = fs::unlinkat(dir, &temporary, AtFlags::empty());
+    }
+    written
 }
 
 /// Makes a directory's entries durable: what was removed from it stays removed.
@@ -138,7 +141,10 @@ pub fn write_all(dir: &Path, files: &[(String, String)], mode: u32) -> Result<()
     if files.len() <= FEW {
         return files.iter().try_for_each(|(name, text)| write_atomic(dir, name, text.as_bytes(), mode));
     }
-    files.iter().try_for_each(|(name, text)| write_unsynced(dir, name, text.as_bytes(), mode))?;
+    let folder = open_directory(dir).map_err(|e| unwritable(dir, &e))?;
+    cores::each(files, |(name, text)| {
+        write_within(&folder, name, text.as_bytes(), mode).map_err(|e| unwritable(&dir.join(name), &e))
+    })?;
     sync(dir)
 }
 
@@ -146,10 +152,10 @@ pub fn write_all(dir: &Path, files: &[(String, String)], mode: u32) -> Result<()
 pub fn move_all(from: &Path, to: &Path, names: &[String]) -> Result<()> {
     let both = open_directory(from).and_then(|source| Ok((source, open_directory(to)?)));
     let (source, target) = both.map_err(|e| unwritable(to, &e))?;
-    for name in names {
+    cores::each(names, |name| {
         retry_on_intr(|| fs::renameat(&source, name, &target, name))
-            .map_err(|e| unwritable(&to.join(name), &e.into()))?;
-    }
+            .map_err(|e| unwritable(&to.join(name), &e.into()))
+    })?;
     file::sync_directory(target).and_then(|()| file::sync_directory(source)).map_err(|e| unwritable(to, &e))
 }
 
