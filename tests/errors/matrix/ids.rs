@@ -15,7 +15,7 @@ const NEVER: &[(&str, &str)] = &[
     ("crl.encode", ENCODER), ("export.encode", ENCODER), ("plan.encode", ENCODER), ("release.cms", ENCODER), ("request.make", ENCODER), ("token.curve", ENCODER),
     // Held by the step before; a second lock on the same door.
     ("audit.no-root", BEFORE), ("journal.field", BEFORE), ("journal.own-certificate", BEFORE),
-    ("journal.torn", BEFORE), ("policy.missing", BEFORE),
+    ("journal.torn", BEFORE), 
     ("release.certificate", BEFORE), ("release.self-check", BEFORE), ("root.algorithm", BEFORE),
     ("root.certificate", BEFORE),
     ("root.name", BEFORE), ("rollover.other", BEFORE),

@@ -107,7 +107,10 @@ pub fn rows() -> Vec<Row> {
             "plan.home",
             "rehearsal",
         ),
-        here("no plan", Root, |a| perform(a, "pin"), 2, "plan.unreadable", "not a plan file"),
+        here("no plan", Root, |a| perform(a, "pin"), 2, "plan.unreadable", "not a plan file").told(
+            "the file is no plan, or not as it was written",
+            "give the file that `anchorite plan` wrote, or make the plan anew",
+        ),
         here(
             "a plan formatted anew",
             Root,
@@ -179,7 +182,28 @@ pub fn rows() -> Vec<Row> {
             "plan.other",
             "wanted 0000",
         ),
-        here("a plan that is not there", Root, |a| perform(a, "none.json"), 2, "file.missing", "none.json"),
+        here("a plan that is not there", Root, |a| perform(a, "none.json"), 2, "file.missing", "none.json")
+            .also(&["file.not-regular"])
+            .told(
+                "a file that was given is not there, or is a folder, a link, a pipe or a device",
+                "check the path in the message",
+            ),
+        here(
+            "a release again under a policy that is gone",
+            Released,
+            |a| {
+                std::fs::remove_file(a.path("home/policies/istio.toml")).unwrap();
+                a.run(&["policy", "pin", "--yes", "--pin-file", &a.arg("pin")]).code(0);
+                perform(a, "plan.json").and(&["--again"])
+            },
+            2,
+            "policy.missing",
+            "istio",
+        )
+        .told(
+            "the plan was made under a policy that the home has no more",
+            "put the policy back and `policy pin`",
+        ),
         here("a folder for a plan", Root, |a| perform(a, "in"), 2, "file.not-regular", "/in"),
         here(
             "a plan over a plan",

@@ -40,6 +40,10 @@ pub fn rows() -> Vec<Row> {
             1,
             "plan.nothing",
             "every request is refused",
+        )
+        .told(
+            "every request is refused, or nothing of the plan may be released again",
+            "the message has the reason of each: have them corrected; what is revoked or over needs a new request",
         ),
         here(
             "a cluster that is not registered",

@@ -211,7 +211,12 @@ pub fn rows() -> Vec<Row> {
             "has 2 names",
         ),
         by("errors/stick.rs::names_that_steer_a_terminal_are_never_written_raw", "names with newlines, ANSI and invalid UTF-8", 0, Words("")),
-        by("errors/stick.rs::what_goes_out_goes_to_another_stick", "one stick for both ways", 2, Id("output.same-stick")),
+        by("errors/stick.rs::what_goes_out_goes_to_another_stick", "one stick for both ways", 2, Id("output.same-stick"))
+            .also(&["output.home"])
+            .told(
+                "the release would go to where the requests lie, or into the home",
+                "a stick of its own for what goes out",
+            ),
         by("errors/stick.rs::what_goes_out_goes_to_another_stick", "a release into the CA home", 2, Id("output.home")),
         here(
             "nowhere to write to",
@@ -223,6 +228,10 @@ pub fn rows() -> Vec<Row> {
             2,
             "output.missing",
             "No such file",
+        )
+        .told(
+            "there is no such directory to write the release to",
+            "plug in and mount the stick, then give its directory",
         ),
         by("errors/stick.rs::a_stick_that_cannot_take_the_release_is_found_before_anything_is_signed", "a stick full or read-only", 2, Id("output.full"))
             .also(&["output.not-writable"])
