@@ -66,6 +66,13 @@ fn a_release_that_was_lost_is_written_again() {
         let release = a.release();
         assert!(release.to_str().unwrap().ends_with(&format!("-{number:04}")), "{}", release.display());
         assert_eq!(files.map(|file| read(&release, file)), before);
+        let repeats = outcome["repeats"].as_str().unwrap();
+        let manifest = String::from_utf8(read(&release, "MANIFEST.toml")).unwrap();
+        assert!(manifest.contains(&format!("repeats = \"{repeats}\"\n")), "{manifest}");
+        assert!(String::from_utf8(read(&release, "README.txt")).unwrap().contains(repeats));
+        let verify = ["verify", release.to_str().unwrap(), "--root-sha256", &a.root_sha256];
+        assert!(a.run(&verify).code(0).stdout.contains("a cluster that has a newer one keeps that"));
+        assert_eq!(a.run(&[&verify[..], &["--json"]].concat()).code(0).json()["repeats"], repeats);
         for bundle in [release.clone(), release.join("west")] {
             a.run(&["verify", bundle.to_str().unwrap(), "--root-sha256", &a.root_sha256]).code(0);
         }
@@ -165,7 +172,16 @@ fn what_was_put_in_its_place_is_not_released() {
     assert_eq!(std::fs::read_dir(a.path("out")).unwrap().count(), 0);
 
     std::fs::write(&east, kept).unwrap();
-    perform(&a, &plan, &["--again"]).code(0);
+    // A good copy of the plan, and another thing where the home keeps its own.
+    let copy = a.path("copy.json");
+    std::fs::copy(&plan, &copy).unwrap();
+    std::fs::write(&plan, "{}").unwrap();
+    perform(&a, &copy, &["--again"]).fails(4, "home.plan");
+    std::fs::remove_file(&plan).unwrap();
+    let told = perform(&a, &copy, &["--again"]).fails(4, "home.plan");
+    assert!(told.stderr.contains("put a copy in its place"), "{}", told.stderr);
+    std::fs::copy(&copy, &plan).unwrap();
+    perform(&a, &copy, &["--again"]).code(0);
     assert_eq!(a.audit(&["--root-sha256", &a.root_sha256]).code(0).json()["state"], "ok");
 }
 

@@ -204,6 +204,7 @@ impl Pki {
             crls,
             cross: None,
             stage: None,
+            repeats: None,
         };
         let prepared = prepare(input, folders.iter().map(|folder| folder.laid.clone()).collect()).unwrap();
         let attributes = cms::attributes(prepared.sums(), created).unwrap();

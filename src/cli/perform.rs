@@ -1,6 +1,6 @@
 //! `perform`: a plan file, shown again, confirmed, signed, released.
 
-use anchorite::home::Home;
+use anchorite::home::{Home, PLAN_MAXIMUM};
 use anchorite::media::durable;
 use anchorite::perform::{Came, Outcome, Remaining, check_again, prepare};
 use anchorite::plan::{self, Beside, Crl, Plan, Prepared, Repeat, review};
@@ -10,9 +10,6 @@ use anchorite::{Error, Result};
 use super::args::{Globals, Perform};
 use super::plan::Planned;
 use super::{crl, inspect, output, pin, process, quoted, shown_path, sign, unlock};
-
-/// No plan is larger: a thousand requests take about four megabytes.
-const PLAN_MAXIMUM: u64 = 256 << 20;
 
 pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
     let mut home = unlock::home(globals)?;
@@ -81,6 +78,7 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
 fn again(globals: &Globals, args: &Perform, mut home: Home, before: &Plan) -> Result<u8> {
     unlock::check_clock(&home, &args.pin)?;
     let (repeat, left) = Repeat::of(before, home.journal.ledger(), process::now())?;
+    home.check_kept(&repeat.plan)?;
     let beside = Beside { listed: home.listed()?, repeat: Some(repeat), ..Beside::default() };
     let when = if home.journal.ledger().course().retired { Crl::Later } else { Crl::Due };
     let Planned { plan, mut review, made } = crl::make(&home, beside, when, false)?;

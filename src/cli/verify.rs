@@ -77,6 +77,7 @@ fn as_json(report: &Report, whole: Option<&Path>) -> serde_json::Value {
         put("release", report.release.clone().into());
         put("created", serde_json::json!(report.created));
         put("stage", serde_json::json!(report.stage));
+        put("repeats", serde_json::json!(report.repeats));
         put("crl", report.crls.as_ref().map_or(serde_json::Value::Null, crls_json));
         put("clusters", serde_json::json!(report.clusters));
     } else {
@@ -150,6 +151,12 @@ fn facts(report: &Report, bundle: &Path) -> String {
     }
     for companion in &report.companions {
         out.push_str(&format!("  also trusts the root   {companion}\n"));
+    }
+    if let Some(plan) = &report.repeats {
+        let warning = styled(WARN, "note:");
+        out.push_str(&format!(
+            "{warning} its clusters' certificates were released before, for plan {plan}: a cluster that has a newer one keeps that\n"
+        ));
     }
     if let Some(stage) = &report.stage {
         out.push_str(&format!("  a change of roots is under way, at stage {}\n", shown(stage)));

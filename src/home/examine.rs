@@ -6,16 +6,13 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use super::documents::{self, Documents};
-use super::{HEAD, Home, check_certificates, crls, gone};
+use super::{HEAD, Home, PLAN_MAXIMUM, check_certificates, crls, gone};
 use crate::audit::{Expectation, Fault, Found, Report, State, audit_found, unreleased_plans};
 use crate::error::{Error, Result};
 use crate::journal::{Head, JOURNAL_FILE, Ledger, check_index};
 use crate::media::durable;
 use crate::text::shown_bytes;
 use crate::x509::{Digest, Serial, Status, pem};
-
-/// No plan is larger: a thousand requests take about four megabytes.
-const PLAN_MAXIMUM: u64 = 256 << 20;
 
 /// Audits the home in `dir`, even one that is too broken to be opened.
 pub fn examine(dir: &Path, mut expect: Expectation<'_>) -> Result<Report> {

@@ -34,6 +34,8 @@ use crate::x509::{Digest, Issuer, Status, Tbs, Time, pem};
 
 /// Folders of a home.
 const FOLDERS: [&str; 7] = ["policies", "journal", "state", "issued", "quarantine", "plans", crls::FOLDER];
+/// No plan is larger: a thousand requests take about four megabytes.
+pub const PLAN_MAXIMUM: u64 = 256 << 20;
 const HEAD: &str = "state/head";
 /// The home's own certificates, each with its file.
 const OWN: [(&str, Purpose); 2] =

@@ -1,6 +1,6 @@
 //! What a home keeps: certificates, plans, the head.
 
-use super::{FOLDERS, Home, OWN, own_certificate, unsealed};
+use super::{FOLDERS, Home, OWN, PLAN_MAXIMUM, own_certificate, unsealed};
 use crate::audit::cluster_crl;
 use crate::error::{Error, Result};
 use crate::journal::{Consent, Event, Standing, replay};
@@ -54,6 +54,17 @@ impl Home {
         let name = format!("{digest}.json");
         durable::write_atomic(&self.dir.join("plans"), &name, bytes, 0o600)?;
         Ok(self.dir.join("plans").join(name))
+    }
+
+    /// Makes sure that a plan is kept as it was performed, whatever copy of it is at hand.
+    pub fn check_kept(&self, digest: &Digest) -> Result<()> {
+        let path = self.dir.join(format!("plans/{digest}.json"));
+        if durable::read_bounded(&path, PLAN_MAXIMUM).is_ok_and(|bytes| Digest::of(&bytes) == *digest) {
+            return Ok(());
+        }
+        let message = format!("{}: is not there, or is not the plan that was performed", shown_path(&path));
+        Err(Error::integrity("home.plan", message)
+            .next("stop; find out who edited it; then put a copy in its place whose SHA-256 is its name"))
     }
 
     /// Begins a session on record and settles what an earlier one left open.

@@ -118,18 +118,25 @@ impl Output {
         Ok(file.and(folder)?)
     }
 
-    /// Demands room for so many files, which hold so many bytes together.
+    /// Demands room for so many files and directories, which hold so many bytes together.
     pub fn room(&self, files: u64, bytes: u64) -> Result<()> {
         let stat = fs::fstatvfs(&self.dir).map_err(|e| failure(&self.path, &e.into()))?;
         let free = stat.f_bavail.saturating_mul(stat.f_frsize);
         // Each file ends within a block (on FAT a cluster) that is its own.
         let needed = files.saturating_mul(stat.f_frsize).saturating_add(bytes).saturating_add(MARGIN);
-        // A filesystem without any blocks (some network and memory ones) does not count its room.
-        if stat.f_blocks == 0 || free >= needed {
-            return Ok(());
+        let full = |found: String| {
+            let message = format!("{}: {found}", file::shown(&self.path));
+            Err(Error::usage("output.full", message).next(FULL))
+        };
+        // A filesystem without any blocks (some network and memory ones) does not count its
+        // room, and one without any inodes (FAT) not its files.
+        if stat.f_blocks != 0 && free < needed {
+            return full(format!("{free} bytes free, want {needed}"));
         }
-        let message = format!("{}: {free} bytes free, want {needed}", file::shown(&self.path));
-        Err(Error::usage("output.full", message).next(FULL))
+        if stat.f_files != 0 && stat.f_favail < files {
+            return full(format!("{} inodes free, want {files}", stat.f_favail));
+        }
+        Ok(())
     }
 
     /// Writes the files (relative paths with `/`, and contents) as they come, the one named

@@ -231,6 +231,7 @@ impl Session<'_> {
             crls: &crls,
             cross: cross.as_deref(),
             stage: stage(self.ledger().course()),
+            repeats: plan.repeat.as_ref().map(|repeat| repeat.plan),
         };
         let prepared = release::prepare(input, clusters)?;
 

@@ -52,6 +52,8 @@ pub struct Report {
     pub signed: bool,
     /// The stage of a change of roots, where one is under way.
     pub stage: Option<String>,
+    /// The plan whose release this one repeats.
+    pub repeats: Option<Digest>,
     /// The release's CRLs, where it has any.
     pub crls: Option<SeenCrls>,
     /// Everything wrong; empty where all is in order.
@@ -156,6 +158,7 @@ fn check_parts(
         report.release = shown(&manifest.release);
         report.created = Some(manifest.created);
         report.stage = manifest.stage.clone();
+        report.repeats = manifest.repeats;
         report.rehearsal |= manifest.rehearsal || manifest.release.contains(REHEARSAL);
         check_manifest(digests, manifest, against.noted, &mut report.errors);
         check_crls(top, manifest, against, &mut report);

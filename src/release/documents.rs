@@ -37,6 +37,10 @@ pub struct Manifest {
     /// The stage of a change of roots that is under way: what root-cert.pem holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<String>,
+    /// The plan that the clusters' certificates were signed for and first released with, where
+    /// they are released once more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<Digest>,
     /// What the release holds of CRLs, once the root has signed one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crl: Option<CrlEntry>,
@@ -190,6 +194,7 @@ mod tests {
             companions_sha256: vec![digest],
             journal_certificate_sha256: digest,
             stage: None,
+            repeats: None,
             crl: None,
             cluster: (0..clusters).map(entry).collect(),
         }

@@ -45,6 +45,8 @@ pub struct ReleaseInput<'a> {
     pub cross: Option<&'a [u8]>,
     /// The stage of a rollover that is under way.
     pub stage: Option<&'static str>,
+    /// The plan whose clusters' certificates are released once more.
+    pub repeats: Option<Digest>,
 }
 
 /// One cluster's certificate.
@@ -256,6 +258,7 @@ fn manifest(input: &ReleaseInput, crl: Option<CrlEntry>) -> Manifest {
         companions_sha256: origin.companions_sha256(),
         journal_certificate_sha256: Digest::of(input.journal_certificate),
         stage: input.stage.map(Into::into),
+        repeats: input.repeats,
         crl,
         cluster: Vec::new(),
     }

@@ -41,12 +41,14 @@ pub fn text(input: &ReleaseInput, clusters: &[Laid]) -> String {
     };
     let (crl_files, crl_steps) = crls(input);
     let stage = input.stage.map(stage).unwrap_or_default();
+    let again = input.repeats.map(again).unwrap_or_default();
     let load = load(clusters);
     let (name, root, journal) =
         (&origin.name, Digest::of(&origin.root), Digest::of(input.journal_certificate));
     format!(
         "{warning}{name}\n\
 \n\
+{again}\
 What it holds\n\
   <cluster>/       one cluster's intermediate, its chain, the root, a receipt, and what its consumer takes\n\
 {beside}\
@@ -151,6 +153,15 @@ Envoy wants a CRL of every CA in a peer's chain and refuses who has none.\n\n",
   3. After a revocation drain pooled connections: they live on until they are closed.\n\
 \n";
     (files, steps.into())
+}
+
+/// What is to be known of certificates that were released before.
+fn again(plan: Digest) -> String {
+    format!(
+        "The clusters' certificates in it were released before, for plan\n\
+{plan}. A cluster that has a newer one keeps that.\n\
+\n"
+    )
 }
 
 /// What a rollover's stage asks of whoever loads it.

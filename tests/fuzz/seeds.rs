@@ -174,6 +174,7 @@ fn make_world() {
         crls: &release::Crls::default(),
         cross: None,
         stage: None,
+        repeats: None,
     };
     let prepared =
         release::prepare(input, folders.iter().map(|folder| folder.laid.clone()).collect()).unwrap();

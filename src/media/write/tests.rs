@@ -282,10 +282,11 @@ fn a_full_and_a_write_protected_stick() {
         return on_real_mounts(Path::new(&dir));
     }
     let dir = stick();
-    for name in ["full", "read-only"] {
+    for name in ["full", "few", "read-only"] {
         create_dir(dir.path().join(name)).unwrap();
     }
-    let mount = "mount -t tmpfs -o size=2m none \"$1/full\" && mount -t tmpfs -o ro none \"$1/read-only\"";
+    let mount = "mount -t tmpfs -o size=2m none \"$1/full\" && mount -t tmpfs -o ro none \"$1/read-only\" \
+        && mount -t tmpfs -o size=8m,nr_inodes=50 none \"$1/few\"";
     let unshare = |script: &str, arguments: &[&std::ffi::OsStr]| {
         Command::new("unshare")
             .args(["--mount", "--map-root-user", "sh", "-c", script, "sh"])
@@ -315,6 +316,12 @@ fn a_full_and_a_write_protected_stick() {
 
 fn on_real_mounts(dir: &Path) {
     assert_eq!(refusal(&dir.join("read-only")), "output.not-writable");
+
+    let few = check_output(&dir.join("few"), FOLDER).unwrap();
+    few.room(40, 1000).unwrap();
+    let error = few.room(60, 1000).unwrap_err();
+    assert_eq!(error.id, "output.full");
+    assert!(error.message.contains(" inodes free, want 60"), "{error}");
 
     let full = dir.join("full");
     let output = check_output(&full, FOLDER).unwrap();
