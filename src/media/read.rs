@@ -83,7 +83,8 @@ pub struct Stick {
 /// A path that is missing or neither of the two, and a stick beyond the limits
 /// on number and total, is an error; everything else that is wrong is a finding.
 pub fn read_paths(paths: &[PathBuf], limits: &Limits) -> Result<Stick> {
-    let mut reader = Reader { limits, entries: 0, total: 0, device: 0, stick: Stick::default() };
+    let given = String::new();
+    let mut reader = Reader { limits, entries: 0, total: 0, device: 0, given, stick: Stick::default() };
     for path in paths {
         // With several arguments a name starts with its own, so that no two files share one.
         reader.argument(path, paths.len() > 1)?;
@@ -108,11 +109,14 @@ struct Reader<'a> {
     total: u64,
     /// The device of the path being read.
     device: u64,
+    /// Itself, as it was given.
+    given: String,
     stick: Stick,
 }
 
 impl Reader<'_> {
     fn argument(&mut self, path: &Path, several: bool) -> Result<()> {
+        self.given = file::shown(path);
         let unreadable = |e: Errno| {
             Error::usage("media.unreadable", format!("{}: {e}", file::shown(path)))
                 .next("check that the stick is mounted and that you may read it")
@@ -319,7 +323,7 @@ impl Reader<'_> {
     }
 
     fn finding(&mut self, path: &[u8], rule: &'static str, message: impl Into<String>, refused: bool) {
-        let file = if path.is_empty() { ".".to_owned() } else { text::shown_bytes(path) };
+        let file = if path.is_empty() { self.given.clone() } else { text::shown_bytes(path) };
         self.stick.findings.push(MediaFinding { file, rule, message: message.into(), refused });
     }
 }

@@ -259,3 +259,22 @@ fn a_stick_beyond_the_limits_is_not_read_in_part() {
     a.write("in/large", vec![b'x'; 70_000]);
     refused_without_trace(&a, || a.sign(&SIGN), (2, "media.too-much", &["65536"]));
 }
+
+/// A stick whose folder cannot be read to its end is named as it was given.
+#[test]
+fn a_stick_that_fails_while_it_is_read_is_named() {
+    let a = ready();
+    let words = format!("{}: cannot be read: Input/output error", a.arg("in"));
+    // Other folders are read before it.
+    let named = (1..9).any(|when| {
+        let fails = format!("inject=getdents64:error=EIO:when={when}");
+        let mut strace = a.command("strace");
+        strace.args(["-qq", "-o", "/dev/null", "-e", "trace=getdents64", "-e", &fails]);
+        strace.args([env!("CARGO_BIN_EXE_anchorite"), "inspect", "--policy", "istio", &a.arg("in")]);
+        let ran = ran(strace.output().unwrap());
+        let seen = ran.stdout.contains(&words) && ran.stdout.contains("[media.unreadable]");
+        assert!(!seen || ran.code == 1, "{}", ran.stdout);
+        seen
+    });
+    assert!(named, "{words}");
+}

@@ -25,7 +25,7 @@ fn names(stick: &Stick) -> Vec<&str> {
 
 /// A reader of no device, for what a race would put in the way of an open.
 fn reader(limits: &Limits) -> Reader<'_> {
-    Reader { limits, entries: 0, total: 0, device: u64::MAX, stick: Stick::default() }
+    Reader { limits, entries: 0, total: 0, device: u64::MAX, given: String::new(), stick: Stick::default() }
 }
 
 /// The one finding there is; the good file beside it was read all the same.
@@ -243,8 +243,14 @@ fn a_file_whose_size_does_not_hold_is_refused() {
 fn another_filesystem_is_not_entered() {
     let stick = stick();
     let limits = Limits::default();
-    let mut reader =
-        Reader { limits: &limits, entries: 0, total: 0, device: u64::MAX, stick: Stick::default() };
+    let mut reader = Reader {
+        limits: &limits,
+        entries: 0,
+        total: 0,
+        device: u64::MAX,
+        given: String::new(),
+        stick: Stick::default(),
+    };
     // By the kernel's word, then by the device's number.
     reader.opened(Err(Errno::XDEV), b"mounted", 0).unwrap();
     reader.opened(fs::open(stick.path(), READ, Mode::empty()), b"mounted", 0).unwrap();

@@ -146,7 +146,13 @@ fn other_args(file: &Path, how: &ModuleUse) -> Error {
 }
 
 fn cannot_start(file: &Path, error: CryptokiError) -> Error {
-    explained(error).at(format!("PKCS#11 module {} does not start", display(file)))
+    let error = explained(error).at(format!("PKCS#11 module {} does not start", display(file)));
+    match error.id {
+        "token.device" => error.next(
+            "see that its own configuration and its environment are right (SoftHSM: SOFTHSM2_CONF), and its device plugged in; then run again",
+        ),
+        _ => error,
+    }
 }
 
 fn display(path: &Path) -> String {

@@ -35,7 +35,11 @@ fn a_module_that_does_not_start_is_started_once() {
     let a = with_requests(1);
     let before = a.calls().matches("begin C_Initialize").count();
     a.order("C_Initialize * fail 0x30");
-    refused_without_trace(&a, || a.sign(&["--policy", "istio"]), (3, "token.device", &["does not start"]));
+    refused_without_trace(
+        &a,
+        || a.sign(&["--policy", "istio"]),
+        (3, "token.device", &["does not start", "SOFTHSM2_CONF"]),
+    );
     assert_eq!(a.calls().matches("begin C_Initialize").count(), before + 1);
 }
 
