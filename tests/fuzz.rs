@@ -11,22 +11,14 @@ use anchorite::plan::{Plan, decide, prepare};
 use anchorite::policy::{Context, Keep};
 use anchorite::release::{Verifier, check};
 
-use targets::{TARGETS, Target, files, seeds, world};
+use targets::{TARGETS, Target, files, make_world, seeds, world};
 
 /// Else the fuzzers would only ever see how things are refused.
 #[test]
 fn good_input_gets_all_the_way() {
+    in_order(world::JOURNAL, world::RELEASE);
+
     let root = world::root();
-    let expect = Expectation { root: Some(&root.der), ..Expectation::default() };
-    let report = audit(world::JOURNAL, &expect).0;
-    assert_eq!((report.state, report.entries), (State::Ok, 25), "{report:?}");
-
-    let files = files::unpack(world::RELEASE).into_iter();
-    let files: BTreeMap<_, _> =
-        files.map(|(name, bytes)| (String::from_utf8(name.to_vec()).unwrap(), bytes.to_vec())).collect();
-    let report = check(&files, &[root.fingerprint()], false, world::now(), &Verifier);
-    assert!(report.errors.is_empty() && report.clusters.len() == 2, "{report:?}");
-
     let plan = Plan::from_bytes("plan.json", world::PLAN).unwrap();
     let context = Context {
         policies: world::policies(),
@@ -47,6 +39,29 @@ fn good_input_gets_all_the_way() {
     let granted =
         decide(&context, &requests, Keep::All).unwrap().iter().filter(|d| d.grant.is_some()).count();
     assert_eq!((granted, requests.len()), (2, 2));
+}
+
+/// The program that makes the world anew is built for the fuzzers alone; it must not rot.
+#[test]
+fn the_world_can_be_made_anew() {
+    let made = tempfile::tempdir().unwrap();
+    make_world(made.path());
+    let file = |name: &str| std::fs::read(made.path().join(name)).unwrap();
+    in_order(&file("journal.jsonl"), &file("release.files"));
+    assert_eq!(Plan::from_bytes("plan.json", &file("plan.json")).unwrap().items.len(), 2);
+}
+
+fn in_order(journal: &[u8], release: &[u8]) {
+    let root = world::root();
+    let expect = Expectation { root: Some(&root.der), ..Expectation::default() };
+    let report = audit(journal, &expect).0;
+    assert_eq!((report.state, report.entries), (State::Ok, 25), "{report:?}");
+
+    let files = files::unpack(release).into_iter();
+    let files: BTreeMap<_, _> =
+        files.map(|(name, bytes)| (String::from_utf8(name.to_vec()).unwrap(), bytes.to_vec())).collect();
+    let report = check(&files, &[root.fingerprint()], false, world::now(), &Verifier);
+    assert!(report.errors.is_empty() && report.clusters.len() == 2, "{report:?}");
 }
 
 #[test]
