@@ -46,6 +46,11 @@ pub fn each<T: Sync, E: Send>(
     all.par_iter().find_map_first(|one| work(one).err()).map_or(Ok(()), Err)
 }
 
+/// The same where it gives something, in their order.
+pub fn map<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> R + Send + Sync) -> Vec<R> {
+    if all.len() < MANY { all.iter().map(work).collect() } else { all.par_iter().map(work).collect() }
+}
+
 /// Results that are taken back in order.
 pub struct InOrder<'s, 'w, T> {
     cores: Cores<'s, 'w>,
@@ -120,6 +125,7 @@ mod tests {
                 done.fetch_add(1, Ordering::Relaxed);
                 Ok::<_, usize>(())
             };
+            assert_eq!(map(&all, |number| number + 1), (1..=count).collect::<Vec<_>>());
             assert_eq!((each(&all, work), done.load(Ordering::Relaxed)), (Ok(()), count));
             let fails = |number: &usize| if *number % 10 == 7 { Err(*number) } else { Ok(()) };
             assert_eq!(each(&all, fails), if count > 7 { Err(7) } else { Ok(()) });

@@ -11,7 +11,6 @@ use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
 use rustix::fs::{self, Advice, AtFlags, Dir, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
@@ -256,7 +255,7 @@ impl Release<'_> {
     }
 
     fn write_files(&mut self, folder: &OwnedFd, files: &[(String, Vec<u8>)]) -> Result<()> {
-        self.files.par_extend(files.par_iter().map(|(name, bytes)| Written::of(name, bytes)));
+        self.files.extend(cores::map(files, |(name, bytes)| Written::of(name, bytes)));
         cores::each(files, |(name, bytes)| {
             let written = file::write_unflushed(folder, &temporary(name), bytes, 0o644);
             written.map(drop).map_err(|e| self.failure(name, &e))
