@@ -31,8 +31,8 @@ pub fn both<A: Send, B>(there: impl FnOnce() -> A + Send, here: impl FnOnce() ->
     })
 }
 
-/// Fewer are done here, one after the other.
-const MANY: usize = 64;
+/// Fewer are done here, one after the other: the order that the crash tests follow call by call.
+const MANY: usize = 256;
 
 /// Does something with each, many of them on all cores. Of what fails the first in their order
 /// is told; what comes after it may have been done or not.

@@ -174,6 +174,31 @@ fn a_batch_in_several_groups_and_lanes_survives_crashes() {
     });
 }
 
+/// From some fifty clusters on, threads write the release side by side: each thread's own
+/// calls are counted here, and where exactly a run is killed differs.
+#[test]
+fn a_release_that_all_cores_write_survives_crashes() {
+    let of = watched_with_requests();
+    (0..58).for_each(|n| of.request(&format!("c{n}")));
+    let points = [("openat", 400), ("write", 130), ("syncfs", 2), ("renameat", 70), ("renameat", 130)];
+    let broke_off = AtomicUsize::new(0);
+    each(&points, |_, (call, when)| {
+        let a = copy(&of);
+        killed_in_any_thread(&a, call, *when, &sign(&a));
+        let context = format!("killed at {call} {when}");
+        let report = sound(&a, &context);
+        if let Some(plan) = plan_to_take_up(&report) {
+            broke_off.fetch_add(1, Ordering::Relaxed);
+            take_up(&a, &plan);
+        } else {
+            run(&a, &pin(&a)).code(0);
+        }
+        settled(&a, &context);
+        releases(&a, &a.path("out"), &context);
+    });
+    assert!(broke_off.into_inner() >= 3, "too few were killed between the first signature and the release");
+}
+
 #[test]
 fn what_the_token_half_wrote_is_made_anew() {
     // SoftHSM writes a pair's two objects one attribute after the other, and the head in a third.

@@ -11,7 +11,7 @@ use data_encoding::BASE64;
 use serde_json::Value;
 
 pub use power::{DISKS, Disk, LOSSES, Loss, Tree, restore, tree};
-pub use trace::{Call, What, disturbed_at, killed_at, run_with, traced};
+pub use trace::{Call, What, disturbed_at, killed_at, killed_in_any_thread, run_with, traced};
 
 use crate::appliance::{self, Appliance, Ran};
 

@@ -33,7 +33,7 @@ pub const PARTIAL: &str = ".partial";
 const TEMPORARY: &str = "~";
 
 /// So many files are written before more are made.
-const AT_A_TIME: usize = 256;
+const AT_A_TIME: usize = 512;
 
 /// A stick that was found fit to be written to; it stays open, and with that
 /// mounted, until it is.

@@ -136,6 +136,14 @@ pub fn run_with(a: &Appliance, name: &str, how: &str, when: usize, args: &[Strin
     strace(a, &[], &[], &format!("inject={name}:{how}:when={when}"), args).0
 }
 
+/// Runs the binary and kills it at a thread's `when`th call of this name, whichever thread's.
+pub fn killed_in_any_thread(a: &Appliance, name: &str, when: usize, args: &[String]) {
+    let mut strace = command(a, "strace");
+    strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={name}")]);
+    strace.args(["-e", &format!("inject={name}:signal=SIGKILL:when={when}")]);
+    strace.arg(env!("CARGO_BIN_EXE_anchorite")).args(args).output().unwrap();
+}
+
 fn inject(call: &Call, how: &str) -> String {
     format!("inject={}:{how}:when={}", call.name, call.nth)
 }
