@@ -12,11 +12,15 @@ use crate::appliance::{Appliance, PIN, Ran, module};
 const DRIVER: &str = r#"
 import json, os, pty, select, sys, termios, time
 steps, argv = json.loads(sys.argv[1]), sys.argv[2:]
+# What is found afterwards is not told at the terminal: it drops what it still holds at ^C.
+told, tell = os.pipe()
 pid, fd = pty.fork()
 if pid == 0:
+    os.dup2(tell, 9)
     # The shell lives on, as the operator's would, and is asked how it finds its terminal.
-    script = 'trap : INT; "$@"; echo "exit=$?"; stty -a | grep -q -- "-echo " && echo "after=hidden" || echo "after=shown"'
+    script = 'trap : INT; "$@" 9>&-; echo "exit=$?" >&9; stty -a | grep -q -- "-echo " && echo "after=hidden" >&9 || echo "after=shown" >&9'
     os.execvp("sh", ["sh", "-c", script, "sh"] + argv)
+os.close(tell)
 out, end = b"", time.monotonic() + 60
 def more():
     global out
@@ -39,7 +43,8 @@ for prompt, answer in steps:
 while more():
     pass
 os.waitpid(pid, 0)
-sys.stdout.write(out.decode("utf-8", "replace").replace("\r", "") + "\ntyped=" + ",".join(shown) + "\n")
+found = os.fdopen(told).read()
+sys.stdout.write(out.decode("utf-8", "replace").replace("\r", "") + "\n" + found + "typed=" + ",".join(shown) + "\n")
 "#;
 
 pub const QUESTION: &str = "anything else to stop: ";
