@@ -17,7 +17,7 @@ use serde::Serialize;
 
 pub use listed::cluster_crl;
 pub use open::{open_matters, unreleased_plans};
-use signed::{certificate, companions, rejected, verifies, wrong_signature};
+use signed::{certificate, companions, other_plans_release, rejected, verifies, wrong_signature};
 pub use waiting::Look;
 use waiting::{Judged, Waiting};
 
@@ -28,7 +28,7 @@ use crate::journal::{
     replay_after, replay_lines, sealed_index,
 };
 use crate::lint::CertificateKind;
-use crate::verify::{self, signed_digest};
+use crate::verify::{self, signed_attributes};
 use crate::x509::{Digest, Issuer, Serial, Tbs, Time};
 
 /// What the auditor knows beforehand.
@@ -177,7 +177,7 @@ struct Auditor<'a, 's, 'w, T> {
     /// Every one on record (DER), the oldest first.
     roots: Vec<Vec<u8>>,
     /// What the journal's key signed last for each plan that is not released yet.
-    sums: HashMap<Digest, Vec<u8>>,
+    sums: HashMap<Digest, Digest>,
     /// Clusters' certificates that were read and not told of yet.
     waiting: Waiting<'s, 'w, T>,
     attested: Vec<String>,
@@ -328,7 +328,7 @@ impl<T: Send> Auditor<'_, '_, '_, T> {
 
     /// A release left only with a signature over the very sums on record.
     fn released(&mut self, plan: &Digest, sums: &Digest) -> Result<()> {
-        if self.sums.remove(plan).is_some_and(|signed| signed == sums.0) {
+        if self.sums.remove(plan).is_some_and(|signed| signed == *sums) {
             return Ok(());
         }
         Err(Error::integrity(
@@ -373,8 +373,12 @@ impl<T: Send> Auditor<'_, '_, '_, T> {
             }
             Purpose::Seal => Ok(()),
             Purpose::Release => {
-                let sums = signed_digest(&intent.message)?;
-                self.sums.extend(intent.plan.map(|plan| (plan, sums)));
+                let signed = signed_attributes(&intent.message)?;
+                // A signature for one plan's release says nothing of another's.
+                let (Some(plan), true) = (intent.plan, signed.content_identifier == intent.plan) else {
+                    return Err(other_plans_release(intent.plan, signed.content_identifier));
+                };
+                self.sums.insert(plan, signed.message_digest);
                 Ok(())
             }
         }

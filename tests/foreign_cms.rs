@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use anchorite::verify::verify_detached;
+use anchorite::verify::{SignedAttributes, verify_detached};
 
 use crate::support::run;
 
@@ -78,7 +78,7 @@ impl Scene {
         std::fs::read(self.dir().join(name)).unwrap()
     }
 
-    fn verify(&self, p7s: &[u8], signer: &str) -> anchorite::Result<Option<anchorite::x509::Time>> {
+    fn verify(&self, p7s: &[u8], signer: &str) -> anchorite::Result<SignedAttributes> {
         verify_detached(p7s, CONTENT, &self.read(&format!("{signer}.der")), &self.read("root.der"))
     }
 
@@ -94,8 +94,9 @@ const JOURNAL: &str = "-signer journal.pem -inkey journal.key -md sha256";
 #[test]
 fn openssls_signatures_by_the_journals_key_are_accepted() {
     let scene = Scene::new();
-    let signed_at = scene.verify(&scene.sign(&format!("{JOURNAL} -nocerts")), "journal").unwrap();
-    assert!(signed_at.is_some(), "OpenSSL states when it signed");
+    let signed = scene.verify(&scene.sign(&format!("{JOURNAL} -nocerts")), "journal").unwrap();
+    assert!(signed.signing_time.is_some(), "OpenSSL states when it signed");
+    assert!(signed.content_identifier.is_none(), "and nothing of a plan");
     // By key identifier, and with certificates that are passed over.
     for options in ["-nocerts -keyid", "-certfile east.pem", "-nocerts -nosmimecap"] {
         scene.verify(&scene.sign(&format!("{JOURNAL} {options}")), "journal").unwrap();

@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
+use anchorite::journal::{Entry, Event, Purpose};
+use anchorite::x509::Digest;
+
 use crate::appliance::Appliance;
 use crate::support;
 
@@ -50,6 +53,12 @@ fn a_fleet_is_signed_and_every_judge_agrees() {
                 "/dev/null",
             ],
         );
+        // The signature names its plan, so that it is good for no other.
+        let parsed =
+            support::run(&release, "openssl", &["asn1parse", "-inform", "DER", "-in", "SHA256SUMS.p7s"]);
+        let plan = signed["plan"].as_str().unwrap().to_uppercase();
+        let parsed = String::from_utf8(parsed.stdout).unwrap();
+        assert!(parsed.contains("id-smime-aa-contentIdentifier") && parsed.contains(&plan), "{parsed}");
         let mut roots = BTreeSet::new();
         for cluster in ["east", "west"] {
             let path = format!("{cluster}/ca-cert.pem");
@@ -290,31 +299,67 @@ fn a_forged_signature_after_the_last_seal_stops_every_verb() {
 /// No signature is needed to say so, and the next seal would make it good.
 #[test]
 fn a_forged_release_after_the_last_seal_stops_every_verb() {
-    use anchorite::journal::{Entry, Event};
-    use anchorite::x509::Digest;
-
     let a = Appliance::with_root("p256");
     a.request("east");
     a.sign(&["--policy", "istio"]).code(0);
+    a.request("west");
     let mut forged = a.journal();
     let plan = Digest::of(b"nobody's plan");
-    for event in [
-        Event::Plan { digest: plan, grants: 0, refused: vec![] },
-        Event::Released {
-            plan,
-            folder: "anchorite-2026-01-01-0001".into(),
-            sums: Digest::of(b"nobody's sums"),
-        },
-    ] {
-        let last = Entry::from_line(1, forged.lines().last().unwrap().as_bytes()).unwrap();
-        let prev = Digest::of(forged.lines().last().unwrap().as_bytes());
-        let entry = Entry { seq: last.seq + 1, time: last.time, prev, event };
-        forged.push_str(&(entry.to_line().unwrap() + "\n"));
+    added(&mut forged, Event::Plan { digest: plan, grants: 0, refused: vec![] });
+    added(&mut forged, released(plan, Digest::of(b"nobody's sums")));
+    stops_every_verb(&a, &forged);
+}
+
+/// The journal's key signed it, but for another plan.
+#[test]
+fn an_earlier_releases_signature_is_for_no_other_plan() {
+    let a = Appliance::with_root("p256");
+    a.request("east");
+    a.sign(&["--policy", "istio"]).code(0);
+    a.request("west");
+    let text = a.journal();
+    let lines: Vec<Entry> =
+        (1..).zip(text.lines()).map(|(n, line)| Entry::from_line(n, line.as_bytes()).unwrap()).collect();
+    let last = |wanted: fn(&Event) -> bool| lines.iter().rev().find(|line| wanted(&line.event)).unwrap();
+    let asked = last(|event| matches!(event, Event::Intent { purpose: Purpose::Release, .. }));
+    let answer =
+        lines.iter().find(|line| matches!(&line.event, Event::Signed { intent, .. } if *intent == asked.seq));
+    let Event::Signed { signature, .. } = &answer.unwrap().event else { unreachable!() };
+    let Event::Released { sums, .. } = last(|event| matches!(event, Event::Released { .. })).event else {
+        unreachable!()
+    };
+
+    let mut forged = text.clone();
+    let other = Digest::of(b"another plan");
+    let mut intent = asked.event.clone();
+    if let Event::Intent { plan, .. } = &mut intent {
+        *plan = Some(other);
     }
-    a.write("home/journal/journal.jsonl", &forged);
+    added(&mut forged, Event::Plan { digest: other, grants: 0, refused: vec![] });
+    let seq = added(&mut forged, intent);
+    added(&mut forged, Event::Signed { intent: seq, signature: signature.clone() });
+    stops_every_verb(&a, &forged);
+    added(&mut forged, released(other, sums));
+    stops_every_verb(&a, &forged);
+}
+
+fn released(plan: Digest, sums: Digest) -> Event {
+    Event::Released { plan, folder: "anchorite-2026-01-01-0001".into(), sums }
+}
+
+/// Puts a line at a journal's end, as somebody without the token can. Gives its number.
+fn added(journal: &mut String, event: Event) -> u64 {
+    let line = journal.lines().last().unwrap().as_bytes();
+    let (last, prev) = (Entry::from_line(1, line).unwrap(), Digest::of(line));
+    let entry = Entry { seq: last.seq + 1, time: last.time, prev, event };
+    journal.push_str(&(entry.to_line().unwrap() + "\n"));
+    last.seq + 1
+}
+
+fn stops_every_verb(a: &Appliance, forged: &str) {
+    a.write("home/journal/journal.jsonl", forged);
     let audit = a.audit(&[]).code(4).json();
     assert_eq!(audit["errors"][0]["id"], "audit.release", "{audit}");
-    a.request("west");
     a.sign(&["--policy", "istio"]).fails(4, "journal.seal");
     a.run(&["policy", "pin", "--yes"]).fails(4, "journal.seal");
     assert_eq!(a.journal(), forged, "nothing was written onto it");

@@ -5,7 +5,7 @@ use crate::journal::{Companion, IntentRecord, KeyRole, Ledger};
 use crate::lint::CertificateKind;
 use crate::verify::{self, verify_signature};
 use crate::x509::certificate::Facts;
-use crate::x509::{Issuer, Serial, Tbs, Time};
+use crate::x509::{Digest, Issuer, Serial, Tbs, Time};
 
 /// A certificate on record, verified as of its own first second: a clock that jumped
 /// before a signature was recorded makes no signature false.
@@ -42,6 +42,16 @@ pub(super) fn companions(roots: &[Companion], at: Time, ledger: &Ledger) -> Resu
 pub(super) fn wrong_signature(role: KeyRole) -> Error {
     let message = format!("the signature of the {role:?} key does not verify over the bytes on record");
     Error::integrity("audit.signature", message)
+}
+
+pub(super) fn other_plans_release(plan: Option<Digest>, named: Option<Digest>) -> Error {
+    let shown = |digest: Option<Digest>| digest.map_or("none".to_owned(), |digest| digest.to_string());
+    let message = format!(
+        "a signature for a release is on record for plan {}, but names {}",
+        shown(plan),
+        shown(named)
+    );
+    Error::integrity("audit.release", message)
 }
 
 pub(super) fn verifies(intent: &IntentRecord, signature: &[u8], ledger: &Ledger) -> bool {

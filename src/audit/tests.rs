@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::journal::sample::{Script, decided, intent, key_intent, session};
+use crate::journal::sample::{Script, decided, intent, key_intent, of_plan, session};
 use crate::journal::{Bytes, replay, seal_message};
 use crate::x509::Seconds;
 
@@ -220,6 +220,14 @@ fn a_release_is_backed_by_a_signature_over_its_sums() {
             false => broken(&report, "audit.release"),
         }
     }
+    // Signed and sealed, for another plan: nothing of this one is released.
+    let mut script = Script::with_root();
+    let plan = script.begin("plan", 0);
+    let attributes = crate::release::cms::attributes(b"sums", &Digest::of(b"another"), script.now).unwrap();
+    script.sign(of_plan(intent(Purpose::Release, KeyRole::Journal, &attributes), plan));
+    script.seal();
+    broken(&judge(&script, &script.bytes), "audit.release");
+
     let mut script = Script::with_root();
     let plan = script.begin("plan", 1);
     let mut seal_like =

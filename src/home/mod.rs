@@ -302,14 +302,20 @@ fn check_unsealed(journal: &Journal) -> Result<()> {
             return Err(not_from_here(format!("{:?} signature does not verify", record.purpose)));
         }
     }
-    // A release left only with a signature over the very sums on record.
+    // A release left only with a signature for its plan, over the very sums on record: an
+    // earlier one's, put here once more, is for another plan.
+    let mut signed = Vec::new();
+    let releases = journal.unsealed_signatures().iter().map(|(record, _)| record);
+    for record in releases.filter(|it| it.purpose == Purpose::Release) {
+        let stated = verify::signed_attributes(&record.message).ok();
+        let stated = stated.filter(|it| it.content_identifier == record.plan).ok_or_else(|| {
+            let plan = record.plan.map_or("no plan".into(), |plan| format!("plan {plan}"));
+            not_from_here(format!("signature for the release of {plan} is for another"))
+        })?;
+        signed.push((record.plan, stated.message_digest));
+    }
     for (plan, sums) in journal.unsealed_releases() {
-        let signed = journal.unsealed_signatures().iter().any(|(record, _)| {
-            record.purpose == Purpose::Release
-                && record.plan == Some(*plan)
-                && verify::signed_digest(&record.message).is_ok_and(|digest| digest == sums.0)
-        });
-        if !signed {
+        if !signed.contains(&(Some(*plan), *sums)) {
             return Err(not_from_here(format!(
                 "release of plan {plan} has no signature over its SHA256SUMS ({sums})"
             )));

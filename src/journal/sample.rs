@@ -251,7 +251,7 @@ impl Script {
 
     /// The signature over a release's sums, and the line that says it went out.
     pub fn release(&mut self, plan: Digest, sums: &[u8]) -> Event {
-        let attributes = cms::attributes(sums, self.now).unwrap();
+        let attributes = cms::attributes(sums, &plan, self.now).unwrap();
         self.sign(of_plan(intent(Purpose::Release, KeyRole::Journal, &attributes), plan));
         Event::Released { plan, folder: "anchorite-2030-01-01-0001".into(), sums: Digest::of(sums) }
     }

@@ -457,7 +457,7 @@ fn a_line_is_shown_before_it_is_taken_in() {
 fn seals_and_everything_else_that_is_signed_differ_in_their_first_byte() {
     let script = Script::with_root();
     let seal = seal_message(1, script.ledger.head(), script.now, None);
-    let attributes = crate::release::cms::attributes(b"sums", script.now).unwrap();
+    let attributes = crate::release::cms::attributes(b"sums", &Digest::of(b"plan"), script.now).unwrap();
     let tbs = script.own(Purpose::RootCertificate);
     assert_eq!([seal[0], attributes[0], tbs.as_der()[0]], [b'a', 0x31, 0x30]);
 }

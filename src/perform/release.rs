@@ -236,7 +236,7 @@ impl Session<'_> {
         let prepared = release::prepare(input, clusters)?;
 
         let digest = finisher.origin.plan;
-        let attributes = cms::attributes(prepared.sums(), now)?;
+        let attributes = cms::attributes(prepared.sums(), &digest, now)?;
         let permit = self.home.journal.intend_release(now, digest, attributes.clone())?;
         let event = self.sign(journal_key, permit)?;
         let signature = match &event {

@@ -4,7 +4,6 @@
 //! The certificate to trust is an argument. What a signature brings along is
 //! never looked at, or any CA beneath the root could vouch for itself.
 
-use aws_lc_rs::digest;
 use x509_parser::asn1_rs::{FromDer as _, oid};
 use x509_parser::oid_registry as registry;
 use x509_parser::time::ASN1Time;
@@ -17,13 +16,14 @@ use crate::lint::algorithm;
 use crate::lint::asn1::{self, Element, Strict};
 use crate::lint::usage::DOCUMENT_SIGNING;
 use crate::text::hex;
-use crate::x509::{KeyAlgorithm, SignatureAlgorithm, Time};
+use crate::x509::{Digest, KeyAlgorithm, SignatureAlgorithm, Time};
 
 const ID_DATA: &[u8] = &oid!(raw 1.2.840.113549.1.7.1);
 const ID_SIGNED_DATA: &[u8] = &oid!(raw 1.2.840.113549.1.7.2);
 const CONTENT_TYPE: &[u8] = &oid!(raw 1.2.840.113549.1.9.3);
 const MESSAGE_DIGEST: &[u8] = &oid!(raw 1.2.840.113549.1.9.4);
 const SIGNING_TIME: &[u8] = &oid!(raw 1.2.840.113549.1.9.5);
+const CONTENT_IDENTIFIER: &[u8] = &oid!(raw 1.2.840.113549.1.9.16.2.7);
 
 /// SHA-256 as a digest algorithm; parameters are left out or NULL (RFC 5754 §2).
 const SHA256: [&[u8]; 2] = [
@@ -42,20 +42,25 @@ struct Signer<'a> {
     signature: &'a [u8],
 }
 
-/// The signed attributes that matter here (RFC 5652 §11).
-struct Attributes {
-    message_digest: Vec<u8>,
-    signing_time: Option<Time>,
+/// The signed attributes that matter here (RFC 5652 §11, RFC 2634 §2.7).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedAttributes {
+    /// SHA-256 of the content.
+    pub message_digest: Digest,
+    /// What the content belongs to, where that is a SHA-256: the plan, of a release.
+    pub content_identifier: Option<Digest>,
+    /// When it was signed, as the signer says.
+    pub signing_time: Option<Time>,
 }
 
 /// Verifies a detached signature over `content` by the journal's key, whose
-/// certificate must come from the root itself. Gives the signing time it states.
+/// certificate must come from the root itself. Gives what it states.
 pub fn verify_detached(
     p7s: &[u8],
     content: &[u8],
     signer_der: &[u8],
     root_der: &[u8],
-) -> Result<Option<Time>> {
+) -> Result<SignedAttributes> {
     check_journal_certificate(signer_der, root_der)?;
     let certificate = Parsed::from_der(signer_der, CERTIFICATE)?;
     let malformed =
@@ -76,15 +81,11 @@ pub fn verify_detached(
     // Signed is the SET OF, not its implicit tag in the message (RFC 5652 §5.4).
     let signed = asn1::write(0x31, signer.attributes);
     let attributes = read_attributes(&signed).map_err(malformed)?;
-    let digest = digest::digest(&digest::SHA256, content);
-    if attributes.message_digest != digest.as_ref() {
+    let digest = Digest::of(content);
+    if attributes.message_digest != digest {
         return Err(Error::integrity(
             "verify.cms.digest",
-            format!(
-                "content has SHA-256 {}, signed was {}",
-                hex(digest.as_ref()),
-                hex(&attributes.message_digest)
-            ),
+            format!("content has SHA-256 {digest}, signed was {}", attributes.message_digest),
         ));
     }
     let key = certificate.public_key(CERTIFICATE)?;
@@ -93,14 +94,13 @@ pub fn verify_detached(
     if let Some(at) = attributes.signing_time {
         check_time(&certificate, at)?;
     }
-    Ok(attributes.signing_time)
+    Ok(attributes)
 }
 
-/// The SHA-256 of the content that signed attributes (the SET OF in DER) speak for.
-pub fn signed_digest(attributes: &[u8]) -> Result<Vec<u8>> {
-    let read = read_attributes(attributes)
-        .map_err(|e| Error::integrity(PARSE, format!("not the signed attributes of a message: {e}")))?;
-    Ok(read.message_digest)
+/// What signed attributes (the SET OF in DER) state.
+pub fn signed_attributes(der: &[u8]) -> Result<SignedAttributes> {
+    read_attributes(der)
+        .map_err(|e| Error::integrity(PARSE, format!("not the signed attributes of a message: {e}")))
 }
 
 /// Checks that this is the certificate of a journal's key: issued by the root
@@ -211,9 +211,9 @@ fn identifies(identifier: &Element<'_>, certificate: &Parsed<'_>) -> bool {
 }
 
 /// Reads the SET OF Attribute in DER: each type once and with one value.
-fn read_attributes(set: &[u8]) -> Strict<Attributes> {
+fn read_attributes(set: &[u8]) -> Strict<SignedAttributes> {
     asn1::check(set)?;
-    let (mut content_type, mut message_digest, mut signing_time) = (None, None, None);
+    let (mut content_type, mut message_digest, mut signing_time, mut identifier) = (None, None, None, None);
     for attribute in asn1::members(set, 0x31)? {
         let parts = asn1::members(attribute.raw, 0x30)?;
         let [kind, values] = parts.as_slice() else { return Err("attribute is not type and values".into()) };
@@ -221,6 +221,7 @@ fn read_attributes(set: &[u8]) -> Strict<Attributes> {
             CONTENT_TYPE => &mut content_type,
             MESSAGE_DIGEST => &mut message_digest,
             SIGNING_TIME => &mut signing_time,
+            CONTENT_IDENTIFIER => &mut identifier,
             _ => continue,
         };
         let [value] =
@@ -232,11 +233,17 @@ fn read_attributes(set: &[u8]) -> Strict<Attributes> {
     if content_type.is_none_or(|e| (e.tag, e.content) != (0x06, ID_DATA)) {
         return Err("signed content type is not id-data".into());
     }
-    let message_digest = message_digest.filter(|e| e.tag == 0x04).ok_or("no message digest")?;
-    Ok(Attributes {
-        message_digest: message_digest.content.to_vec(),
+    Ok(SignedAttributes {
+        message_digest: message_digest.and_then(sha256).ok_or("no message digest of SHA-256")?,
+        content_identifier: identifier.and_then(sha256),
         signing_time: signing_time.map(|e| time(e.raw)).transpose()?,
     })
+}
+
+/// An OCTET STRING as long as a SHA-256.
+fn sha256(element: Element<'_>) -> Option<Digest> {
+    let digest = element.content.try_into().ok().filter(|_| element.tag == 0x04);
+    digest.map(Digest)
 }
 
 fn time(der: &[u8]) -> Strict<Time> {

@@ -21,7 +21,7 @@ pub use self::adoption::{ADOPTION_RULES, AdoptionRule, check_adopted, check_comp
 pub use self::attestation::{Attested, Version, Vouchers, verify_attestation, verify_statement};
 pub use self::authority::{Authority, read_authority};
 pub use self::certificate::{Beneath, Certificate, Verified, verify};
-pub use self::cms::{check_journal_certificate, signed_digest, verify_detached};
+pub use self::cms::{SignedAttributes, check_journal_certificate, signed_attributes, verify_detached};
 pub use self::crl::{Crl, describe_crl, parse_crl, read_crl, verify_crl};
 pub use self::describe::{
     DescribedExtension, Description, describe_certificate, describe_tbs, describe_trusted,

@@ -1,6 +1,6 @@
 //! The signature of a release's sums.
 
-use anchorite::verify::{signed_digest, verify_detached};
+use anchorite::verify::{signed_attributes, verify_detached};
 use anchorite::x509::Digest;
 use cms::content_info::ContentInfo;
 use cms::signed_data::{SignedData, SignerInfos};
@@ -12,7 +12,7 @@ use super::world::{self, JOURNAL_KEY, root};
 use super::{files, good};
 
 pub fn cms(data: &[u8]) {
-    good(signed_digest(data));
+    good(signed_attributes(data));
     let sums = sums();
     let (certificate, root) = (world::journal_certificate(), &root().der);
     good(verify_detached(data, sums, certificate, root));
@@ -21,7 +21,7 @@ pub fn cms(data: &[u8]) {
     if let Some((signed, attributes)) = signed_anew(data) {
         for content in [sums, b"other"] {
             if good(verify_detached(&signed, content, certificate, root)).is_some() {
-                assert_eq!(signed_digest(&attributes).unwrap(), Digest::of(content).0);
+                assert_eq!(signed_attributes(&attributes).unwrap().message_digest, Digest::of(content));
             }
         }
     }
