@@ -88,7 +88,7 @@ const WORLD: &[(&str, &[&str], &str)] = &[
     (".exists()", &["home/", "cli/"], "asks the disk"),
     (".is_dir()", &["home/", "media/loaded.rs", "cli/folder.rs", "cli/installed.rs", "cli/request.rs"], "asks the disk"),
     (".is_file()", &["media/read.rs", "token/pkcs11/module.rs"], "asks the disk"),
-    (".canonicalize()", &["token/pkcs11/module.rs", "cli/assemble.rs", "cli/folder.rs", "cli/request.rs", "cli/status.rs", "cli/verify.rs"], "asks the disk"),
+    (".canonicalize()", &["token/pkcs11/module.rs", "cli/assemble.rs", "cli/folder.rs", "cli/perform.rs", "cli/request.rs", "cli/status.rs", "cli/verify.rs"], "asks the disk"),
     (".metadata()", &["token/pkcs11/module.rs", "cli/assemble.rs", "cli/pin.rs"], "asks the disk"),
     ("path::absolute", &["cli/init.rs"], "asks for the working folder"),
     ("std::env", &["cli/process.rs", "cli/pin.rs"], "the operator's name; the PIN's variable where configured"),

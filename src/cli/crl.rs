@@ -140,7 +140,7 @@ pub fn warned(home: &Home, plan: &Plan) -> Result<String> {
     named.extend(new);
     named.truncate(most);
     if count > 0 {
-        warn(&no_set(&named, count));
+        warn(&no_set(&ClusterList { named, count }));
     } else if plan.crl.is_some() || ledger.crl().is_some() {
         let alive = ledger.alive(plan.created)?.len() + plan.items.len();
         out.push_str(&format!("\nfleet's CRL set: whole, of the root and {}\n", intermediates(alive)));
@@ -153,14 +153,11 @@ fn intermediates(count: usize) -> String {
     if count == 1 { "1 intermediate".into() } else { format!("{count} intermediates") }
 }
 
-fn no_set(named: &[String], count: u64) -> String {
-    let more = match count.saturating_sub(named.len() as u64) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
+fn no_set(lacking: &ClusterList) -> String {
     format!(
-        "no CRL set for the fleet (ca-crl.pem): the own CRLs of {count} intermediates are missing, and under CRL checking their clusters would be cut off: {}{more}",
-        named.join(", ")
+        "no CRL set for the fleet (ca-crl.pem): the own CRLs of {} intermediates are missing, and under CRL checking their clusters would be cut off: {}",
+        lacking.count,
+        lacking.told()
     )
 }
 
@@ -198,7 +195,7 @@ pub fn told(outcome: &Outcome<'_>) -> String {
             intermediates(count)
         )),
         None if outcome.lacking.count > 0 => {
-            out.push_str(&format!("{}\n", no_set(&outcome.lacking.named, outcome.lacking.count)));
+            out.push_str(&format!("{}\n", no_set(&outcome.lacking)));
         }
         None => {}
     }

@@ -1,5 +1,8 @@
 //! `perform`: a plan file, shown again, confirmed, signed, released.
 
+use std::ffi::OsStr;
+use std::path::Path;
+
 use anchorite::home::{Home, PLAN_MAXIMUM};
 use anchorite::media::durable;
 use anchorite::perform::{Came, Outcome, Remaining, check_again, prepare};
@@ -14,6 +17,7 @@ use super::{crl, inspect, output, pin, process, quoted, shown_path, sign, unlock
 pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
     let mut home = unlock::home(globals)?;
     let bytes = durable::read_bounded(&args.plan, PLAN_MAXIMUM)?;
+    check_name(&home, &args.plan)?;
     let plan = Plan::from_bytes(&shown_path(&args.plan), &bytes)?;
     same_plan(args, &plan)?;
     if args.again {
@@ -23,11 +27,12 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
     let remaining = Remaining::of(&plan, digest, home.journal.ledger())?;
     if let Some(repeat) = &plan.repeat {
         if home.journal.ledger().plan(&digest)?.is_none() {
-            // It is made as it is performed; only where that broke off there is a file to take up.
+            // It is made as it is performed. Of one that broke off before its first line, or
+            // that somebody wrote, nothing is on record: a new one costs nothing.
             let message =
-                format!("{}: releases another plan again, and was never begun", shown_path(&args.plan));
-            return Err(Error::integrity("plan.not-begun", message)
-                .next("`anchorite perform` with that other plan and --again makes one like it"));
+                format!("{}: repeats plan {}, and was never begun", shown_path(&args.plan), repeat.plan);
+            return Err(Error::refused("plan.not-begun", message)
+                .next("make one anew: `anchorite perform` with that plan and --again"));
         }
         as_it_was(&home, repeat)?;
     }
@@ -106,6 +111,14 @@ fn as_it_was(home: &Home, repeat: &Repeat) -> Result<()> {
     let message = format!("plan: it is not what plan {} signed that may go out today", repeat.plan);
     Err(Error::refused("plan.differs", message)
         .next("make it anew: `anchorite perform PLAN --again --to DIR`"))
+}
+
+/// Where the home keeps its plans, each is the one that its name says.
+fn check_name(home: &Home, plan: &Path) -> Result<()> {
+    let folder = |of: Option<&Path>| of.and_then(|folder| folder.canonicalize().ok());
+    let own = folder(plan.parent()).is_some_and(|it| Some(it) == folder(Some(&home.dir().join("plans"))));
+    let name = plan.file_stem().and_then(OsStr::to_str).and_then(Digest::parse);
+    name.filter(|_| own).map_or(Ok(()), |digest| home.check_kept(&digest))
 }
 
 /// A plan is its bytes: another one is refused, however alike it reads.

@@ -172,7 +172,7 @@ fn crls_json(crls: &SeenCrls) -> serde_json::Value {
     serde_json::json!({
         "number": crls.root.number, "this_update": crls.root.this_update, "next_update": crls.root.next_update,
         "entries": crls.root.entries, "set": crls.intermediates, "set_until": crls.next_update,
-        "lacking_named": crls.lacking,
+        "lacking": crls.lacking.count, "lacking_named": crls.lacking.named,
     })
 }
 
@@ -189,10 +189,11 @@ fn crls_told(crls: &SeenCrls) -> String {
                 crls.next_update
             )
         }
-        None => {
-            let lacking: Vec<String> = crls.lacking.iter().map(|name| shown(name)).collect();
-            format!("  no ca-crl.pem: the own CRLs of some clusters are missing: {}\n", lacking.join(", "))
-        }
+        None => format!(
+            "  no ca-crl.pem: the own CRLs of {} intermediates are missing: {}\n",
+            crls.lacking.count,
+            crls.lacking.told()
+        ),
     });
     out
 }

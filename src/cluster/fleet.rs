@@ -98,10 +98,14 @@ fn set(files: &Release, options: &AssembleOptions<'_>, judge: &dyn Judge) -> Res
             .next("its root has signed none yet: `anchorite crl` does, in its home"));
     };
     if crls.intermediates.is_none() {
-        let lacking = crls.lacking.iter().map(|name| crate::text::shown(name)).collect::<Vec<_>>().join(", ");
         return Err(Error::refused(
             "assemble.no-crl-set",
-            format!("{}: holds no {CA_CRL}: the own CRLs of some clusters are missing ({lacking}), they would be cut off", report.release),
+            format!(
+                "{}: holds no {CA_CRL}: the own CRLs of {} intermediates are missing ({}), their clusters would be cut off",
+                report.release,
+                crls.lacking.count,
+                crls.lacking.told()
+            ),
         )
         .next("have them make it with `anchorite request --crl-for`; `anchorite crl --from STICK --to DIR` takes it in"));
     }

@@ -12,7 +12,8 @@ use crate::x509::{Digest, Status, Time};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Repeat {
-    /// Digest of the plan that they were signed for.
+    /// Digest of the plan whose release is repeated: the one that they were signed for, or
+    /// itself a repeat.
     pub plan: Digest,
     /// Its items, as they stand there.
     pub items: Vec<Item>,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CA_CERT, CA_CRL, Folder, Judge, MANIFEST, ROOT_CRL, pem as certificates};
 use crate::error::{Error, Result};
+use crate::text::shown;
 use crate::x509::{Name, Time, pem};
 
 /// What there is of CRLs when a release is laid out.
@@ -32,6 +33,16 @@ pub struct ClusterList {
 }
 
 impl ClusterList {
+    /// The first of them, and how many more there are.
+    pub fn told(&self) -> String {
+        let named: Vec<String> = self.named.iter().map(|name| shown(name)).collect();
+        let named = named.join(", ");
+        match self.count.saturating_sub(self.named.len() as u64) {
+            0 => named,
+            more => format!("{named} and {more} more"),
+        }
+    }
+
     /// How many of so many are named: all of some, while of a great many the first few do.
     /// (Each is looked up by itself.)
     pub fn named_of(count: u64) -> usize {
@@ -78,7 +89,7 @@ pub struct SeenCrls {
     /// The first nextUpdate of them all: from then on every peer is refused.
     pub next_update: Time,
     /// The clusters for which there is no set.
-    pub lacking: Vec<String>,
+    pub lacking: ClusterList,
 }
 
 impl Crls {
@@ -136,7 +147,7 @@ fn read(files: &Folder, entry: &CrlEntry, root: &[u8], judge: &dyn Judge) -> Res
         next_update: facts.next_update,
         root: facts,
         intermediates: None,
-        lacking: entry.lacking_named.clone(),
+        lacking: ClusterList { named: entry.lacking_named.clone(), count: entry.lacking },
     };
     if !entry.complete {
         if files.contains_key(CA_CRL) {

@@ -128,6 +128,11 @@ pub fn rows() -> Vec<Row> {
                 "the journal could not be written; nothing was signed that is not on record",
                 "make room or mount it writable; run it again, it shows what is open",
             ),
+        by("crash/failing.rs::sign_tells_of_every_call_that_fails", "another file of the home's that cannot be written", 2, Id("file.unwritable"))
+            .told(
+                "the file in the message cannot be written: its disk is full, read-only or failing, or it is not yours",
+                "what the message says of the disk; run it again, it shows what is open",
+            ),
         by("crash.rs::sign_survives_a_crash_at_every_step", "a crash", 1, Words("an earlier run left this open"))
             .told(
                 "a crash or a pulled plug",

@@ -36,6 +36,8 @@ pub fn rows() -> Vec<Row> {
         ),
         by("again.rs::what_is_revoked_or_was_never_released_stays_where_it_is", "a release again of what was not released", 1, Id("plan.not-released"))
             .told("`--again` is for a plan that was released here", "without `--again`, where it broke off; or with the plan that signed what got lost"),
+        by("again.rs::what_was_put_in_its_place_is_not_released", "a repeat that was never begun", 1, Id("plan.not-begun"))
+            .told("the plan repeats another, and broke off before its first line, or was written by hand", "with that other plan and `--again`"),
         here(
             "a plan whose request is answered",
             Released,
@@ -44,6 +46,7 @@ pub fn rows() -> Vec<Row> {
             "plan.differs",
             "refused today",
         )
+        .also(&["plan.serial-used"])
         .told("today's policy, register or journal decide otherwise than the plan says", ANEW),
         here(
             "a policy that changed since",
@@ -135,7 +138,7 @@ pub fn rows() -> Vec<Row> {
             "plan.unescaped",
             "not escaped",
         )
-        .also(&["plan.request", "plan.serial-twice", "plan.not-begun", "plan.other"])
+        .also(&["plan.request", "plan.serial-twice", "plan.other", "crl.tbs"])
         .told(
             "somebody altered the plan by hand, or it is not the one whose digest was noted",
             "stop; find out who",
@@ -243,6 +246,7 @@ pub fn rows() -> Vec<Row> {
             1,
             Words("… burnt by a crash, needs a new plan"),
         )
+        .also(&["plan.burnt"])
         .told(
             "it was on record to be signed when a run broke off, and nobody knows whether it was: its serial counts as issued. One crash burns 96 at most. The others are released",
             "sign the requests of those named anew",

@@ -236,7 +236,8 @@ pub fn rows() -> Vec<Row> {
         by("errors/stick.rs::a_stick_that_cannot_take_the_release_is_found_before_anything_is_signed", "a stick full or read-only", 2, Id("output.full"))
             .also(&["output.not-writable"])
             .told("the release does not fit, or cannot be written; what was signed before that showed is on record", "another stick; where it was signed, `anchorite perform plans/DIGEST.json --to` it takes the release up"),
-        by("errors/stick.rs::a_release_never_overwrites_anything", "a release of that name lies there", 2, Id("output.exists")),
+        by("errors/stick.rs::a_release_never_overwrites_anything", "a release of that name lies there", 2, Id("output.exists"))
+            .told("a release of that name, or what is left of one, lies there", "an empty stick; or look at what lies there and move it away"),
         by("errors/misbehaving/mounts.rs::a_stick_that_goes_bad_after_it_was_checked_costs_no_signature", "a stick that fails, or is pulled, while it is written", 2, Id("output.failed"))
             .told(
                 "the stick failed after the signing; the release is not on it",

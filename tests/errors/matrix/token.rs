@@ -224,9 +224,10 @@ pub fn rows() -> Vec<Row> {
             3,
             Id("token.removed"),
         )
+        .also(&["token.object-gone"])
         .told(
-            "the token went away; what was begun is on record",
-            "plug it in; run it again, it shows what is open",
+            "the token, or the key in it, went away; what was begun is on record",
+            "plug it in, see `anchorite token list`; run it again, it shows what is open",
         ),
         by(
             "piv/slots.rs::a_host_without_a_reader_and_one_without_pcscd_are_told_apart",
