@@ -105,8 +105,24 @@ fn what_lies_beneath_the_index_shows_in_the_audit() {
     }
     assert_eq!(a.audit(&[]).code(0).json()["state"], "ok");
 
+    // Something else than a file or a folder would otherwise be found when all was signed.
+    let (index, kept) = (a.path("home/state/index.json"), a.path("kept"));
+    for (place, id) in [("home/state/index.json", "file.not-regular"), ("home/state/index", "home.folder")] {
+        let (place, before) = (a.path(place), a.journal());
+        std::fs::rename(&place, &kept).unwrap();
+        match place.ends_with("index") {
+            true => std::fs::write(&place, "").unwrap(),
+            false => std::fs::create_dir(&place).unwrap(),
+        }
+        let stopped = a.sign(&["--policy", "istio"]);
+        assert!(stopped.stderr.contains(id), "{}", stopped.stderr);
+        assert_eq!(a.journal(), before);
+        std::fs::remove_dir(&place).or_else(|_| std::fs::remove_file(&place)).unwrap();
+        std::fs::rename(&kept, &place).unwrap();
+    }
+
     // Without an index the journal is read whole, and the next session makes one.
-    std::fs::remove_file(a.path("home/state/index.json")).unwrap();
+    std::fs::remove_file(&index).unwrap();
     a.sign(&["--policy", "istio"]).code(0);
     assert!(a.path("home/state/index.json").exists());
     assert_eq!(a.audit(&[]).code(0).json()["state"], "ok");

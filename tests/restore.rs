@@ -92,6 +92,21 @@ fn an_export_makes_a_fresh_home_the_old_one() {
 }
 
 #[test]
+fn certificates_that_were_removed_with_their_folder_come_back() {
+    let a = used();
+    for folder in ["home/issued", "home/crl"] {
+        std::fs::remove_dir_all(a.path(folder)).unwrap();
+    }
+    a.request("north");
+    a.sign(&["--policy", "istio"]).fails(4, "home.folder");
+    restore(&a, &exported(&a, "export-west"), &[]).code(0);
+    a.empty_out();
+    seal(&a, &[]).code(0);
+    a.sign(&["--policy", "istio"]).code(0);
+    assert_eq!(a.audit(&[]).code(0).json()["state"], "ok");
+}
+
+#[test]
 fn a_releases_copy_lacks_its_own_end_and_is_taken_only_knowingly() {
     let a = used();
     let from = a.release().join("journal");

@@ -36,6 +36,8 @@ use crate::x509::{Digest, Issuer, Status, Tbs, Time, pem};
 const FOLDERS: [&str; 7] = ["policies", "journal", "state", "issued", "quarantine", "plans", crls::FOLDER];
 /// No plan is larger: a thousand requests take about four megabytes.
 pub const PLAN_MAXIMUM: u64 = 256 << 20;
+/// Pages and buckets of the journal's index.
+const INDEX_FOLDER: &str = "state/index";
 const HEAD: &str = "state/head";
 /// The home's own certificates, each with its file.
 const OWN: [(&str, Purpose); 2] =
@@ -133,6 +135,7 @@ impl Home {
     ) -> Result<(Self, T)> {
         let lock = documents::lock(dir)?;
         let journal = Journal::open(&dir.join("journal"), &dir.join("state"))?;
+        check_folders(dir, journal.ledger())?;
         let standing = check_head(dir, &journal)?;
         let documents = Documents::read(dir)?;
         let config = documents.config()?;
@@ -287,6 +290,30 @@ fn read_root(dir: &Path, journal: &Journal) -> Result<Option<Issuer>> {
     // The key whose seals count is the one that the root certified, no other.
     verify::check_journal_certificate(&own_certificate(ledger, Purpose::JournalCertificate)?, &issuer.der)?;
     Ok(Some(issuer))
+}
+
+/// What a session writes must have its place before anything is signed. An empty folder
+/// that a copy of the home left out is made by the next session; one that held something
+/// is not, or nobody would miss what it held.
+fn check_folders(dir: &Path, ledger: &Ledger) -> Result<()> {
+    let mut folders = FOLDERS.iter().chain(&[INDEX_FOLDER]).map(|name| dir.join(name));
+    if let Some(other) = folders.find(|folder| folder.exists() && !folder.is_dir()) {
+        return Err(Error::integrity("home.folder", format!("{}: is no folder", shown_path(&other)))
+            .next("stop; find out who put it there, and where the folder is; then put that back"));
+    }
+    let held = [("issued", ledger.seal().is_some()), ("plans", ledger.releases() > 0)];
+    match held.iter().find(|(name, held)| *held && !dir.join(name).exists()) {
+        None => Ok(()),
+        Some((name, _)) => {
+            Err(Error::integrity("home.folder", format!("{}: is missing", shown_path(&dir.join(name))))
+                .next("stop; find out who removed it; then put it back from a backup (`anchorite audit restore` writes certificates and CRLs again, no plans)"))
+        }
+    }
+}
+
+fn make_folders(dir: &Path) -> Result<()> {
+    let missing = FOLDERS.map(|name| dir.join(name)).into_iter().filter(|folder| !folder.exists());
+    missing.into_iter().try_for_each(|folder| durable::ensure_dir(&folder, 0o700))
 }
 
 /// Nothing vouches for the signatures since the last seal, and for that seal, but

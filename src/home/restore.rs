@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{HEAD, Home, OWN, crls, documents, own_certificate};
+use super::{HEAD, Home, OWN, crls, documents, make_folders, own_certificate};
 use crate::audit::Kept;
 use crate::error::{Error, Result};
 use crate::journal::{Event, Head, JOURNAL_FILE, Journal, KeyRole, Replay, replay};
@@ -35,6 +35,7 @@ impl Home {
         if !told.accept_loss && !is_fresh(&folder) {
             no_step_back(dir, replayed, told.head_known)?;
         }
+        make_folders(dir)?;
         let root_crls = kept.root_crls.iter().map(|(number, der)| (crls::root_file(*number), der));
         let cluster_crls = kept.cluster_crls.iter().map(|(serial, der)| (crls::cluster_file(serial), der));
         for (name, der) in root_crls.chain(cluster_crls) {
@@ -51,9 +52,6 @@ impl Home {
         }
         let copied = Head { count: replayed.ledger.count(), hash: replayed.ledger.head() };
         durable::write_atomic(&dir.join("state"), "head", &copied.to_json(), 0o600)?;
-        if !folder.is_dir() {
-            durable::create_dir(&folder, 0o700)?;
-        }
         let whole = usize::try_from(replayed.ledger.bytes()).unwrap_or(copy.len());
         durable::write_atomic(&folder, JOURNAL_FILE, copy.get(..whole).unwrap_or(copy), 0o600)?;
         let mut journal = Journal::open(&folder, &dir.join("state"))?;

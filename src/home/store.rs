@@ -1,6 +1,6 @@
 //! What a home keeps: certificates, plans, the head.
 
-use super::{FOLDERS, Home, OWN, PLAN_MAXIMUM, own_certificate, unsealed};
+use super::{FOLDERS, Home, INDEX_FOLDER, OWN, PLAN_MAXIMUM, make_folders, own_certificate, unsealed};
 use crate::audit::cluster_crl;
 use crate::error::{Error, Result};
 use crate::journal::{Consent, Event, Standing, replay};
@@ -104,6 +104,7 @@ impl Home {
         if !unsealed.is_empty() {
             events.push(Event::Unrevoked { certificates: unsealed });
         }
+        make_folders(&self.dir)?;
         if !self.open_matters().is_empty() {
             self.sweep()?;
             self.journal.rewrite()?;
@@ -152,7 +153,7 @@ impl Home {
     }
 
     fn sweep(&self) -> Result<()> {
-        let folders = ["", "state/index"].iter().chain(&FOLDERS).map(|folder| self.dir.join(folder));
+        let folders = ["", INDEX_FOLDER].iter().chain(&FOLDERS).map(|folder| self.dir.join(folder));
         folders.filter(|folder| folder.is_dir()).try_for_each(|folder| durable::sweep(&folder))
     }
 

@@ -104,7 +104,7 @@ impl Journal {
     /// Replays what follows the index. An index that is not this journal's, or that no
     /// seal vouches for, is passed over: reading the whole tells what is wrong, if anything is.
     fn replay_indexed(path: &Path, state: &Path) -> Result<Option<(Replay, Unsealed, Arc<Store>)>> {
-        let Some(store) = Store::open(state) else { return Ok(None) };
+        let Some(store) = Store::open(state)? else { return Ok(None) };
         let mut start = store.index.ledger().clone();
         let Some(lines) = lines_after(path, &start)? else { return Ok(None) };
         start.stand_on(store.clone());

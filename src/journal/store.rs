@@ -33,11 +33,19 @@ pub(super) struct Store {
 
 impl Store {
     /// What lies in `state/`, if it can be read. Whether a seal vouches for it is not
-    /// known yet.
-    pub fn open(state: &Path) -> Option<Arc<Self>> {
-        let bytes = durable::read_bounded(&state.join(INDEX_FILE), LIMIT).ok()?;
-        let index = Index::read(&bytes).ok().filter(Index::is_current)?;
-        Some(Arc::new(Self::of(state, index, bytes)))
+    /// known yet. Where something else than a file lies there, no new one could be written.
+    pub fn open(state: &Path) -> Result<Option<Arc<Self>>> {
+        let bytes = match durable::read_bounded(&state.join(INDEX_FILE), LIMIT) {
+            Err(e) if e.id == "file.not-regular" => {
+                return Err(
+                    e.next("look at what lies there, and move it away: the next run makes the index anew")
+                );
+            }
+            Err(_) => return Ok(None),
+            Ok(bytes) => bytes,
+        };
+        let index = Index::read(&bytes).ok().filter(Index::is_current);
+        Ok(index.map(|index| Arc::new(Self::of(state, index, bytes))))
     }
 
     /// Makes the index of everything that the ledger knows, on top of the one it
@@ -101,7 +109,7 @@ impl Store {
 /// The index in `state/`, each page and bucket compared with its digest; `None` where
 /// there is none that could be read.
 pub fn check_index(state: &Path) -> Result<Option<Index>> {
-    let Some(store) = Store::open(state) else { return Ok(None) };
+    let Some(store) = Store::open(state)? else { return Ok(None) };
     let parts = store.index.parts(&|digest| store.part(digest))?;
     parts.iter().try_for_each(|digest| store.part(digest).map(drop))?;
     Ok(Arc::into_inner(store).map(|store| store.index))

@@ -44,6 +44,18 @@ fn a_home_is_never_made_over_anything() {
     a.run(&["audit", "verify", "--home", &a.arg("fresh")]).code(0);
 }
 
+/// A copy that leaves empty folders out is still the home.
+#[test]
+fn an_empty_folder_that_got_lost_is_made_again() {
+    let a = Appliance::with_root("p256");
+    for folder in ["quarantine", "plans", "crl"] {
+        std::fs::remove_dir(a.path("home").join(folder)).unwrap();
+    }
+    a.request("east");
+    a.sign(&["--policy", "istio"]).code(0);
+    assert_eq!(a.audit(&[]).code(0).json()["state"], "ok");
+}
+
 #[test]
 fn without_a_home_every_verb_says_so() {
     let a = Appliance::bare();

@@ -445,7 +445,7 @@ fn an_index_made_anew_leaves_nothing_of_the_old_one_behind() {
     std::fs::remove_file(disk.path("state").join(INDEX_FILE)).unwrap();
     std::fs::write(folder.join("notes"), b"of the operator").unwrap();
     disk.session("third", &["south"]);
-    let store = Store::open(&disk.path("state")).unwrap();
+    let store = Store::open(&disk.path("state")).unwrap().unwrap();
     let parts =
         store.index.parts(&|digest| Ok(std::fs::read(folder.join(digest.to_string())).unwrap().into()));
     assert_eq!(lying(), parts.unwrap().len() + 1, "the parts and the notes; {before} before");

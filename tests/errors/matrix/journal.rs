@@ -142,6 +142,23 @@ pub fn rows() -> Vec<Row> {
             std::fs::remove_dir_all(a.path("home/plans")).unwrap();
             audit()
         }, 4, "home.plan", "is missing, though plans were performed"),
+        here("a file for a folder", Released, |a| {
+            std::fs::remove_dir_all(a.path("home/quarantine")).unwrap();
+            a.write("home/quarantine", "");
+            sign(a)
+        }, 4, "home.folder", "quarantine: is no folder")
+        .told(
+            "one of the home's folders is missing with what it held, or something else lies in its place",
+            "stop; find out who did it; put it back from a backup; `audit restore` writes certificates and CRLs again",
+        ),
+        here("the certificates removed with their folder", Released, |a| {
+            std::fs::remove_dir_all(a.path("home/issued")).unwrap();
+            sign(a)
+        }, 4, "home.folder", "issued: is missing"),
+        here("the plans removed before signing", Released, |a| {
+            std::fs::remove_dir_all(a.path("home/plans")).unwrap();
+            sign(a)
+        }, 4, "home.folder", "plans: is missing"),
         here("the root's certificate replaced", Released, |a| {
             std::fs::copy(a.path("home/journal-cert.pem"), a.path("home/root.pem")).unwrap();
             sign(a)
