@@ -343,6 +343,24 @@ fn an_earlier_releases_signature_is_for_no_other_plan() {
     stops_every_verb(&a, &forged);
 }
 
+/// What the next seal would make good, only for the audit to break on it ever after.
+#[test]
+fn nothing_is_sealed_onto_what_the_audit_refuses() {
+    let a = Appliance::with_root("p256");
+    a.request("east");
+    let mut forged = a.journal();
+    let attested = serde_json::json!({"event": "key-attested", "role": "root", "certificates": ["MAA=", "MAA="], "facts": {
+        "voucher": "Yubico PIV Root CA Serial 263751", "serial": 1, "firmware": "5.7.4", "pin_policy": "always",
+        "touch_policy": "always", "form_factor": "keychain"}});
+    added(&mut forged, serde_json::from_value(attested).unwrap());
+    a.write("home/journal/journal.jsonl", &forged);
+    let audit = a.audit(&[]).code(4).json();
+    let id = audit["errors"][0]["id"].as_str().unwrap();
+    a.sign(&["--policy", "istio"]).fails(4, id);
+    a.run(&["policy", "pin", "--yes", "--pin-file", a.path("pin").to_str().unwrap()]).fails(4, id);
+    assert_eq!(a.journal(), forged, "nothing was written onto it");
+}
+
 fn released(plan: Digest, sums: Digest) -> Event {
     Event::Released { plan, folder: "anchorite-2026-01-01-0001".into(), sums }
 }
