@@ -13,6 +13,7 @@ mod examine;
 mod history;
 mod restore;
 mod store;
+mod tail;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -142,7 +143,7 @@ impl Home {
         check_decided_at_init(&config, &journal)?;
         let digests = documents.digests();
         let edited = documents::compare(&digests, journal.ledger().files());
-        check_unsealed(&journal)?;
+        tail::check(dir, &journal, &config)?;
         let root = read_root(dir, &journal)?;
         let (policies, done) = cores::both(|| documents.policies(), || meanwhile(&config, &edited));
         // What cannot be read is told with file and line, rather than that it was edited.
@@ -314,49 +315,6 @@ fn check_folders(dir: &Path, ledger: &Ledger) -> Result<()> {
 fn make_folders(dir: &Path) -> Result<()> {
     let missing = FOLDERS.map(|name| dir.join(name)).into_iter().filter(|folder| !folder.exists());
     missing.into_iter().try_for_each(|folder| durable::ensure_dir(&folder, 0o700))
-}
-
-/// Nothing vouches for the signatures since the last seal, and for that seal, but
-/// themselves: a line added by somebody without the token shows here, before any
-/// question is asked and before the next seal would make it good.
-fn check_unsealed(journal: &Journal) -> Result<()> {
-    for (record, signature) in journal.unsealed_signatures() {
-        let key = journal.ledger().key(record.role).and_then(|k| k.public_key.as_ref());
-        let holds = key.is_some_and(|key| {
-            verify::verify_signature(key, record.algorithm, &record.message, signature).is_ok()
-        });
-        if !holds {
-            return Err(not_from_here(format!("{:?} signature does not verify", record.purpose)));
-        }
-    }
-    // A release left only with a signature for its plan, over the very sums on record: an
-    // earlier one's, put here once more, is for another plan.
-    let mut signed = Vec::new();
-    let releases = journal.unsealed_signatures().iter().map(|(record, _)| record);
-    for record in releases.filter(|it| it.purpose == Purpose::Release) {
-        let stated = verify::signed_attributes(&record.message).ok();
-        let stated = stated.filter(|it| it.content_identifier == record.plan).ok_or_else(|| {
-            let plan = record.plan.map_or("no plan".into(), |plan| format!("plan {plan}"));
-            not_from_here(format!("signature for the release of {plan} is for another"))
-        })?;
-        signed.push((record.plan, stated.message_digest));
-    }
-    for (plan, sums) in journal.unsealed_releases() {
-        if !signed.contains(&(Some(*plan), *sums)) {
-            return Err(not_from_here(format!(
-                "release of plan {plan} has no signature over its SHA256SUMS ({sums})"
-            )));
-        }
-    }
-    Ok(())
-}
-
-fn not_from_here(what: String) -> Error {
-    Error::integrity(
-        "journal.seal",
-        format!("the journal's {what}: what stands since the last seal was not all written here"),
-    )
-    .next("stop the ceremony: the journal was written to by something else; `anchorite audit verify` shows all of it")
 }
 
 /// A file that should be there: its absence is a matter of integrity, all else

@@ -1,11 +1,9 @@
 //! What a home keeps: certificates, plans, the head.
 
-use std::io::BufReader;
-
 use super::{FOLDERS, Home, INDEX_FOLDER, OWN, PLAN_MAXIMUM, make_folders, own_certificate, unsealed};
-use crate::audit::{Expectation, audit_lines, cluster_crl};
+use crate::audit::cluster_crl;
 use crate::error::{Error, Result};
-use crate::journal::{Consent, Event, JOURNAL_FILE, Standing, replay};
+use crate::journal::{Consent, Event, Standing, replay};
 use crate::media::durable;
 use crate::text::shown_path;
 use crate::x509::{Digest, Issuer, Serial, Time, pem};
@@ -79,7 +77,6 @@ impl Home {
             )
             .next("answer at the terminal"));
         }
-        self.audit_unsealed()?;
         let crls = self.unsealed_crls()?;
         let mut events = Vec::new();
         if let Some(from) = ledger.last_time().filter(|last| now < *last) {
@@ -118,22 +115,6 @@ impl Home {
             self.file_cluster_crl(&certificate, &der)?;
         }
         self.refile()
-    }
-
-    /// A seal makes good all that stands before it, and a line can be added without the
-    /// token: where some are not sealed yet, the audit must accept the record first.
-    fn audit_unsealed(&self) -> Result<()> {
-        if self.journal.ledger().unsealed().is_empty() {
-            return Ok(());
-        }
-        let lines = BufReader::new(durable::open(&self.dir.join("journal").join(JOURNAL_FILE))?);
-        let vouchers = Some(self.config.token.attestation_roots.as_slice());
-        let report = audit_lines(lines, &Expectation { vouchers, ..Expectation::default() }).0;
-        match report.errors.into_iter().next() {
-            None => Ok(()),
-            Some(fault) => Err(Error::integrity(fault.id, format!("{}: nothing is sealed onto that", fault.message))
-                .next("stop the ceremony: the journal was written to by something else; `anchorite audit verify` shows all of it")),
-        }
     }
 
     /// Clusters' CRLs that a crash may have kept from being filed. Anyone who can write the

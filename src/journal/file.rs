@@ -119,13 +119,7 @@ impl Journal {
     /// The last seal's signature and every one after it, as the file had them when it
     /// was opened: nothing yet vouches for these, so whoever opens it verifies them.
     pub fn unsealed_signatures(&self) -> &[(IntentRecord, Vec<u8>)] {
-        &self.unsealed.signatures
-    }
-
-    /// The plans that were released since the last seal, each with the SHA-256 of its
-    /// SHA256SUMS, which one of the unsealed signatures speaks for.
-    pub fn unsealed_releases(&self) -> &[(Digest, Digest)] {
-        &self.unsealed.released
+        &self.unsealed.0
     }
 
     /// What it says.
@@ -379,26 +373,19 @@ impl Journal {
     }
 }
 
-/// The last seal's signature and those after it, and the plans that are said to be released
-/// since, each with the SHA-256 of its SHA256SUMS.
+/// The last seal's signature and those after it.
 #[derive(Debug, Default)]
-struct Unsealed {
-    signatures: Vec<(IntentRecord, Vec<u8>)>,
-    released: Vec<(Digest, Digest)>,
-}
+struct Unsealed(Vec<(IntentRecord, Vec<u8>)>);
 
 impl Unsealed {
     fn note(&mut self, entry: &Entry, ledger: &Ledger) -> Result<()> {
-        if let Event::Released { plan, sums, .. } = &entry.event {
-            self.released.push((*plan, *sums));
-        }
         if let Event::Signed { intent, signature } = &entry.event
             && let Some(record) = ledger.intent_at(*intent)
         {
             if record.purpose == Purpose::Seal {
-                *self = Self::default();
+                self.0.clear();
             }
-            self.signatures.push((record.clone(), signature.0.clone()));
+            self.0.push((record.clone(), signature.0.clone()));
         }
         Ok(())
     }
