@@ -2,12 +2,13 @@
 //! carry its last part, and the audit reads it all.
 
 use anchorite::cluster::{PrivateKey, make_key, make_request};
-use anchorite::journal::READ_WHOLE;
-use anchorite::x509::KeyAlgorithm;
+use anchorite::journal::{Entry, Event, READ_WHOLE};
+use anchorite::x509::{Digest, KeyAlgorithm};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
 use crate::appliance::Appliance;
+use crate::faults;
 
 /// A home on whose record a fleet was signed twice: the index was made, and built upon.
 fn long() -> Appliance {
@@ -74,6 +75,36 @@ fn a_long_journal_is_signed_on_released_and_audited() {
     // A part brings no journal back.
     let from = ["audit", "restore", "--from", journal.to_str().unwrap(), "--root-sha256", &a.root_sha256];
     a.run(&from).fails(1, "restore.part");
+}
+
+/// A crash leaves lines that are not sealed: they are audited from the index on.
+#[test]
+fn what_a_crash_left_behind_the_last_seal_is_audited_before_it_is_sealed() {
+    let a = long();
+    a.request("new");
+    let sealed = a.journal();
+    let killed = faults::run_with(&a, "fdatasync", "signal=SIGKILL", 3, &faults::sign(&a));
+    assert_eq!(killed.code, -1, "{}", killed.stderr);
+    assert_ne!(a.journal(), sealed);
+    let plan_of_it = faults::plan_to_take_up(&a.audit(&[]).code(1).json()).unwrap();
+    let crashed = a.journal();
+    let last = crashed.lines().last().unwrap().as_bytes();
+    let (Entry { seq, time, .. }, prev) = (Entry::from_line(1, last).unwrap(), Digest::of(last));
+    let released = Event::Released {
+        plan: Digest::of(b"plan"),
+        folder: "anchorite-2026-01-01-0001".into(),
+        sums: Digest::of(b"sums"),
+    };
+    let plan = Event::Plan { digest: Digest::of(b"plan"), grants: 0, refused: vec![] };
+    let plan = Entry { seq: seq + 1, time, prev, event: plan }.to_line().unwrap();
+    let prev = Digest::of(plan.as_bytes());
+    let released = Entry { seq: seq + 2, time, prev, event: released }.to_line().unwrap();
+    a.write("home/journal/journal.jsonl", format!("{crashed}{plan}\n{released}\n"));
+    a.sign(&["--policy", "istio"]).fails(4, "audit.release");
+    a.write("home/journal/journal.jsonl", &crashed);
+    a.empty_out();
+    faults::take_up(&a, &plan_of_it);
+    faults::settled(&a, "taken up");
 }
 
 #[test]

@@ -143,7 +143,7 @@ impl Home {
         check_decided_at_init(&config, &journal)?;
         let digests = documents.digests();
         let edited = documents::compare(&digests, journal.ledger().files());
-        tail::check(dir, &journal, &config)?;
+        tail::check(&journal, &config)?;
         let root = read_root(dir, &journal)?;
         let (policies, done) = cores::both(|| documents.policies(), || meanwhile(&config, &edited));
         // What cannot be read is told with file and line, rather than that it was edited.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::store::{INDEX_FILE, Store};
 use super::{
-    Bytes, ClusterCrl, Entry, Event, Head, IntentRecord, KeyPermit, KeyRole, Ledger, Permit, Purpose, Replay,
-    Standing, replay, replay_after, replay_lines, seal_message,
+    Bytes, ClusterCrl, Entry, Event, Head, Index, IntentRecord, KeyPermit, KeyRole, Ledger, Permit, Purpose,
+    Replay, Standing, replay, replay_after, replay_lines, seal_message,
 };
 use crate::error::{Error, Result};
 use crate::lint::Linted;
@@ -120,6 +120,18 @@ impl Journal {
     /// was opened: nothing yet vouches for these, so whoever opens it verifies them.
     pub fn unsealed_signatures(&self) -> &[(IntentRecord, Vec<u8>)] {
         &self.unsealed.0
+    }
+
+    /// Its lines from the index on, which a seal among them vouches for, or all of them.
+    pub fn recent(&self) -> Result<(Option<&Index>, Box<dyn BufRead>)> {
+        let path = self.folder.join(FILE);
+        match &self.base {
+            None => Ok((None, Box::new(BufReader::new(durable::open(&path)?)))),
+            Some(store) => {
+                let lines = lines_after(&path, store.index.ledger())?.ok_or_else(changed)?;
+                Ok((Some(&store.index), Box::new(lines)))
+            }
+        }
     }
 
     /// What it says.
