@@ -106,6 +106,21 @@ fn certificates_that_were_removed_with_their_folder_come_back() {
     assert_eq!(a.audit(&[]).code(0).json()["state"], "ok");
 }
 
+/// The head was not noted yet: only the journal knows of what a broken session signed.
+#[test]
+fn what_a_broken_session_asked_for_is_dropped_only_knowingly() {
+    let a = used();
+    let copy = exported(&a, "export-west");
+    a.request("north");
+    a.empty_out();
+    let killed = crate::faults::run_with(&a, "fdatasync", "signal=SIGKILL", 3, &crate::faults::sign(&a));
+    assert_eq!(killed.code, -1, "{}", killed.stderr);
+    let before = a.journal();
+    restore(&a, &copy, &[]).fails(4, "journal.behind");
+    assert_eq!(a.journal(), before);
+    restore(&a, &copy, &["--accept-loss"]).code(0);
+}
+
 #[test]
 fn a_releases_copy_lacks_its_own_end_and_is_taken_only_knowingly() {
     let a = used();

@@ -298,7 +298,9 @@ fn read_root(dir: &Path, journal: &Journal) -> Result<Option<Issuer>> {
 /// is not, or nobody would miss what it held.
 fn check_folders(dir: &Path, ledger: &Ledger) -> Result<()> {
     let mut folders = FOLDERS.iter().chain(&[INDEX_FOLDER]).map(|name| dir.join(name));
-    if let Some(other) = folders.find(|folder| folder.exists() && !folder.is_dir()) {
+    // A link to nowhere is there, too.
+    let there = |path: &Path| std::fs::symlink_metadata(path).is_ok();
+    if let Some(other) = folders.find(|folder| there(folder) && !folder.is_dir()) {
         return Err(Error::integrity("home.folder", format!("{}: is no folder", shown_path(&other)))
             .next("stop; find out who put it there, and where the folder is; then put that back"));
     }

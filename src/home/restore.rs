@@ -1,11 +1,12 @@
 //! Taking a journal over from a copy, never backwards unless told so.
 
+use std::io::BufReader;
 use std::path::Path;
 
 use super::{HEAD, Home, OWN, crls, documents, make_folders, own_certificate};
 use crate::audit::Kept;
 use crate::error::{Error, Result};
-use crate::journal::{Event, Head, JOURNAL_FILE, Journal, KeyRole, Replay, replay};
+use crate::journal::{Event, Head, JOURNAL_FILE, Journal, KeyRole, Replay, replay, replay_lines};
 use crate::media::durable;
 use crate::x509::{Digest, Time, pem};
 
@@ -34,6 +35,7 @@ impl Home {
         let folder = dir.join("journal");
         if !told.accept_loss && !is_fresh(&folder) {
             no_step_back(dir, replayed, told.head_known)?;
+            nothing_asked_since(&folder, replayed.ledger.count())?;
         }
         make_folders(dir)?;
         let root_crls = kept.root_crls.iter().map(|(number, der)| (crls::root_file(*number), der));
@@ -74,6 +76,31 @@ fn is_fresh(folder: &Path) -> bool {
     durable::read_bounded(&folder.join(JOURNAL_FILE), 1 << 20)
         .and_then(|bytes| replay(&bytes, |_, _| Ok(())))
         .is_ok_and(|here| here.ledger.root_decision().is_none() && here.ledger.key(KeyRole::Root).is_none())
+}
+
+/// What broke off after the last head was noted stands in the journal alone: whatever the
+/// root's key was asked for there may have been signed.
+fn nothing_asked_since(folder: &Path, count: u64) -> Result<()> {
+    let Ok(file) = durable::open(&folder.join(JOURNAL_FILE)) else { return Ok(()) };
+    let mut asked = None;
+    // Up to where it is damaged, which may be why it is restored.
+    let _ = replay_lines(BufReader::new(file), |entry, _| {
+        if entry.seq >= count && matches!(entry.event, Event::Intent { role: KeyRole::Root, .. }) {
+            asked.get_or_insert(entry.seq + 1);
+        }
+        Ok(())
+    });
+    match asked {
+        None => Ok(()),
+        Some(line) => Err(Error::integrity(
+            "journal.behind",
+            format!("the copy ends after line {count}, and line {line} of the journal here asks for a signature by the root's key"),
+        )
+        .next(
+            "what was signed there would be on no record: move what hinders out of the way and perform the plan, or \
+             restore a newer copy; where the journal here cannot go on, --accept-loss takes this one",
+        )),
+    }
 }
 
 fn no_step_back(dir: &Path, copy: &Replay, head_known: bool) -> Result<()> {

@@ -151,6 +151,11 @@ pub fn rows() -> Vec<Row> {
             "one of the home's folders is missing with what it held, or something else lies in its place",
             "stop; find out who did it; put it back from a backup; `audit restore` writes certificates and CRLs again",
         ),
+        here("a link to nowhere for a folder", Released, |a| {
+            std::fs::remove_dir_all(a.path("home/quarantine")).unwrap();
+            std::os::unix::fs::symlink("/nonexistent/x", a.path("home/quarantine")).unwrap();
+            sign(a)
+        }, 4, "home.folder", "quarantine: is no folder"),
         here("the certificates removed with their folder", Released, |a| {
             std::fs::remove_dir_all(a.path("home/issued")).unwrap();
             sign(a)
