@@ -94,13 +94,14 @@ fn what_a_crash_left_behind_the_last_seal_is_audited_before_it_is_sealed() {
         plan: Digest::of(b"plan"),
         folder: "anchorite-2026-01-01-0001".into(),
         sums: Digest::of(b"sums"),
+        number: Digest::of(b"guessed"),
     };
     let plan = Event::Plan { digest: Digest::of(b"plan"), grants: 0, refused: vec![] };
     let plan = Entry { seq: seq + 1, time, prev, event: plan }.to_line().unwrap();
     let prev = Digest::of(plan.as_bytes());
     let released = Entry { seq: seq + 2, time, prev, event: released }.to_line().unwrap();
     a.write("home/journal/journal.jsonl", format!("{crashed}{plan}\n{released}\n"));
-    a.sign(&["--policy", "istio"]).fails(4, "audit.release");
+    a.sign(&["--policy", "istio"]).fails(4, "journal.sequence");
     a.write("home/journal/journal.jsonl", &crashed);
     a.empty_out();
     faults::take_up(&a, &plan_of_it);

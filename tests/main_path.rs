@@ -7,6 +7,7 @@ use anchorite::journal::{Entry, Event, Purpose};
 use anchorite::x509::Digest;
 
 use crate::appliance::Appliance;
+use crate::faults;
 use crate::support;
 
 #[test]
@@ -307,7 +308,7 @@ fn a_forged_release_after_the_last_seal_stops_every_verb() {
     let plan = Digest::of(b"nobody's plan");
     added(&mut forged, Event::Plan { digest: plan, grants: 0, refused: vec![] });
     added(&mut forged, released(plan, Digest::of(b"nobody's sums")));
-    stops_every_verb(&a, &forged);
+    stops_every_verb(&a, &forged, ("audit.release", "journal.sequence"));
 }
 
 /// The journal's key signed it, but for another plan.
@@ -338,9 +339,67 @@ fn an_earlier_releases_signature_is_for_no_other_plan() {
     added(&mut forged, Event::Plan { digest: other, grants: 0, refused: vec![] });
     let seq = added(&mut forged, intent);
     added(&mut forged, Event::Signed { intent: seq, signature: signature.clone() });
-    stops_every_verb(&a, &forged);
+    stops_every_verb(&a, &forged, ("audit.release", "audit.release"));
     added(&mut forged, released(other, sums));
-    stops_every_verb(&a, &forged);
+    stops_every_verb(&a, &forged, ("audit.release", "journal.sequence"));
+}
+
+/// A crash takes along what only its session knew: nobody can add how it might have ended.
+#[test]
+fn what_a_crash_left_open_is_neither_given_back_nor_released_by_a_line() {
+    let of = faults::watched_with_requests();
+    let calls = faults::some_steps(&of, &["home", "out"], 1, faults::sign);
+    let last_line = |a: &Appliance| -> Entry {
+        let text = a.journal();
+        Entry::from_line(1, text.lines().last().unwrap().as_bytes()).unwrap()
+    };
+    let (mut given_back, mut out) = (0, 0);
+    for call in &calls {
+        let wanted = match call.path.ends_with(".jsonl") {
+            true => given_back == 0,
+            false => out == 0 && call.path.contains(".partial"),
+        };
+        if !wanted {
+            continue;
+        }
+        let a = faults::copy(&of);
+        faults::killed_at(&a, call, &faults::sign(&a));
+        let text = a.journal();
+        if !text.ends_with('\n') {
+            continue;
+        }
+        let mut forged = text.clone();
+        match last_line(&a).event {
+            Event::Intent { purpose: Purpose::Intermediate, .. } => {
+                let intents = vec![last_line(&a).seq];
+                let numbers = vec![Digest::of(b"guessed")];
+                added(&mut forged, Event::Withdrawn { intents, numbers });
+                given_back += 1;
+            }
+            Event::Signed { .. } if text.contains("\"release\"") => {
+                let plan = faults::plan_to_take_up(&a.audit(&[]).code(1).json()).unwrap();
+                let asked = text.lines().rev().nth(1).unwrap().as_bytes();
+                let Event::Intent { message, .. } = Entry::from_line(1, asked).unwrap().event else {
+                    panic!()
+                };
+                let signed = anchorite::verify::signed_attributes(&message.0).unwrap();
+                added(&mut forged, released(Digest::parse(&plan).unwrap(), signed.message_digest));
+                out += 1;
+            }
+            _ => continue,
+        }
+        stops_every_verb(&a, &forged, ("journal.sequence", "journal.sequence"));
+        a.write("home/journal/journal.jsonl", &text);
+        let plan = faults::plan_to_take_up(&a.audit(&[]).code(1).json());
+        a.empty_out();
+        match plan {
+            Some(plan) => drop(faults::take_up(&a, &plan)),
+            None => drop(faults::run(&a, &faults::sign(&a)).code(0)),
+        }
+        faults::settled(&a, "taken up");
+        faults::accounted_for(&a, "taken up");
+    }
+    assert_eq!((given_back, out), (1, 1));
 }
 
 /// What the next seal would make good, only for the audit to break on it ever after.
@@ -363,7 +422,7 @@ fn nothing_is_sealed_onto_what_the_audit_refuses() {
 }
 
 fn released(plan: Digest, sums: Digest) -> Event {
-    Event::Released { plan, folder: "anchorite-2026-01-01-0001".into(), sums }
+    Event::Released { plan, folder: "anchorite-2026-01-01-0001".into(), sums, number: Digest::of(b"guessed") }
 }
 
 /// Puts a line at a journal's end, as somebody without the token can. Gives its number.
@@ -375,12 +434,13 @@ fn added(journal: &mut String, event: Event) -> u64 {
     last.seq + 1
 }
 
-fn stops_every_verb(a: &Appliance, forged: &str) {
+/// `found` is what the audit names first, `id` what every other verb does.
+fn stops_every_verb(a: &Appliance, forged: &str, (found, id): (&str, &str)) {
     a.write("home/journal/journal.jsonl", forged);
     let audit = a.audit(&[]).code(4).json();
-    assert_eq!(audit["errors"][0]["id"], "audit.release", "{audit}");
-    a.sign(&["--policy", "istio"]).fails(4, "audit.release");
-    a.run(&["policy", "pin", "--yes"]).fails(4, "audit.release");
+    assert_eq!(audit["errors"][0]["id"], found, "{audit}");
+    a.sign(&["--policy", "istio"]).fails(4, id);
+    a.run(&["policy", "pin", "--yes"]).fails(4, id);
     assert_eq!(a.journal(), forged, "nothing was written onto it");
 }
 

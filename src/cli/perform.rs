@@ -24,9 +24,11 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
         return again(globals, args, home, &plan);
     }
     let digest = plan.digest()?;
-    let remaining = Remaining::of(&plan, digest, home.journal.ledger())?;
+    // The session settles what is open before it signs.
+    let settled = home.journal.ledger().settled()?;
+    let remaining = Remaining::of(&plan, digest, &settled)?;
     if let Some(repeat) = &plan.repeat {
-        if home.journal.ledger().plan(&digest)?.is_none() {
+        if settled.plan(&digest)?.is_none() {
             // It is made as it is performed. Of one that broke off before its first line, or
             // that somebody wrote, nothing is on record: a new one costs nothing.
             let message =
@@ -44,7 +46,7 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
         let of = |p: &&Prepared<'_>| p.request == *digest;
         prepared.items.iter().find(of).map_or_else(Vec::new, |p| inspect::notes(&p.findings))
     };
-    let mut review = review::render(&plan, root, now, home.journal.ledger(), &notes)?;
+    let mut review = review::render(&plan, root, now, &settled, &notes)?;
     if !remaining.signed.is_empty() || !remaining.burnt.is_empty() {
         review.push_str(&format!(
             "\ntaken up again: {} signed before, {} to sign, {} burnt by a crash (need a new plan)\n",
@@ -82,7 +84,8 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
 /// Releases once more what a plan signed: a plan of its own, shown and confirmed like any.
 fn again(globals: &Globals, args: &Perform, mut home: Home, before: &Plan) -> Result<u8> {
     unlock::check_clock(&home, &args.pin)?;
-    let (repeat, left) = Repeat::of(before, home.journal.ledger(), process::now())?;
+    let settled = home.journal.ledger().settled()?;
+    let (repeat, left) = Repeat::of(before, &settled, process::now())?;
     home.check_kept(&repeat.plan)?;
     let beside = Beside { listed: home.listed()?, repeat: Some(repeat), ..Beside::default() };
     let when = if home.journal.ledger().course().retired { Crl::Later } else { Crl::Due };
@@ -104,7 +107,7 @@ fn as_it_was(home: &Home, repeat: &Repeat) -> Result<()> {
     let path = home.dir().join(format!("plans/{}.json", repeat.plan));
     let before = Plan::from_bytes(&shown_path(&path), &durable::read_bounded(&path, PLAN_MAXIMUM)?)?;
     if before.digest()? == repeat.plan
-        && Repeat::of(&before, home.journal.ledger(), process::now())?.0 == *repeat
+        && Repeat::of(&before, home.journal.ledger().settled()?.as_ref(), process::now())?.0 == *repeat
     {
         return Ok(());
     }

@@ -77,7 +77,8 @@ fn calendar(home: &Home, at: Option<Time>) -> Result<Calendar> {
         registered: registered.iter().map(|(id, cluster)| (id.clone(), (*cluster.policy).clone())).collect(),
         open: home.open_matters(),
     };
-    Calendar::of(ledger, home.root()?, view)
+    // What nobody sealed counts for nothing.
+    Calendar::of(ledger.settled()?.as_ref(), home.root()?, view)
 }
 
 /// A file outside the home, which is not there or is an older one of ours.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use anchorite::home::Home;
-use anchorite::journal::Consent;
+use anchorite::journal::{Consent, Head};
 use anchorite::perform::{Progress, Session, Upcoming, World, check_token_head};
 use anchorite::policy::{Config, TokenConfig};
 use anchorite::token::piv::policy::{PinPolicy, TouchPolicy};
@@ -275,7 +275,28 @@ pub fn session<T>(
         progress: &progress,
         retype: &retype,
     };
-    let result = Session::begin(home, token, world, consent).and_then(|mut s| work(&mut s));
+    let result = Session::begin(home, token, world, consent).and_then(|mut session| {
+        let result = work(&mut session);
+        if let Err(error) = &result {
+            let sealed = session.seal_after(error);
+            bar.suspend(|| tell_end(sealed));
+        }
+        result
+    });
     bar.finish_and_clear();
     result
+}
+
+/// How far the journal came in a session that ended with an error.
+fn tell_end(sealed: Option<Result<Head>>) {
+    match sealed {
+        Some(Ok(head)) => {
+            output::note(&format!("journal head, for the sheet: {} lines, {}", head.count, head.hash))
+        }
+        Some(Err(error)) => output::note(&format!(
+            "{} the journal's last lines are not sealed: {error}",
+            output::styled(output::WARN, "note:")
+        )),
+        None => {}
+    }
 }

@@ -111,10 +111,18 @@ impl Home {
         }
         events.extend(self.journal.cut_torn()?);
         self.journal.append(now, events)?;
-        for (certificate, der) in crls {
-            self.file_cluster_crl(&certificate, &der)?;
-        }
+        self.file_crls(crls)?;
         self.refile()
+    }
+
+    /// Files what the coming seal puts in force.
+    pub fn file_unsealed(&self) -> Result<()> {
+        self.file_crls(self.unsealed_crls()?)?;
+        self.refile()
+    }
+
+    fn file_crls(&self, crls: Vec<(Serial, Vec<u8>)>) -> Result<()> {
+        crls.iter().try_for_each(|(certificate, der)| self.file_cluster_crl(certificate, der))
     }
 
     /// Clusters' CRLs that a crash may have kept from being filed. Anyone who can write the

@@ -288,6 +288,9 @@ pub enum Event {
         /// The empty CRL that the cluster signed for this certificate beforehand.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         crl: Option<ClusterCrl>,
+        /// SHA-256 of a number that only this session knows.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        commitment: Option<Digest>,
         /// The exact bytes to be signed.
         message: Bytes,
     },
@@ -336,10 +339,12 @@ pub enum Event {
         /// Why it was rejected.
         reason: String,
     },
-    /// A permit was given back unused: certainly not signed.
+    /// Permits were given back unused: certainly not signed.
     Withdrawn {
         /// The intents' numbers.
         intents: Vec<u64>,
+        /// What each of them committed to: the session that asked knows that it was not signed.
+        numbers: Vec<Digest>,
     },
     /// Open intents that the operator settled: they count as issued for ever.
     Settled {
@@ -361,6 +366,8 @@ pub enum Event {
         folder: String,
         /// SHA-256 of its SHA256SUMS.
         sums: Digest,
+        /// What the intent to sign these committed to: the session that signed wrote it.
+        number: Digest,
     },
     /// The journal was taken over from a copy.
     Restored {

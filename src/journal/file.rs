@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::secret::{SessionSecret, commitment};
 use super::store::{INDEX_FILE, Store};
 use super::{
     Bytes, ClusterCrl, Entry, Event, Head, Index, IntentRecord, KeyPermit, KeyRole, Ledger, Permit, Purpose,
@@ -30,6 +31,8 @@ pub struct Journal {
     file: AppendFile,
     replayed: Replay,
     unsealed: Unsealed,
+    /// Of the session that is under way.
+    secret: Option<SessionSecret>,
     /// The index that the ledger stands on.
     base: Option<Arc<Store>>,
     /// A line was refused: what stands in memory is not what is on disk.
@@ -96,6 +99,7 @@ impl Journal {
             file,
             replayed,
             unsealed,
+            secret: None,
             base,
             unlike: false,
         })
@@ -276,6 +280,7 @@ impl Journal {
         certificates: Vec<CertificateIntent>,
     ) -> Result<Vec<Permit>> {
         let earlier = before.len() as u64;
+        let mut next = self.ledger().count() + earlier..;
         let mut events = before;
         let mut messages = Vec::new();
         for c in certificates {
@@ -290,6 +295,7 @@ impl Journal {
                 cluster: c.cluster,
                 policy: c.policy,
                 crl: c.crl,
+                commitment: next.next().and_then(|intent| self.commitment(intent)),
                 message: Bytes(tbs.as_der().to_vec()),
             });
         }
@@ -334,6 +340,7 @@ impl Journal {
                 cluster: None,
                 policy: None,
                 crl: None,
+                commitment: self.commitment(self.ledger().count()),
                 message: Bytes(message.clone()),
             }],
         )?;
@@ -380,8 +387,36 @@ impl Journal {
         if permits.is_empty() {
             return Ok(());
         }
-        let intents = permits.into_iter().map(|p| p.intent).collect();
-        self.append(time, vec![Event::Withdrawn { intents }]).map(drop)
+        let intents: Vec<u64> = permits.into_iter().map(|p| p.intent).collect();
+        let numbers = intents.iter().map(|intent| self.number(*intent)).collect();
+        self.append(time, vec![Event::Withdrawn { intents, numbers }]).map(drop)
+    }
+
+    /// Puts on record that the release whose sums this intent had signed is out.
+    pub fn released(
+        &mut self,
+        time: Time,
+        intent: u64,
+        plan: Digest,
+        folder: String,
+        sums: Digest,
+    ) -> Result<()> {
+        let number = self.number(intent);
+        self.append(time, vec![Event::Released { plan, folder, sums, number }]).map(drop)
+    }
+
+    /// A session begins, with 32 bytes of randomness.
+    pub fn know(&mut self, entropy: [u8; 32]) {
+        self.secret = Some(SessionSecret::new(entropy));
+    }
+
+    fn commitment(&self, intent: u64) -> Option<Digest> {
+        self.secret.as_ref().map(|secret| commitment(&secret.number(intent)))
+    }
+
+    /// What an intent of this session committed to. Without a session none did.
+    fn number(&self, intent: u64) -> Digest {
+        self.secret.as_ref().map_or(super::GENESIS, |secret| secret.number(intent))
     }
 }
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::entry::{Bytes, ClusterCrl, Companion, Entry, Event, Purpose, RootAdoption, RootDecision};
 use super::line::Digested;
 use super::past::Past;
-use super::{Head, KeyRole, RootCourse, seal_message, sealed_index};
+use super::{Head, KeyRole, RootCourse, commitment, seal_message, sealed_index};
 use crate::error::{Error, Result};
 use crate::text;
 use crate::x509::certificate::Facts;
@@ -56,6 +56,9 @@ pub struct Ledger {
     /// Those being performed, each with the number of its certificates that were not asked for yet.
     plans: BTreeMap<Digest, u64>,
     issued_any: bool,
+    /// Of those whose release is signed and not out, what the intent to do so committed to.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    releasing: BTreeMap<Digest, Digest>,
     releases: u64,
     signatures: u64,
     seal: Option<Seal>,
@@ -83,6 +86,9 @@ pub struct Ledger {
     /// The plan of the last line, where that revokes.
     #[serde(skip)]
     recording: Option<Digest>,
+    /// Plans that ended, behind the last seal, as what they do was put on record.
+    #[serde(skip)]
+    recorded_unsealed: Vec<Digest>,
     /// Of these, those that neither a seal nor a CRL vouches for yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     revoked_unsealed: Vec<Serial>,
@@ -158,7 +164,7 @@ impl Ledger {
     fn sealed(&mut self) -> Result<()> {
         self.unsealed.clear();
         self.revoked_unsealed.clear();
-
+        self.recorded_unsealed.clear();
         self.settle_own()?;
         let (files, companions, course) = (self.files.clone(), self.companions.clone(), self.course.clone());
         self.seal = Some(Seal { count: self.count, files, companions, course });
@@ -214,8 +220,16 @@ impl Ledger {
                 self.close(*intent, "rejects")?;
                 self.signatures += 1;
             }
-            Event::Withdrawn { intents } => {
-                for intent in intents {
+            Event::Withdrawn { intents, numbers } => {
+                if intents.len() != numbers.len() {
+                    return Err("withdraws intents without the number of each".into());
+                }
+                for (intent, number) in intents.iter().zip(numbers) {
+                    let open = self.intents.get(intent).filter(|i| i.signature.is_none());
+                    let asked = open.map(|i| i.commitment);
+                    if asked.is_some_and(|asked| asked != Some(commitment(number))) {
+                        return Err(format!("withdraws intent {intent}, which its session did not"));
+                    }
                     let plan = self.intents.get(intent).and_then(|i| i.plan);
                     let certificate = self.close(*intent, "withdraws")?;
                     self.forget(certificate.as_ref(), plan);
@@ -226,7 +240,7 @@ impl Ledger {
                     self.close(*intent, "settles")?;
                 }
             }
-            Event::Released { plan, .. } => self.released(plan)?,
+            Event::Released { plan, number, .. } => self.released(plan, number)?,
             Event::Restored { count, head, .. } if (*count, *head) != (self.count, self.head()) => {
                 return Err("says it was restored from another copy".into());
             }
@@ -294,8 +308,18 @@ impl Ledger {
     }
 
     fn intent(&mut self, entry: &Entry, facts: Option<Result<Facts>>) -> std::result::Result<(), String> {
-        let Event::Intent { purpose, role, algorithm, plan, request, cluster, policy, crl, message } =
-            &entry.event
+        let Event::Intent {
+            purpose,
+            role,
+            algorithm,
+            plan,
+            request,
+            cluster,
+            policy,
+            crl,
+            commitment,
+            message,
+        } = &entry.event
         else {
             return Ok(());
         };
@@ -337,6 +361,7 @@ impl Ledger {
                 plan: *plan,
                 request: *request,
                 policy: policy.clone(),
+                commitment: *commitment,
                 message: message.0.clone(),
                 signature: None,
                 certificate,
@@ -385,6 +410,7 @@ impl Ledger {
             .filter(|i| i.signature.is_none())
             .ok_or_else(|| format!("records a signature for {intent}, which is not open"))?;
         record.signature = Some(signature.0.clone());
+        let committed = record.commitment.take();
         self.signatures += 1;
         let (purpose, serial) = (record.purpose, record.certificate.clone());
         match purpose {
@@ -396,7 +422,8 @@ impl Ledger {
                 self.set_status(serial.as_ref(), Status::Signed).map_err(|e| e.message)?;
             }
             Purpose::Release => {
-                self.intents.remove(&intent);
+                let plan = self.intents.remove(&intent).and_then(|record| record.plan);
+                self.releasing.extend(plan.zip(committed));
             }
             Purpose::Crl => {
                 let record = record.clone();
@@ -432,7 +459,7 @@ impl Ledger {
         }
     }
 
-    fn released(&mut self, plan: &Digest) -> std::result::Result<(), String> {
+    fn released(&mut self, plan: &Digest, number: &Digest) -> std::result::Result<(), String> {
         self.course_unreleased = self.course_unreleased.filter(|unreleased| unreleased != plan);
         if self.plans.remove(plan).is_none() {
             return Err(format!("releases plan {plan}, which is not being performed"));
@@ -449,6 +476,9 @@ impl Ledger {
                 return Err(format!("releases plan {plan} while its intent {seq} is open"));
             }
         }
+        if self.releasing.remove(plan) != Some(commitment(number)) {
+            return Err(format!("releases plan {plan}, which the session that signed its release did not"));
+        }
         // Every release carries the root's last CRL: whichever plan signed one, it is out.
         self.intents.retain(|_, intent| intent.purpose != Purpose::Crl || intent.signature.is_none());
         Ok(())
@@ -457,6 +487,7 @@ impl Ledger {
     /// A plan whose file is lost is taken up by nobody. What was signed for it stays
     /// known as signed.
     fn give_up(&mut self, plan: &Digest) -> std::result::Result<(), String> {
+        self.releasing.remove(plan);
         if self.plans.remove(plan).is_none() {
             return Err(format!("gives up plan {plan}, which is not being performed"));
         }

@@ -20,6 +20,7 @@ mod properties;
 mod read;
 #[cfg(test)]
 pub(crate) mod sample;
+mod secret;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ pub use past::Past;
 pub(crate) use permit::testing;
 pub use permit::{KeyPermit, KeyRole, Permit};
 pub use read::{Replay, replay, replay_after, replay_lines};
+pub use secret::commitment;
 pub use store::{INDEX_FILE, check_index};
 
 use crate::x509::{Digest, Time};

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::sample::{Script, files, revocation, revoked, session};
+use super::sample::{NUMBER, Script, files, revocation, revoked, session};
 use super::{Bytes, Entry, Event, Journal, Ledger, PlanState, replay};
 use crate::x509::{Digest, Issued, Seconds, Serial, Status, Time};
 
@@ -110,7 +110,7 @@ fn take(step: Step, name: &str, script: &mut Script, expected: &mut Expected) {
         }
         Step::Withdraw => {
             let Some((intent, plan)) = last else { return };
-            script.add(Event::Withdrawn { intents: vec![intent] });
+            script.add(Event::Withdrawn { intents: vec![intent], numbers: vec![NUMBER] });
             expected.open.pop();
             // It was certainly not signed: its plan may ask again, and nobody knows of it.
             expected.certificates -= 1;

@@ -6,7 +6,7 @@ use rcgen::{KeyPair, PublicKeyData as _, SigningKey as _};
 
 use super::{
     Bytes, Companion, Entry, Event, KeyRole, Ledger, Purpose, RevokedCertificate, RootAdoption, RootDecision,
-    seal_message,
+    commitment, seal_message,
 };
 use crate::Result;
 use crate::lint::CertificateKind;
@@ -253,7 +253,12 @@ impl Script {
     pub fn release(&mut self, plan: Digest, sums: &[u8]) -> Event {
         let attributes = cms::attributes(sums, &plan, self.now).unwrap();
         self.sign(of_plan(intent(Purpose::Release, KeyRole::Journal, &attributes), plan));
-        Event::Released { plan, folder: "anchorite-2030-01-01-0001".into(), sums: Digest::of(sums) }
+        Event::Released {
+            plan,
+            folder: "anchorite-2030-01-01-0001".into(),
+            sums: Digest::of(sums),
+            number: NUMBER,
+        }
     }
 
     /// A whole session: plan, certificates, seal, release, seal.
@@ -320,6 +325,9 @@ pub(crate) fn key_intent(role: KeyRole) -> Event {
     Event::KeyIntent { role, algorithm: "p256".into(), label: label.into(), id: "01".into() }
 }
 
+/// What only the session knows, in all of them.
+pub(crate) const NUMBER: Digest = Digest([7; 32]);
+
 /// An intent that answers nothing.
 pub(crate) fn intent(purpose: Purpose, role: KeyRole, message: &[u8]) -> Event {
     Event::Intent {
@@ -331,6 +339,7 @@ pub(crate) fn intent(purpose: Purpose, role: KeyRole, message: &[u8]) -> Event {
         cluster: None,
         policy: None,
         crl: None,
+        commitment: Some(commitment(&NUMBER)),
         message: Bytes(message.to_vec()),
     }
 }

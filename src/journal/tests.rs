@@ -1,6 +1,9 @@
 //! Which line may follow which, and what lines add up to.
 
-use super::sample::{Script, answering, decided, files, intent, key_intent, of_plan, opened, session};
+use super::sample::{
+    NUMBER, Script, answering, decided, files, intent, key_intent, of_plan, opened, revocation, revoked,
+    session,
+};
 use super::{
     Bytes, Companion, Entry, Event, Head, KeyRole, PlanState, Purpose, RootAdoption, Standing, replay,
     seal_message,
@@ -303,7 +306,7 @@ fn an_intent_has_one_outcome() {
         [
             Event::Signed { intent, signature: bytes() },
             Event::Rejected { intent, signature: bytes(), reason: "no".into() },
-            Event::Withdrawn { intents: vec![intent] },
+            Event::Withdrawn { intents: vec![intent], numbers: vec![NUMBER] },
             Event::Settled { intents: vec![intent] },
         ]
     };
@@ -314,6 +317,11 @@ fn an_intent_has_one_outcome() {
             refused(&script, outcome, "not open");
         }
         let intent = script.add(script.intermediate(plan, "east"));
+        for (numbers, why) in
+            [(vec![], "the number of each"), (vec![Digest::of(b"guessed")], "which its session did not")]
+        {
+            refused(&script, Event::Withdrawn { intents: vec![intent], numbers }, why);
+        }
         assert_eq!(script.ledger.open_intents().count(), 1);
         script.add(outcomes(intent)[n].clone());
         assert_eq!(script.ledger.open_intents().count(), 0);
@@ -330,7 +338,8 @@ fn an_intent_has_one_outcome() {
 #[test]
 fn a_plan_is_spent_by_its_release() {
     let mut script = Script::with_root();
-    let released = |plan| Event::Released { plan, folder: "f".into(), sums: Digest::of(b"s") };
+    let released =
+        |plan| Event::Released { plan, folder: "f".into(), sums: Digest::of(b"s"), number: NUMBER };
     refused(&script, released(Digest::of(b"plan")), "not being performed");
     let plan = script.begin("plan", 2);
     script.sign(script.intermediate(plan, "east"));
@@ -339,12 +348,44 @@ fn a_plan_is_spent_by_its_release() {
     script.add(Event::Settled { intents: vec![open] });
     assert_eq!(script.ledger.plan(&plan).unwrap(), Some(PlanState::Begun));
     assert_eq!(script.ledger.unreleased().count(), 1);
+    // Only the session that had the sums signed knows what that intent committed to.
+    refused(&script, released(plan), "did not");
+    script.release(plan, b"s");
+    let Event::Released { folder, sums, .. } = released(plan) else { panic!() };
+    let number = Digest::of(b"another session's");
+    refused(&script, Event::Released { plan, folder, sums, number }, "did not");
     script.add(released(plan));
     assert_eq!(script.ledger.plan(&plan).unwrap(), Some(PlanState::Finished));
     assert_eq!(script.ledger.unreleased().count(), 0);
     refused(&script, released(plan), "not being performed");
     refused(&script, script.intermediate(plan, "north"), "not being performed");
     refused(&script, Event::Plan { digest: plan, grants: 2, refused: vec![] }, "begun before");
+}
+
+#[test]
+fn a_plan_that_only_revokes_is_spent_once_a_seal_covers_it() {
+    let mut script = Script::with_root();
+    let plan = script.begin("plan", 1);
+    script.sign(script.intermediate(plan, "east"));
+    script.seal();
+    let serial = script.ledger.by_cluster("east").unwrap()[0].serial.clone();
+    let revoking = Digest::of(b"revoking");
+    let record = |script: &mut Script| {
+        script.add(revoked("revoking", &[revocation(&serial, script.now)]));
+        assert_eq!(script.ledger.plan(&revoking).unwrap(), Some(PlanState::Finished));
+    };
+    record(&mut script);
+    assert_eq!(
+        script.ledger.settled().unwrap().plan(&revoking).unwrap(),
+        None,
+        "anybody could have written that"
+    );
+    script.add(Event::Unrevoked { certificates: vec![serial.clone()] });
+    assert_eq!(script.ledger.plan(&revoking).unwrap(), None);
+    record(&mut script);
+    script.seal();
+    assert_eq!(script.ledger.settled().unwrap().plan(&revoking).unwrap(), Some(PlanState::Finished));
+    refused(&script, revoked("revoking", &[]), "performed before");
 }
 
 #[test]

@@ -22,6 +22,7 @@ struct Intent {
     cluster: Option<String>,
     policy: Option<String>,
     crl: Option<ClusterCrl>,
+    commitment: Option<Digest>,
     message: Bytes,
 }
 
@@ -70,8 +71,18 @@ fn name(line: &[u8]) -> Option<&[u8]> {
 
 impl From<Intent> for Entry {
     fn from(it: Intent) -> Self {
-        let Intent { purpose, role, algorithm, plan, request, cluster, policy, crl, message, .. } = it;
-        let event = Event::Intent { purpose, role, algorithm, plan, request, cluster, policy, crl, message };
+        let event = Event::Intent {
+            purpose: it.purpose,
+            role: it.role,
+            algorithm: it.algorithm,
+            plan: it.plan,
+            request: it.request,
+            cluster: it.cluster,
+            policy: it.policy,
+            crl: it.crl,
+            commitment: it.commitment,
+            message: it.message,
+        };
         Self { seq: it.seq, time: it.time, prev: it.prev, event }
     }
 }

@@ -337,7 +337,7 @@ fn take_up_again(error: Error, plan: &Path, nothing_yet: bool) -> Error {
 
 /// What fails after the release spoils nothing of it.
 fn already_out(error: Error) -> Error {
-    let out = "the release is written and on record; the next session seals the journal";
+    let out = "the release is written and on record; what is not sealed of that, the next session seals";
     let next = if error.next.is_empty() { out.into() } else { format!("{}; {out}", error.next) };
     error.next(next)
 }

@@ -70,7 +70,14 @@ pub struct Session<'a> {
     attested: Vec<KeyAttested>,
     /// The keys found so far.
     keys: Vec<Key>,
+    /// Whether the root was made, and that run came to its end.
+    whole: bool,
 }
+
+/// Lines that say no more than that a session began.
+const BEGINNING: [&str; 2] = ["session", "head-kept"];
+/// Errors after which the token is not asked for a seal.
+const GONE: [&str; 2] = ["token.removed", "token.pin-locked"];
 
 impl<'a> Session<'a> {
     /// Begins a session on record. Whatever a crash left open is settled here; the
@@ -87,11 +94,14 @@ impl<'a> Session<'a> {
             check_head(home, token.info(), known)?;
         }
         let lost = known.filter(|head| home.journal.compare("the token", *head).is_err());
-        let mut session =
-            Self { home, token, world, confirmed: consent.plan, attested: Vec::new(), keys: Vec::new() };
+        let whole = home.root().is_ok() && !home.root_unfinished();
+        let (attested, keys) = (Vec::new(), Vec::new());
+        let mut session = Self { home, token, world, confirmed: consent.plan, attested, keys, whole };
         session.check_keys()?;
         session.check_attested()?;
+        let secret = (session.world.entropy)()?;
         let home = &mut *session.home;
+        home.journal.know(secret);
         home.begin(now, &consent)?;
         if let Some(Head { count, hash }) = lost {
             let event = Event::LossAccepted { place: "the token".into(), count, head: hash };
@@ -160,12 +170,34 @@ impl<'a> Session<'a> {
     /// The seal that ends a session: it vouches for the index of a long journal too.
     fn close(&mut self, key: &Key) -> Result<Head> {
         let index = self.home.journal.index()?;
+        self.seal_noted(key, index)
+    }
+
+    /// Seals, and notes the head in the token and in the home. Before anything leaves the
+    /// home, too: an older copy of it must not hide what was signed.
+    fn seal_noted(&mut self, key: &Key, index: Option<Digest>) -> Result<Head> {
         self.seal_lines(key, index)?;
         let head = self.home.journal.head();
         self.token.store_data(&head_label(self.home), &head.to_json())?;
-        // Last: where this is there, the session came to its end.
+        // Last: where this is there, the session came this far.
         self.home.keep_head()?;
         Ok(head)
+    }
+
+    /// Seals what is on record when a session ends with an error, and notes the head: what
+    /// was given back unsigned is free again, what was signed cannot be hidden. `None` where
+    /// nothing but the session is on record, where the token is gone, and where a run of the
+    /// same command takes up a root that is half made.
+    pub fn seal_after(&mut self, error: &Error) -> Option<Result<Head>> {
+        let wanted = self.whole
+            && !GONE.contains(&error.id)
+            && self.ledger().unsealed().iter().any(|kind| !BEGINNING.contains(kind));
+        let mut seal = || {
+            self.home.file_unsealed()?;
+            let key = self.key(KeyRole::Journal)?;
+            self.seal_noted(&key, None)
+        };
+        wanted.then(&mut seal)
     }
 
     fn seal_lines(&mut self, key: &Key, index: Option<Digest>) -> Result<()> {
@@ -258,7 +290,7 @@ fn prepare_with<'p>(
         history: history.as_ref(),
         now: plan.created,
     };
-    let items = items(&context, home.journal.ledger())?;
+    let items = items(&context, history.as_ref())?;
     let crl = if remaining.crl == Came::Fresh { prepare_revocations(home, plan)? } else { None };
     // A CRL that is still to be signed was just held against all that is revoked; any other is older.
     if plan.repeat.is_some() && crl.is_none() && !history.unlisted().is_empty() {

@@ -209,7 +209,7 @@ impl Session<'_> {
         journal_key: &Key,
         output: Output,
     ) -> Result<(PathBuf, Crls)> {
-        self.seal_lines(journal_key, None)?;
+        self.seal_noted(journal_key, None)?;
         let now = self.now();
         let journal_certificate = self.home.journal_certificate()?;
         finisher.check_trusted(self.home)?;
@@ -238,6 +238,7 @@ impl Session<'_> {
         let digest = finisher.origin.plan;
         let attributes = cms::attributes(prepared.sums(), &digest, now)?;
         let permit = self.home.journal.intend_release(now, digest, attributes.clone())?;
+        let intent = permit.intent();
         let event = self.sign(journal_key, permit)?;
         let signature = match &event {
             Event::Signed { signature, .. } => signature.0.clone(),
@@ -253,7 +254,7 @@ impl Session<'_> {
         let folder = output.write(files.chain(top.into_iter().map(Ok)), MANIFEST)?;
         self.home.leave_quarantine(new.into_iter())?;
         let name = finisher.origin.name.clone();
-        self.home.journal.append(self.now(), vec![Event::Released { plan: digest, folder: name, sums }])?;
+        self.home.journal.released(self.now(), intent, digest, name, sums)?;
         self.close(journal_key)?;
         Ok((folder, crls))
     }

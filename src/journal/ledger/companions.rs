@@ -47,6 +47,7 @@ impl Ledger {
             }
             self.course = course.clone();
             self.course_unreleased = None;
+            self.forget_recorded();
             return Ok(());
         };
         // It may stand behind the revocations of the same plan.
@@ -69,7 +70,15 @@ impl Ledger {
         }
         // Nothing is released for it.
         self.recent.finished.insert(*plan);
+        self.recorded_unsealed.push(*plan);
         Ok(())
+    }
+
+    /// What plans did that nobody sealed is taken back: they may be performed.
+    pub(super) fn forget_recorded(&mut self) {
+        for plan in std::mem::take(&mut self.recorded_unsealed) {
+            self.recent.finished.remove(&plan);
+        }
     }
 
     /// Those of the last line, and those that are trusted.

@@ -158,6 +158,9 @@ impl Ledger {
             let taken_back = settled.to_mut().unrevoke(self.revoked_unsealed());
             taken_back.map_err(|what| Error::integrity("journal.sequence", what))?;
         }
+        if self.course_unsealed() {
+            settled.to_mut().forget_recorded();
+        }
         Ok(settled)
     }
 }

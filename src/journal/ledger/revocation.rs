@@ -175,6 +175,7 @@ impl Ledger {
     pub(super) fn unrevoke(&mut self, certificates: &[Serial]) -> std::result::Result<(), String> {
         let unsealed: HashSet<Serial> = self.revoked_unsealed.drain(..).collect();
         let back: HashSet<&Serial> = certificates.iter().collect();
+        self.forget_recorded();
         self.unlisted.retain(|entry| !back.contains(&entry.serial));
         self.revoked_unsealed = unsealed.iter().filter(|serial| !back.contains(serial)).cloned().collect();
         self.revoked_unsealed.sort();

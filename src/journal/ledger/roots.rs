@@ -40,6 +40,7 @@ impl Ledger {
             plan: None,
             request: None,
             policy: None,
+            commitment: None,
             message: tbs.as_der().to_vec(),
             signature: Some(signature),
             certificate: Some(certificate),

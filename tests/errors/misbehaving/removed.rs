@@ -66,7 +66,17 @@ fn each_way_of_failing_has_its_name_and_costs_one_serial() {
 #[test]
 fn a_token_that_is_gone_when_the_journal_is_sealed_or_the_release_is_signed() {
     let of = with_requests(2);
-    for orders in ["C_Sign 3 gone", "C_Sign 3 lose-gone", "C_Sign 4 gone", "C_Sign 4 lose-gone"] {
+    for orders in [
+        "C_Sign 3 gone",
+        "C_Sign 3 lose-gone",
+        // The head, which the token keeps before anything leaves: the new one is made, the old one goes.
+        "C_CreateObject 1 gone",
+        "C_CreateObject 1 lose-gone",
+        "C_DestroyObject 1 gone",
+        "C_DestroyObject 1 lose-gone",
+        "C_Sign 4 gone",
+        "C_Sign 4 lose-gone",
+    ] {
         let a = copy(&of);
         refused(a.sign_while(orders), (3, "token.removed", &["the token is gone", "anchorite perform"]));
         assert_eq!(nothing_released(&a), "open", "{orders}");
@@ -81,11 +91,10 @@ fn a_token_that_is_gone_after_the_release_leaves_it_good() {
     for orders in [
         "C_Sign 5 gone",
         "C_Sign 5 lose-gone",
-        // The head, which the token keeps: the new one is made, the old one goes.
-        "C_CreateObject 1 gone",
-        "C_CreateObject 1 lose-gone",
-        "C_DestroyObject 1 gone",
-        "C_DestroyObject 1 lose-gone",
+        "C_CreateObject 2 gone",
+        "C_CreateObject 2 lose-gone",
+        "C_DestroyObject 2 gone",
+        "C_DestroyObject 2 lose-gone",
     ] {
         let a = copy(&of);
         let words = ["the token is gone", "the release is written and on record"];
@@ -124,12 +133,10 @@ fn what_fails_before_the_session_leaves_no_trace() {
 #[test]
 fn a_token_without_room_for_the_head_says_so_and_loses_nothing() {
     let a = with_requests(2);
-    let words = ["CKR_DEVICE_MEMORY", "no room left on the token", "free room", "the release is written"];
+    let words = ["CKR_DEVICE_MEMORY", "no room left on the token", "free room", "anchorite perform"];
     refused(a.sign_while("C_CreateObject * fail 0x31"), (3, "token.full", &words));
-    verified(&a);
-    assert_eq!(state(&a), "open");
-    a.run(&["policy", "pin", "--yes", "--pin-file", &a.arg("pin")]).code(0);
-    settled(&a);
+    assert_eq!(nothing_released(&a), "open", "nothing leaves whose head the token does not keep");
+    taken_up(&a, 2, 0);
 }
 
 #[test]

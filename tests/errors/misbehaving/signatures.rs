@@ -67,7 +67,8 @@ fn a_token_that_signs_nothing_rightly_never_gets_anything_released() {
     refused(a.perform(&plan, &[]), (1, "plan.burnt", &["crash", "make a new plan"]));
     a.sign(&SIGN).code(0);
     verified(&a);
-    assert_eq!(record(&a).rejected, 2);
+    // One of each try, and the seal that was to cover it.
+    assert_eq!(record(&a).rejected, 4);
     settled(&a);
 }
 
@@ -87,17 +88,17 @@ fn the_journals_own_signatures_are_checked_as_well() {
 }
 
 #[test]
-fn a_wrong_last_seal_leaves_a_good_release_and_an_unsealed_end() {
+fn a_wrong_last_seal_leaves_a_good_release_and_is_followed_by_another() {
     let of = with_requests(2);
     for (deed, code, id) in KINDS {
         let a = copy(&of);
         refused(a.sign_while(&format!("C_Sign 5 {deed}")), (code, id, &[]));
         verified(&a);
-        assert_eq!(state(&a), "open", "{deed}");
+        // One that is malformed stands as an intent like any other.
+        assert_eq!(state(&a), if code == 4 { "ok" } else { "open" }, "{deed}");
         on_record(&a, code, 0);
         let plan = plans(&a).remove(0);
         refused(a.perform(&plan, &[]), (1, "plan.spent", &[]));
-        // Pinning nothing seals what was left.
         a.run(&["policy", "pin", "--yes", "--pin-file", &a.arg("pin")]).code(0);
         settled(&a);
     }
@@ -134,7 +135,8 @@ fn signatures_of_rsa_are_checked_too() {
     for (deed, code, id) in SPOILT.into_iter().filter(|(deed, ..)| !matches!(*deed, "other-key" | "zero")) {
         let before = record(&a).rejected;
         refused(a.sign_while(&format!("C_Sign 1 {deed}")), (code, id, &[]));
-        assert_eq!(nothing_released(&a), "open", "{deed}");
+        // What was rejected is settled, and sealed; one that is malformed stands as an intent.
+        assert_eq!(nothing_released(&a), if code == 4 { "ok" } else { "open" }, "{deed}");
         on_record(&a, code, before);
     }
     refused(a.sign_while("C_Sign 1 zero"), (4, "token.wrong-signature", &[]));

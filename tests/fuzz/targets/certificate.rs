@@ -103,6 +103,7 @@ fn issue(tbs: &[u8]) {
         cluster: Some("east".into()),
         policy: Some("istio".into()),
         crl: None,
+        commitment: None,
         message: Bytes(tbs.to_vec()),
     };
     let Some(intent) = good(scribe.add(intent)) else { return };

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anchorite::journal::{Bytes, Entry, Event, Head, KeyRole, Ledger, Purpose, RootDecision, seal_message};
+use anchorite::journal::{
+    Bytes, Entry, Event, Head, KeyRole, Ledger, Purpose, RootDecision, commitment, seal_message,
+};
 use anchorite::plan::{Frame, decide, make};
 use anchorite::policy::{Context, Keep};
 use anchorite::release::{self, ClusterFolder, Consumer, Member, Origin, ReleaseInput, cms};
@@ -50,6 +52,9 @@ impl Session {
     }
 }
 
+/// What only the session knows.
+const NUMBER: Digest = Digest([7; 32]);
+
 fn by_root(purpose: Purpose, message: Vec<u8>) -> Event {
     Event::Intent {
         purpose,
@@ -60,6 +65,7 @@ fn by_root(purpose: Purpose, message: Vec<u8>) -> Event {
         cluster: None,
         policy: None,
         crl: None,
+        commitment: Some(commitment(&NUMBER)),
         message: Bytes(message),
     }
 }
@@ -74,6 +80,7 @@ fn by_journal(purpose: Purpose, plan: Option<Digest>, message: Vec<u8>) -> Event
         cluster: None,
         policy: None,
         crl: None,
+        commitment: Some(commitment(&NUMBER)),
         message: Bytes(message),
     }
 }
@@ -165,7 +172,7 @@ pub fn make_world(folder: &Path) {
     let p7s = cms::assemble(&attributes, &signature, world::journal_certificate()).unwrap();
     let beneath = folders.into_iter().flat_map(ClusterFolder::into_files);
     let files: Vec<_> = prepared.finish(p7s).top.into_iter().chain(beneath).collect();
-    session.add(Event::Released { plan: digest, folder: name.into(), sums });
+    session.add(Event::Released { plan: digest, folder: name.into(), sums, number: NUMBER });
     session.seal();
 
     let files = files::pack(files.iter().map(|(name, bytes)| (name.as_bytes(), bytes.as_slice())));
