@@ -17,7 +17,7 @@ use serde::Serialize;
 
 pub use listed::cluster_crl;
 pub use open::{open_matters, unreleased_plans};
-use signed::{certificate, companions, other_plans_release, rejected, verifies, wrong_signature};
+use signed::{another_release, certificate, companions, rejected, verifies, wrong_signature};
 pub use waiting::Look;
 use waiting::{Judged, Waiting};
 
@@ -374,9 +374,10 @@ impl<T: Send> Auditor<'_, '_, '_, T> {
             Purpose::Seal => Ok(()),
             Purpose::Release => {
                 let signed = signed_attributes(&intent.message)?;
-                // A signature for one plan's release says nothing of another's.
-                let (Some(plan), true) = (intent.plan, signed.content_identifier == intent.plan) else {
-                    return Err(other_plans_release(intent.plan, signed.content_identifier));
+                // A signature for one plan's release says nothing of another's, nor of another try.
+                let asked = intent.plan.zip(intent.commitment);
+                let Some((plan, _)) = asked.filter(|asked| signed.content_identifier == Some(*asked)) else {
+                    return Err(another_release(asked, signed.content_identifier));
                 };
                 self.sums.insert(plan, signed.message_digest);
                 Ok(())

@@ -376,14 +376,21 @@ fn what_a_crash_left_open_is_neither_given_back_nor_released_by_a_line() {
                 added(&mut forged, Event::Withdrawn { intents, numbers });
                 given_back += 1;
             }
-            Event::Signed { .. } if text.contains("\"release\"") => {
+            Event::Signed { signature, .. } if text.contains("\"release\"") => {
                 let plan = faults::plan_to_take_up(&a.audit(&[]).code(1).json()).unwrap();
-                let asked = text.lines().rev().nth(1).unwrap().as_bytes();
-                let Event::Intent { message, .. } = Entry::from_line(1, asked).unwrap().event else {
-                    panic!()
-                };
-                let signed = anchorite::verify::signed_attributes(&message.0).unwrap();
-                added(&mut forged, released(Digest::parse(&plan).unwrap(), signed.message_digest));
+                let plan = Digest::parse(&plan).unwrap();
+                let asked = text.lines().rev().nth(1).unwrap();
+                let mut intent = Entry::from_line(1, asked.as_bytes()).unwrap().event;
+                let Event::Intent { message, commitment, .. } = &mut intent else { panic!() };
+                let sums = anchorite::verify::signed_attributes(&message.0).unwrap().message_digest;
+                *commitment = Some(anchorite::journal::commitment(&Digest::of(b"guessed")));
+                // With a commitment of one's own it is no longer what was signed.
+                let mut rewritten = text[..text.find(asked).unwrap()].to_string();
+                let seq = added(&mut rewritten, intent);
+                added(&mut rewritten, Event::Signed { intent: seq, signature });
+                added(&mut rewritten, released(plan, sums));
+                stops_every_verb(&a, &rewritten, ("audit.release", "audit.release"));
+                added(&mut forged, released(plan, sums));
                 out += 1;
             }
             _ => continue,

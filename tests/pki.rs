@@ -207,7 +207,7 @@ impl Pki {
             repeats: None,
         };
         let prepared = prepare(input, folders.iter().map(|folder| folder.laid.clone()).collect()).unwrap();
-        let attributes = cms::attributes(prepared.sums(), &origin.plan, created).unwrap();
+        let attributes = cms::attributes(prepared.sums(), &origin.plan, &origin.plan, created).unwrap();
         fs::write(self.path().join("attributes"), &attributes).unwrap();
         let signature = self.openssl("dgst -sha256 -sign journal.key attributes", &[]);
         let p7s = cms::assemble(&attributes, &signature, &journal).unwrap();

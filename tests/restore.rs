@@ -6,6 +6,7 @@ use anchorite::journal::{Entry, Event, replay};
 use anchorite::x509::Digest;
 
 use crate::appliance::{Appliance, Ran, copy};
+use crate::faults;
 
 const JOURNAL: &str = "home/journal/journal.jsonl";
 
@@ -106,6 +107,43 @@ fn certificates_that_were_removed_with_their_folder_come_back() {
     assert_eq!(a.audit(&[]).code(0).json()["state"], "ok");
 }
 
+/// Performs the copy of a plan.
+fn perform(a: &Appliance) -> Ran {
+    let plan = a.path("copy.json").to_str().unwrap().to_string();
+    let words = faults::words(a, "perform --yes", &["--to", "out", "--pin-file", "pin"]);
+    faults::run(a, &[words, vec![plan]].concat())
+}
+
+/// Without its plan nobody can release what was signed: that is said, and what can be done.
+#[test]
+fn a_plan_whose_file_is_lost_is_taken_up_from_a_copy_or_given_up_on_record() {
+    let of = used();
+    of.request("north");
+    of.empty_out();
+    let failed = faults::run_with(&of, "renameat2", "error=EIO", 1, &faults::sign(&of));
+    failed.fails(2, "output.failed");
+    let plan = faults::plan_to_take_up(&of.audit(&[]).code(1).json()).unwrap();
+    let kept = format!("home/plans/{plan}.json");
+    std::fs::rename(of.path(&kept), of.path("copy.json")).unwrap();
+    let open = of.audit(&[]).code(1).json()["open"].to_string();
+    assert!(open.contains(&format!("plans/{plan}.json is missing")), "{open}");
+
+    let a = faults::copy(&of);
+    perform(&a).code(0);
+    assert_eq!(a.audit(&[]).code(0).json()["state"], "ok");
+
+    std::fs::create_dir(of.path("export-own")).unwrap();
+    export(&of, "export-own");
+    restore(&of, &exported(&of, "export-own"), &[]).code(0);
+    seal(&of, &[]).code(0);
+    assert_eq!(of.audit(&[]).code(0).json()["state"], "ok");
+    perform(&of).fails(1, "plan.spent");
+    // What was signed stays on record: the key is not certified a second time.
+    of.sign(&["--policy", "istio"]).fails(1, "plan.refusals");
+    std::fs::remove_file(of.path("in/north.csr")).unwrap();
+    works(&of, "other");
+}
+
 /// The head was not noted yet: only the journal knows of what a broken session signed.
 #[test]
 fn what_a_broken_session_asked_for_is_dropped_only_knowingly() {
@@ -113,7 +151,7 @@ fn what_a_broken_session_asked_for_is_dropped_only_knowingly() {
     let copy = exported(&a, "export-west");
     a.request("north");
     a.empty_out();
-    let killed = crate::faults::run_with(&a, "fdatasync", "signal=SIGKILL", 3, &crate::faults::sign(&a));
+    let killed = faults::run_with(&a, "fdatasync", "signal=SIGKILL", 3, &faults::sign(&a));
     assert_eq!(killed.code, -1, "{}", killed.stderr);
     let before = a.journal();
     restore(&a, &copy, &[]).fails(4, "journal.behind");

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use crate::journal::{KeyRole, Ledger};
 use crate::x509::Digest;
 
-/// Plans that were signed and not released. Open in a home; in the copy that a
-/// release carries they are what that release is about to answer.
-pub fn unreleased_plans(ledger: &Ledger) -> Vec<String> {
+/// Plans that were signed and not released, of which `kept` says whether their files are there.
+/// Open in a home; in the copy that a release carries they are what that release is about to answer.
+pub fn unreleased_plans(ledger: &Ledger, kept: impl Fn(&Digest) -> bool) -> Vec<String> {
     // A step in the root's life may have taken no signature of the root's.
     let course = ledger.course_unreleased();
     let plans: BTreeSet<Digest> = ledger.unfinished_plans().into_iter().chain(course).collect();
@@ -19,9 +19,14 @@ pub fn unreleased_plans(ledger: &Ledger) -> Vec<String> {
                 true => "the root's course was changed by it".to_string(),
                 false => format!("{signed} of its certificates and CRLs are signed"),
             };
-            format!(
-                "plan {plan} is not released; {what}: `anchorite perform plans/{plan}.json --to DIR` takes it up again"
-            )
+            let next = match kept(&plan) {
+                true => format!("`anchorite perform plans/{plan}.json --to DIR` takes it up again"),
+                false => format!(
+                    "plans/{plan}.json is missing: `anchorite perform` takes up any copy of it (its SHA-256 is its name); \
+                     where there is none, `anchorite audit export`, and `anchorite audit restore` of that, give it up on record"
+                ),
+            };
+            format!("plan {plan} is not released; {what}: {next}")
         })
         .collect()
 }

@@ -44,13 +44,14 @@ pub(super) fn wrong_signature(role: KeyRole) -> Error {
     Error::integrity("audit.signature", message)
 }
 
-pub(super) fn other_plans_release(plan: Option<Digest>, named: Option<Digest>) -> Error {
-    let shown = |digest: Option<Digest>| digest.map_or("none".to_owned(), |digest| digest.to_string());
-    let message = format!(
-        "a signature for a release is on record for plan {}, but names {}",
-        shown(plan),
-        shown(named)
-    );
+/// Each is a plan and what an intent committed to.
+pub(super) fn another_release(asked: Option<(Digest, Digest)>, signed: Option<(Digest, Digest)>) -> Error {
+    let shown = |what: Option<(Digest, Digest)>| match what {
+        Some((plan, commitment)) => format!("plan {plan} with commitment {commitment}"),
+        None => "none".to_owned(),
+    };
+    let message =
+        format!("a signature for a release is on record for {}, but names {}", shown(asked), shown(signed));
     Error::integrity("audit.release", message)
 }
 

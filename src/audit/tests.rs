@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::journal::sample::{NUMBER, Script, decided, intent, key_intent, of_plan, session};
-use crate::journal::{Bytes, replay, seal_message};
+use crate::journal::{Bytes, commitment, replay, seal_message};
 use crate::x509::Seconds;
 
 fn judge(script: &Script, bytes: &[u8]) -> Report {
@@ -221,7 +221,9 @@ fn a_release_is_backed_by_a_signature_over_its_sums() {
     // Signed and sealed, for another plan: nothing of this one is released.
     let mut script = Script::with_root();
     let plan = script.begin("plan", 0);
-    let attributes = crate::release::cms::attributes(b"sums", &Digest::of(b"another"), script.now).unwrap();
+    let attributes =
+        crate::release::cms::attributes(b"sums", &Digest::of(b"another"), &commitment(&NUMBER), script.now)
+            .unwrap();
     script.sign(of_plan(intent(Purpose::Release, KeyRole::Journal, &attributes), plan));
     script.seal();
     broken(&judge(&script, &script.bytes), "audit.release");
@@ -248,7 +250,7 @@ fn what_is_unfinished_is_open() {
     let torn = [&script.bytes[..], b"{"].concat();
     let report = judge(&script, &torn);
     assert_eq!((report.state, report.open.len()), (State::Open, 3), "{report:?}");
-    assert!(unreleased_plans(&script.ledger).is_empty(), "nothing of it is signed");
+    assert!(unreleased_plans(&script.ledger, |_| true).is_empty(), "nothing of it is signed");
     let mut young = Script::opened();
     young.add(decided());
     young.add(key_intent(KeyRole::Root));

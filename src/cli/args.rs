@@ -285,7 +285,7 @@ pub struct Plan {
 #[derive(Debug, Args)]
 #[command(after_help = "example:\n  anchorite perform --home /srv/ca /srv/plan.json --to /media/out")]
 pub struct Perform {
-    /// The plan file
+    /// The plan file; of those that the home keeps, `plans/DIGEST.json` will do
     pub plan: PathBuf,
     /// The plan's SHA-256, as noted when it was reviewed: another plan is refused
     #[arg(long, value_name = "HEX", value_parser = parse_digest)]

@@ -16,9 +16,12 @@ use super::{crl, inspect, output, pin, process, quoted, shown_path, sign, unlock
 
 pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
     let mut home = unlock::home(globals)?;
-    let bytes = durable::read_bounded(&args.plan, PLAN_MAXIMUM)?;
-    check_name(&home, &args.plan)?;
-    let plan = Plan::from_bytes(&shown_path(&args.plan), &bytes)?;
+    // The home's own are named as in its journal, wherever it is run.
+    let path = home.dir().join(&args.plan);
+    let path = if args.plan.exists() || !path.exists() { &args.plan } else { &path };
+    let bytes = durable::read_bounded(path, PLAN_MAXIMUM)?;
+    check_name(&home, path)?;
+    let plan = Plan::from_bytes(&shown_path(path), &bytes)?;
     same_plan(args, &plan)?;
     if args.again {
         return again(globals, args, home, &plan);

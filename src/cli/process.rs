@@ -11,7 +11,7 @@ use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::process::{
     DumpableBehavior, Resource, Rlimit, geteuid, getrlimit, set_dumpable_behavior, setrlimit,
 };
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 
 struct Signals {
     /// A signal came.
@@ -42,6 +42,9 @@ pub fn harden() -> Result<()> {
             .and_then(|_| signal_hook::flag::register(signal, signals.stop.clone()))
             .map_err(|e| failed("signals cannot be watched", e))?;
     }
+    // Where files may not grow (RLIMIT_FSIZE), the write fails and says so.
+    signal_hook::flag::register(SIGXFSZ, Arc::default())
+        .map_err(|e| failed("signals cannot be watched", e))?;
     let _ = SIGNALS.set(signals);
     Ok(())
 }

@@ -2,11 +2,11 @@
 //! that it accounts for.
 
 use std::collections::{BTreeMap, HashSet};
-use std::io::BufReader;
+use std::io::{BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::documents::{self, Documents};
-use super::{HEAD, Home, PLAN_MAXIMUM, check_certificates, crls, gone};
+use super::{HEAD, Home, PLAN_MAXIMUM, check_certificates, check_folders, crls, gone, is_kept};
 use crate::audit::{Expectation, Fault, Found, Report, State, audit_found, unreleased_plans};
 use crate::error::{Error, Result};
 use crate::journal::{Head, JOURNAL_FILE, Ledger, check_index};
@@ -44,17 +44,18 @@ pub fn examine(dir: &Path, mut expect: Expectation<'_>) -> Result<Report> {
         Found::ClusterCrl(serial, der) => drop(crls.insert(crls::cluster_file(serial), Digest::of(der))),
     });
     if let Some(replayed) = &replayed {
-        report.open.extend(unreleased_plans(&replayed.ledger));
+        report.open.extend(unreleased_plans(&replayed.ledger, |plan| is_kept(dir, plan)));
         if !report.open.is_empty() && report.state == State::Ok {
             report.state = State::Open;
         }
+        faults.extend(check_folders(dir, &replayed.ledger).err().map(fault));
         faults.extend(check_documents(dir, &replayed.ledger));
         // Before the first seal the root is not made yet, nor are all its files.
         if replayed.ledger.seal().is_some() {
             faults.extend(check_certificates(dir, &replayed.ledger).err().map(fault));
         }
         faults.extend(issued.faults(&replayed.ledger)?);
-        faults.extend(check_plans(dir, &replayed.ledger)?);
+        faults.extend(check_plans(dir)?);
         faults.extend(check_crls(dir, &crls, &replayed.ledger)?);
     }
     if !faults.is_empty() {
@@ -95,7 +96,7 @@ enum IssuedFile {
 fn compare(folder: &Path, serial: &Serial, der: &[u8]) -> IssuedFile {
     match durable::read_bounded(&folder.join(format!("{serial}.pem")), 1 << 20) {
         Ok(bytes) if bytes == pem::certificate(der).as_bytes() => IssuedFile::AsSigned,
-        Err(e) if e.id == "file.missing" => IssuedFile::Missing,
+        Err(e) if e.id == "file.missing" || !folder.is_dir() => IssuedFile::Missing,
         _ => IssuedFile::Edited,
     }
 }
@@ -149,14 +150,9 @@ impl IssuedFiles {
 }
 
 /// A kept plan is named by its digest, which is on record where it was performed.
-fn check_plans(dir: &Path, ledger: &Ledger) -> Result<Vec<Fault>> {
+fn check_plans(dir: &Path) -> Result<Vec<Fault>> {
     let folder = dir.join("plans");
     let mut faults = Vec::new();
-    let performed = ledger.releases() > 0 || !ledger.unfinished_plans().is_empty();
-    if performed && !folder.exists() {
-        let message = "plans: is missing, though plans were performed".into();
-        faults.push(Fault { id: "home.plan", message });
-    }
     for (name, path) in list(&folder)? {
         let digest = durable::read_bounded(&path, PLAN_MAXIMUM).map(|bytes| Digest::of(&bytes));
         if !digest.is_ok_and(|digest| name == format!("{digest}.json")) {
@@ -209,7 +205,7 @@ fn list_but(folder: &Path, known: impl Fn(&str) -> bool) -> Result<Vec<(String, 
     let mut names = Vec::new();
     // An export has no empty folders. What should lie in one is missed by those who ask.
     let entries = match std::fs::read_dir(folder) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(names),
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(names),
         entries => entries.map_err(unreadable)?,
     };
     for entry in entries {

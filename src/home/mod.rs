@@ -227,7 +227,8 @@ impl Home {
     /// What a crash or an unfinished run left open, a sentence each.
     pub fn open_matters(&self) -> Vec<String> {
         let mut open = crate::audit::open_matters(self.journal.ledger());
-        open.extend(crate::audit::unreleased_plans(self.journal.ledger()));
+        let kept = |plan: &Digest| is_kept(&self.dir, plan);
+        open.extend(crate::audit::unreleased_plans(self.journal.ledger(), kept));
         if !self.journal.torn().is_empty() {
             open.push(format!("the journal's last line is unfinished ({} bytes)", self.journal.torn().len()));
         }
@@ -297,13 +298,7 @@ fn read_root(dir: &Path, journal: &Journal) -> Result<Option<Issuer>> {
 /// that a copy of the home left out is made by the next session; one that held something
 /// is not, or nobody would miss what it held.
 fn check_folders(dir: &Path, ledger: &Ledger) -> Result<()> {
-    let mut folders = FOLDERS.iter().chain(&[INDEX_FOLDER]).map(|name| dir.join(name));
-    // A link to nowhere is there, too.
-    let there = |path: &Path| std::fs::symlink_metadata(path).is_ok();
-    if let Some(other) = folders.find(|folder| there(folder) && !folder.is_dir()) {
-        return Err(Error::integrity("home.folder", format!("{}: is no folder", shown_path(&other)))
-            .next("stop; find out who put it there, and where the folder is; then put that back"));
-    }
+    check_places(dir)?;
     let held = [("issued", ledger.seal().is_some()), ("plans", ledger.releases() > 0)];
     match held.iter().find(|(name, held)| *held && !dir.join(name).exists()) {
         None => Ok(()),
@@ -312,6 +307,23 @@ fn check_folders(dir: &Path, ledger: &Ledger) -> Result<()> {
                 .next("stop; find out who removed it; then put it back from a backup (`anchorite audit restore` writes certificates and CRLs again, no plans)"))
         }
     }
+}
+
+/// No file, pipe or link to nowhere stands where a folder belongs.
+fn check_places(dir: &Path) -> Result<()> {
+    let mut folders = FOLDERS.iter().chain(&[INDEX_FOLDER]).map(|name| dir.join(name));
+    // A link to nowhere is there, too.
+    let there = |path: &Path| std::fs::symlink_metadata(path).is_ok();
+    match folders.find(|folder| there(folder) && !folder.is_dir()) {
+        None => Ok(()),
+        Some(other) => Err(Error::integrity("home.folder", format!("{}: is no folder", shown_path(&other)))
+            .next("stop; find out who put it there, and where the folder is; then put that back")),
+    }
+}
+
+/// Whether a plan that was performed is still there, whatever is in it.
+fn is_kept(dir: &Path, plan: &Digest) -> bool {
+    dir.join("plans").join(format!("{plan}.json")).exists()
 }
 
 fn make_folders(dir: &Path) -> Result<()> {

@@ -3,12 +3,12 @@
 use std::io::BufReader;
 use std::path::Path;
 
-use super::{HEAD, Home, OWN, crls, documents, make_folders, own_certificate};
+use super::{HEAD, Home, OWN, check_places, crls, documents, is_kept, make_folders, own_certificate};
 use crate::audit::Kept;
 use crate::error::{Error, Result};
 use crate::journal::{Event, Head, JOURNAL_FILE, Journal, KeyRole, Replay, replay, replay_lines};
 use crate::media::durable;
-use crate::x509::{Digest, Time, pem};
+use crate::x509::{Time, pem};
 
 /// What the operator says of the copy.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +37,7 @@ impl Home {
             no_step_back(dir, replayed, told.head_known)?;
             nothing_asked_since(&folder, replayed.ledger.count())?;
         }
+        check_places(dir)?;
         make_folders(dir)?;
         let root_crls = kept.root_crls.iter().map(|(number, der)| (crls::root_file(*number), der));
         let cluster_crls = kept.cluster_crls.iter().map(|(serial, der)| (crls::cluster_file(serial), der));
@@ -64,8 +65,8 @@ impl Home {
             }
         }
         let now = journal.ledger().last_time().map_or(now, |last| last.max(now));
-        let here = |plan: &Digest| dir.join("plans").join(format!("{plan}.json")).exists();
-        let given_up = journal.ledger().unfinished_plans().into_iter().filter(|plan| !here(plan)).collect();
+        let unfinished = journal.ledger().unfinished_plans().into_iter();
+        let given_up = unfinished.filter(|plan| !is_kept(dir, plan)).collect();
         journal.append(now, vec![Event::Restored { count: copied.count, head: copied.hash, given_up }])?;
         durable::write_atomic(&dir.join("state"), "head", &journal.head().to_json(), 0o600)
     }

@@ -340,7 +340,7 @@ impl Journal {
                 cluster: None,
                 policy: None,
                 crl: None,
-                commitment: self.commitment(self.ledger().count()),
+                commitment: self.next_commitment(),
                 message: Bytes(message.clone()),
             }],
         )?;
@@ -408,6 +408,11 @@ impl Journal {
     /// A session begins, with 32 bytes of randomness.
     pub fn know(&mut self, entropy: [u8; 32]) {
         self.secret = Some(SessionSecret::new(entropy));
+    }
+
+    /// What the next line commits to, if it is an intent.
+    pub fn next_commitment(&self) -> Option<Digest> {
+        self.commitment(self.ledger().count())
     }
 
     fn commitment(&self, intent: u64) -> Option<Digest> {

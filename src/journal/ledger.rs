@@ -14,13 +14,14 @@ use serde::{Deserialize, Serialize};
 use super::entry::{Bytes, ClusterCrl, Companion, Entry, Event, Purpose, RootAdoption, RootDecision};
 use super::line::Digested;
 use super::past::Past;
-use super::{Head, KeyRole, RootCourse, commitment, seal_message, sealed_index};
+use super::{Head, KeyRole, RootCourse, seal_message, sealed_index};
 use crate::error::{Error, Result};
 use crate::text;
 use crate::x509::certificate::Facts;
 use crate::x509::{Digest, Issued, KeyAlgorithm, PublicKey, Revocation, Serial, Status, Time};
 
 mod companions;
+mod ended;
 mod history;
 mod questions;
 mod records;
@@ -220,21 +221,7 @@ impl Ledger {
                 self.close(*intent, "rejects")?;
                 self.signatures += 1;
             }
-            Event::Withdrawn { intents, numbers } => {
-                if intents.len() != numbers.len() {
-                    return Err("withdraws intents without the number of each".into());
-                }
-                for (intent, number) in intents.iter().zip(numbers) {
-                    let open = self.intents.get(intent).filter(|i| i.signature.is_none());
-                    let asked = open.map(|i| i.commitment);
-                    if asked.is_some_and(|asked| asked != Some(commitment(number))) {
-                        return Err(format!("withdraws intent {intent}, which its session did not"));
-                    }
-                    let plan = self.intents.get(intent).and_then(|i| i.plan);
-                    let certificate = self.close(*intent, "withdraws")?;
-                    self.forget(certificate.as_ref(), plan);
-                }
-            }
+            Event::Withdrawn { intents, numbers } => self.withdrawn(intents, numbers)?,
             Event::Settled { intents } => {
                 for intent in intents {
                     self.close(*intent, "settles")?;
@@ -256,7 +243,9 @@ impl Ledger {
             let (serial, journal_serial) = (before.serial.clone(), before.journal_serial.clone());
             RootDecision { serial, journal_serial, ..decision.clone() } == *before
         };
-        if self.root_key.is_some() && !self.root_decision.as_ref().is_some_and(same) {
+        // With the first seal the root is made.
+        let made = self.seal.is_some();
+        if made || self.root_key.is_some() && !self.root_decision.as_ref().is_some_and(same) {
             return Err("decides a second root".into());
         }
         self.apart_from_companions(decision.subject().ok().as_ref(), None)?;
@@ -447,53 +436,6 @@ impl Ledger {
             .ok_or_else(|| format!("{verb} intent {intent}, which is not open"))?;
         self.set_status(record.certificate.as_ref(), Status::Burnt).map_err(|e| e.message)?;
         Ok(record.certificate)
-    }
-
-    /// What was certainly not signed stands in nobody's way: its plan may ask for it again.
-    fn forget(&mut self, certificate: Option<&Serial>, plan: Option<Digest>) {
-        if let Some(left) = plan.and_then(|plan| self.plans.get_mut(&plan)) {
-            *left = left.saturating_add(1);
-        }
-        if let Some(serial) = certificate {
-            self.recent.remove(serial);
-        }
-    }
-
-    fn released(&mut self, plan: &Digest, number: &Digest) -> std::result::Result<(), String> {
-        self.course_unreleased = self.course_unreleased.filter(|unreleased| unreleased != plan);
-        if self.plans.remove(plan).is_none() {
-            return Err(format!("releases plan {plan}, which is not being performed"));
-        }
-        self.recent.finished.insert(*plan);
-        let done: Vec<u64> =
-            self.intents.iter().filter(|(_, i)| i.plan == Some(*plan)).map(|(seq, _)| *seq).collect();
-        for seq in done {
-            let record = self.intents.remove(&seq);
-            if let Some(IntentRecord { signature: Some(_), certificate, .. }) = record {
-                self.set_status(certificate.as_ref(), Status::Released).map_err(|e| e.message)?;
-                self.is_out(certificate.as_ref()).map_err(|e| e.message)?;
-            } else {
-                return Err(format!("releases plan {plan} while its intent {seq} is open"));
-            }
-        }
-        if self.releasing.remove(plan) != Some(commitment(number)) {
-            return Err(format!("releases plan {plan}, which the session that signed its release did not"));
-        }
-        // Every release carries the root's last CRL: whichever plan signed one, it is out.
-        self.intents.retain(|_, intent| intent.purpose != Purpose::Crl || intent.signature.is_none());
-        Ok(())
-    }
-
-    /// A plan whose file is lost is taken up by nobody. What was signed for it stays
-    /// known as signed.
-    fn give_up(&mut self, plan: &Digest) -> std::result::Result<(), String> {
-        self.releasing.remove(plan);
-        if self.plans.remove(plan).is_none() {
-            return Err(format!("gives up plan {plan}, which is not being performed"));
-        }
-        self.recent.finished.insert(*plan);
-        self.intents.retain(|_, intent| intent.plan != Some(*plan) || intent.signature.is_none());
-        Ok(())
     }
 
     fn key_mut(&mut self, role: KeyRole) -> &mut Option<KeyRecord> {

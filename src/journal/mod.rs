@@ -4,6 +4,7 @@
 //! [`Journal`] the file. Only [`Journal`] makes permits, and only after the
 //! intent is on disk.
 
+mod attested;
 mod base64;
 mod consent;
 mod course;
@@ -26,11 +27,12 @@ mod store;
 mod tests;
 mod usual;
 
+pub use attested::{AttestedFacts, KeyAttested};
 pub use consent::Consent;
 pub use course::{Emitted, Rollover, RootCourse, Side, Stage};
 pub use entry::{
-    AttestedFacts, Bytes, ClusterCrl, Companion, Entry, Event, GENESIS, KeyAttested, Purpose, RefusedRequest,
-    RevokedCertificate, RootAdoption, RootDecision,
+    Bytes, ClusterCrl, Companion, Entry, Event, GENESIS, Purpose, RefusedRequest, RevokedCertificate,
+    RootAdoption, RootDecision,
 };
 pub use file::{CertificateIntent, FILE as JOURNAL_FILE, Journal, READ_WHOLE};
 pub use head::{Head, Standing};

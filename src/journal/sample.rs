@@ -251,7 +251,7 @@ impl Script {
 
     /// The signature over a release's sums, and the line that says it went out.
     pub fn release(&mut self, plan: Digest, sums: &[u8]) -> Event {
-        let attributes = cms::attributes(sums, &plan, self.now).unwrap();
+        let attributes = cms::attributes(sums, &plan, &commitment(&NUMBER), self.now).unwrap();
         self.sign(of_plan(intent(Purpose::Release, KeyRole::Journal, &attributes), plan));
         Event::Released {
             plan,

@@ -1,9 +1,9 @@
 //! What only the running session knows.
 //!
 //! An intent carries a commitment: the SHA-256 of a number. The line that gives the intent
-//! back unsigned, or that says that its release went out, reveals the number. Nothing else in
-//! these lines is signed before the next seal, and a crash takes the numbers along: so nobody
-//! can add such a line to what a crash left behind.
+//! back unsigned, or that says that its release went out, reveals the number, which a crash
+//! takes along: so nobody can add such a line to what is left behind. The commitment itself
+//! holds once a seal covers the intent; a release's at once, for it is among what is signed.
 
 use secrecy::{ExposeSecret, SecretBox};
 use sha2::{Digest as _, Sha256};

@@ -1,8 +1,7 @@
 //! Which line may follow which, and what lines add up to.
 
 use super::sample::{
-    NUMBER, Script, answering, decided, files, intent, key_intent, of_plan, opened, revocation, revoked,
-    session,
+    NUMBER, Script, answering, decided, files, intent, key_intent, of_plan, opened, session,
 };
 use super::{
     Bytes, Companion, Entry, Event, Head, KeyRole, PlanState, Purpose, RootAdoption, Standing, replay,
@@ -363,32 +362,6 @@ fn a_plan_is_spent_by_its_release() {
 }
 
 #[test]
-fn a_plan_that_only_revokes_is_spent_once_a_seal_covers_it() {
-    let mut script = Script::with_root();
-    let plan = script.begin("plan", 1);
-    script.sign(script.intermediate(plan, "east"));
-    script.seal();
-    let serial = script.ledger.by_cluster("east").unwrap()[0].serial.clone();
-    let revoking = Digest::of(b"revoking");
-    let record = |script: &mut Script| {
-        script.add(revoked("revoking", &[revocation(&serial, script.now)]));
-        assert_eq!(script.ledger.plan(&revoking).unwrap(), Some(PlanState::Finished));
-    };
-    record(&mut script);
-    assert_eq!(
-        script.ledger.settled().unwrap().plan(&revoking).unwrap(),
-        None,
-        "anybody could have written that"
-    );
-    script.add(Event::Unrevoked { certificates: vec![serial.clone()] });
-    assert_eq!(script.ledger.plan(&revoking).unwrap(), None);
-    record(&mut script);
-    script.seal();
-    assert_eq!(script.ledger.settled().unwrap().plan(&revoking).unwrap(), Some(PlanState::Finished));
-    refused(&script, revoked("revoking", &[]), "performed before");
-}
-
-#[test]
 fn a_seal_speaks_for_the_line_before_it_at_its_own_time() {
     let mut script = Script::with_root();
     script.add(session());
@@ -498,7 +471,8 @@ fn a_line_is_shown_before_it_is_taken_in() {
 fn seals_and_everything_else_that_is_signed_differ_in_their_first_byte() {
     let script = Script::with_root();
     let seal = seal_message(1, script.ledger.head(), script.now, None);
-    let attributes = crate::release::cms::attributes(b"sums", &Digest::of(b"plan"), script.now).unwrap();
+    let attributes =
+        crate::release::cms::attributes(b"sums", &Digest::of(b"plan"), &NUMBER, script.now).unwrap();
     let tbs = script.own(Purpose::RootCertificate);
     assert_eq!([seal[0], attributes[0], tbs.as_der()[0]], [b'a', 0x31, 0x30]);
 }

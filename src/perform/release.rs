@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::Session;
 use crate::error::{Error, Result};
 use crate::home::Home;
-use crate::journal::{Event, IntentRecord, RootCourse};
+use crate::journal::{Event, GENESIS, IntentRecord, RootCourse};
 use crate::lint::CertificateKind;
 use crate::media::check_names;
 use crate::media::write::Output;
@@ -236,7 +236,8 @@ impl Session<'_> {
         let prepared = release::prepare(input, clusters)?;
 
         let digest = finisher.origin.plan;
-        let attributes = cms::attributes(prepared.sums(), &digest, now)?;
+        let commitment = self.home.journal.next_commitment().unwrap_or(GENESIS);
+        let attributes = cms::attributes(prepared.sums(), &digest, &commitment, now)?;
         let permit = self.home.journal.intend_release(now, digest, attributes.clone())?;
         let intent = permit.intent();
         let event = self.sign(journal_key, permit)?;

@@ -16,19 +16,20 @@ use crate::error::{Error, Result};
 use crate::x509::{Digest, SignatureAlgorithm, Time};
 
 /// The DER of the signed attributes: content type, SHA-256 of the content, signing time,
-/// and as content identifier (RFC 2634 §2.7) the plan's digest, as the SET OF that is to be
-/// signed (RFC 5652 §5.4). Without the plan, an earlier release's signature could be put on
-/// record for another.
-pub fn attributes(content: &[u8], plan: &Digest, signing_time: Time) -> Result<Vec<u8>> {
+/// and as content identifier (RFC 2634 §2.7) the plan's digest and the commitment of the
+/// intent to sign, as the SET OF that is to be signed (RFC 5652 §5.4). Without the plan, an
+/// earlier release's signature could be put on record for another; without the commitment,
+/// a release that never went out could be said to have.
+pub fn attributes(content: &[u8], plan: &Digest, commitment: &Digest, signing_time: Time) -> Result<Vec<u8>> {
     let encode = || -> der::Result<Vec<u8>> {
         let digest = OctetString::new(Digest::of(content).0)?;
-        let plan = OctetString::new(plan.0)?;
+        let identifier = OctetString::new([plan.0, commitment.0].concat())?;
         let time = signing_time.to_x509()?;
         SetOfVec::try_from(vec![
             attribute(rfc5911::ID_CONTENT_TYPE, Any::encode_from(&rfc5911::ID_DATA)?)?,
             attribute(rfc5911::ID_MESSAGE_DIGEST, Any::encode_from(&digest)?)?,
             attribute(rfc5911::ID_SIGNING_TIME, Any::encode_from(&time)?)?,
-            attribute(rfc5911::ID_AA_CONTENT_IDENTIFIER, Any::encode_from(&plan)?)?,
+            attribute(rfc5911::ID_AA_CONTENT_IDENTIFIER, Any::encode_from(&identifier)?)?,
         ])?
         .to_der()
     };

@@ -47,8 +47,8 @@ struct Signer<'a> {
 pub struct SignedAttributes {
     /// SHA-256 of the content.
     pub message_digest: Digest,
-    /// What the content belongs to, where that is a SHA-256: the plan, of a release.
-    pub content_identifier: Option<Digest>,
+    /// Of a release the plan, and what the intent to sign it committed to.
+    pub content_identifier: Option<(Digest, Digest)>,
     /// When it was signed, as the signer says.
     pub signing_time: Option<Time>,
 }
@@ -235,7 +235,7 @@ fn read_attributes(set: &[u8]) -> Strict<SignedAttributes> {
     }
     Ok(SignedAttributes {
         message_digest: message_digest.and_then(sha256).ok_or("no message digest of SHA-256")?,
-        content_identifier: identifier.and_then(sha256),
+        content_identifier: identifier.and_then(two_digests),
         signing_time: signing_time.map(|e| time(e.raw)).transpose()?,
     })
 }
@@ -244,6 +244,12 @@ fn read_attributes(set: &[u8]) -> Strict<SignedAttributes> {
 fn sha256(element: Element<'_>) -> Option<Digest> {
     let digest = element.content.try_into().ok().filter(|_| element.tag == 0x04);
     digest.map(Digest)
+}
+
+/// An OCTET STRING as long as two of them.
+fn two_digests(element: Element<'_>) -> Option<(Digest, Digest)> {
+    let (first, second) = element.content.split_first_chunk().filter(|_| element.tag == 0x04)?;
+    Some((Digest(*first), Digest(second.try_into().ok()?)))
 }
 
 fn time(der: &[u8]) -> Strict<Time> {

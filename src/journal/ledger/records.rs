@@ -42,7 +42,7 @@ pub struct IntentRecord {
     pub policy: Option<String>,
     /// SHA-256 of the number that its session knows, until there is an outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) commitment: Option<Digest>,
+    pub commitment: Option<Digest>,
     /// The exact bytes.
     #[serde(with = "base64")]
     pub message: Vec<u8>,

@@ -141,7 +141,22 @@ pub fn rows() -> Vec<Row> {
         here("the plans removed", Released, |a| {
             std::fs::remove_dir_all(a.path("home/plans")).unwrap();
             audit()
-        }, 4, "home.plan", "is missing, though plans were performed"),
+        }, 4, "home.folder", "plans: is missing"),
+        here("a file for a folder, seen by the audit", Released, |a| {
+            std::fs::remove_dir_all(a.path("home/quarantine")).unwrap();
+            a.write("home/quarantine", "");
+            audit()
+        }, 4, "home.folder", "quarantine: is no folder"),
+        here("a pipe for the certificates' folder", Released, |a| {
+            std::fs::remove_dir_all(a.path("home/issued")).unwrap();
+            crate::support::run(&a.path("home"), "mkfifo", &["issued"]);
+            audit()
+        }, 4, "home.folder", "issued: is no folder"),
+        here("a file for a folder, before a restore", Released, |a| {
+            std::fs::remove_dir_all(a.path("home/crl")).unwrap();
+            a.write("home/crl", "");
+            restore(a, &a.path("home/journal"))
+        }, 4, "home.folder", "crl: is no folder"),
         here("a file for a folder", Released, |a| {
             std::fs::remove_dir_all(a.path("home/quarantine")).unwrap();
             a.write("home/quarantine", "");

@@ -166,7 +166,7 @@ pub fn make_world(folder: &Path) {
     };
     let prepared =
         release::prepare(input, folders.iter().map(|folder| folder.laid.clone()).collect()).unwrap();
-    let attributes = cms::attributes(prepared.sums(), &digest, session.now).unwrap();
+    let attributes = cms::attributes(prepared.sums(), &digest, &commitment(&NUMBER), session.now).unwrap();
     let signature = session.sign(by_journal(Purpose::Release, Some(digest), attributes.clone()));
     let sums = Digest::of(prepared.sums());
     let p7s = cms::assemble(&attributes, &signature, world::journal_certificate()).unwrap();

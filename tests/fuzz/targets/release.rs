@@ -72,7 +72,8 @@ fn readable(report: &Report) {
 fn signed_anew(mut files: Files) -> Files {
     let covered = files.iter().filter(|(name, _)| *name != SUMS && *name != SIGNATURE);
     let sums: String = covered.map(|(name, bytes)| format!("{}  {name}\n", Digest::of(bytes))).collect();
-    let attributes = cms::attributes(sums.as_bytes(), &Digest::of(world::PLAN), now()).unwrap();
+    let attributes =
+        cms::attributes(sums.as_bytes(), &Digest::of(world::PLAN), &Digest::of(b"number"), now()).unwrap();
     let signature = JOURNAL_KEY.sign(&attributes);
     let p7s = cms::assemble(&attributes, &signature, world::journal_certificate()).unwrap();
     files.insert(SUMS.into(), sums.into_bytes());

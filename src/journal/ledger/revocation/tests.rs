@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::journal::sample::{Script, intent, of_plan, revocation, revoked};
-use crate::journal::{Bytes, Event, Purpose};
+use crate::journal::{Bytes, Event, PlanState, Purpose};
 use crate::lint::fixtures::time;
 
 /// East ends in 2031, west in 2033, north in 2035; all of them are released.
@@ -196,4 +196,27 @@ fn who_came_without_a_crl_is_missed_until_it_comes_or_ends() {
     assert_eq!(lacking(&script, "2030-01-01", 9).1, 3);
     let root = Event::ClusterCrl { plan, certificate: Bytes(script.root.clone()), crl: crl(5) };
     refused(&script, root, "no intermediate on record");
+}
+
+#[test]
+fn a_plan_that_only_revokes_is_spent_once_a_seal_covers_it() {
+    let mut script = fleet();
+    let serial = serial(&script, "east");
+    let revoking = Digest::of(b"revoking");
+    let record = |script: &mut Script| {
+        script.add(revoked("revoking", &[revocation(&serial, script.now)]));
+        assert_eq!(script.ledger.plan(&revoking).unwrap(), Some(PlanState::Finished));
+    };
+    record(&mut script);
+    assert_eq!(
+        script.ledger.settled().unwrap().plan(&revoking).unwrap(),
+        None,
+        "anybody could have written that"
+    );
+    script.add(Event::Unrevoked { certificates: vec![serial.clone()] });
+    assert_eq!(script.ledger.plan(&revoking).unwrap(), None);
+    record(&mut script);
+    script.seal();
+    assert_eq!(script.ledger.settled().unwrap().plan(&revoking).unwrap(), Some(PlanState::Finished));
+    refused(&script, revoked("revoking", &[]), "performed before");
 }
