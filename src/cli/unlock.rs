@@ -294,7 +294,7 @@ fn tell_end(sealed: Option<Result<Head>>) {
             output::note(&format!("journal head, for the sheet: {} lines, {}", head.count, head.hash))
         }
         Some(Err(error)) => output::note(&format!(
-            "{} the journal's last lines are not sealed: {error}",
+            "{} the journal is not sealed, or its head not noted: {error}",
             output::styled(output::WARN, "note:")
         )),
         None => {}

@@ -242,18 +242,22 @@ impl Journal {
         Ok(Some(Event::Torn { bytes: torn.len() as u64, sha256: Digest::of(&torn) }))
     }
 
+    /// Whether all that stands in memory is on disk: nothing is said of it otherwise.
+    pub fn check_written(&self) -> Result<()> {
+        if !self.unlike {
+            return Ok(());
+        }
+        Err(Error::integrity("journal.refused", "a line was refused before; nothing more is written")
+            .next("run `anchorite audit verify` to see what is on record"))
+    }
+
     /// Appends events in one write and one fsync; returns the first one's number.
     pub fn append(&mut self, time: Time, events: Vec<Event>) -> Result<u64> {
         if !self.replayed.torn.is_empty() {
             return Err(Error::integrity("journal.torn", "the journal's last line is unfinished"));
         }
-        if std::mem::replace(&mut self.unlike, true) {
-            return Err(Error::integrity(
-                "journal.refused",
-                "a line was refused before; nothing more is written",
-            )
-            .next("run `anchorite audit verify` to see what is on record"));
-        }
+        self.check_written()?;
+        self.unlike = true;
         let first = self.ledger().count();
         let mut lines = String::new();
         for event in events {

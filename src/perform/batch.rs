@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::release::{Finished, Finisher};
-use super::{Progress, Session, World, lanes, not_before_last, typed};
+use super::{Progress, Session, World, lanes, not_before_last, note, typed};
 use crate::error::{Error, Kind, Result};
 use crate::home::Home;
 use crate::journal::{
@@ -229,7 +229,8 @@ impl Session<'_> {
 
     /// Signs in groups. While the token is busy with one, the signatures of the group
     /// before it and the intents of the one after it go on record, in one flush, and the
-    /// certificates of the one before it are finished.
+    /// certificates of the one before it are finished. Of each group the token knows before
+    /// it signs.
     fn sign_fresh<'p>(
         &mut self,
         plan: Digest,
@@ -242,10 +243,7 @@ impl Session<'_> {
         let most = self.world.lanes.min(total.div_ceil(A_LANE)).max(1);
         let token = self.token.info().uri.clone();
         let group = group(self.home, self.token.info(), key);
-        let mut lanes = match self.home.config.token.retype_pin {
-            true => vec![typed::signer(self.home, self.token, &self.world, (before, before + total))],
-            false => self.token.signers(most)?,
-        };
+        let retype = self.home.config.token.retype_pin;
         let stop = self.world.stop;
         let mut fresh = fresh.into_iter().map(|p| intent(plan, p));
         let mut next_group = || fresh.by_ref().take(group).collect::<Vec<_>>();
@@ -254,12 +252,26 @@ impl Session<'_> {
 
         let mut finished = Vec::new();
         let mut permits = record.put(begun, next_group())?;
-        let mut signed = Vec::new();
+        let (mut signed, mut asked) = (Vec::new(), before);
         while !permits.is_empty() {
-            let before = std::mem::take(&mut signed);
+            let last = std::mem::take(&mut signed);
+            let place = (asked, before + total);
+            asked += permits.len();
+            let lanes = note(record.home, self.token).and_then(|()| match retype {
+                true => Ok(vec![typed::signer(record.home, self.token, &self.world, place)]),
+                false => self.token.signers(most),
+            });
+            let mut lanes = match lanes {
+                Ok(lanes) => lanes,
+                Err(error) => {
+                    record.put(last, Vec::new())?;
+                    record.home.journal.withdraw(record.now(), permits)?;
+                    return Err(error);
+                }
+            };
             let (group, (following, done)) = lanes::sign(&mut lanes, key, permits, stop, || {
-                let made = intents_of(&before);
-                let following = record.put(before, next_group());
+                let made = intents_of(&last);
+                let following = record.put(last, next_group());
                 (following, record.finish(&made, finisher))
             });
             // Where this failed, nothing more can be recorded: what was signed counts as

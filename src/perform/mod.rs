@@ -72,10 +72,10 @@ pub struct Session<'a> {
     keys: Vec<Key>,
     /// Whether the root was made, and that run came to its end.
     whole: bool,
+    /// How many lines there were as it began, or as the head was noted last.
+    told: u64,
 }
 
-/// Lines that say no more than that a session began.
-const BEGINNING: [&str; 2] = ["session", "head-kept"];
 /// Errors after which the token is not asked for a seal.
 const GONE: [&str; 2] = ["token.removed", "token.pin-locked"];
 
@@ -96,7 +96,8 @@ impl<'a> Session<'a> {
         let lost = known.filter(|head| home.journal.compare("the token", *head).is_err());
         let whole = home.root().is_ok() && !home.root_unfinished();
         let (attested, keys) = (Vec::new(), Vec::new());
-        let mut session = Self { home, token, world, confirmed: consent.plan, attested, keys, whole };
+        let mut session =
+            Self { home, token, world, confirmed: consent.plan, attested, keys, whole, told: 0 };
         session.check_keys()?;
         session.check_attested()?;
         let secret = (session.world.entropy)()?;
@@ -110,6 +111,7 @@ impl<'a> Session<'a> {
         if known.is_some() && !home.journal.ledger().head_kept() {
             home.journal.append(now, vec![Event::HeadKept {}])?;
         }
+        session.told = session.home.journal.head().count;
         Ok(session)
     }
 
@@ -173,31 +175,38 @@ impl<'a> Session<'a> {
         self.seal_noted(key, index)
     }
 
-    /// Seals, and notes the head in the token and in the home. Before anything leaves the
-    /// home, too: an older copy of it must not hide what was signed.
+    /// Seals, and notes the head in the token and in the home.
     fn seal_noted(&mut self, key: &Key, index: Option<Digest>) -> Result<Head> {
         self.seal_lines(key, index)?;
+        self.note_head()
+    }
+
+    fn note_head(&mut self) -> Result<Head> {
         let head = self.home.journal.head();
-        self.token.store_data(&head_label(self.home), &head.to_json())?;
+        note(self.home, self.token)?;
         // Last: where this is there, the session came this far.
         self.home.keep_head()?;
+        self.told = head.count;
         Ok(head)
     }
 
-    /// Seals what is on record when a session ends with an error, and notes the head: what
-    /// was given back unsigned is free again, what was signed cannot be hidden. `None` where
-    /// nothing but the session is on record, where the token is gone, and where a run of the
-    /// same command takes up a root that is half made.
+    /// Seals what a session put on record before an error ended it, and notes the head: what
+    /// was signed cannot be hidden. `None` where that is nothing, where the journal cannot be
+    /// written or the token is gone, and where a run of the same command takes up a root that
+    /// is half made.
     pub fn seal_after(&mut self, error: &Error) -> Option<Result<Head>> {
-        let wanted = self.whole
-            && !GONE.contains(&error.id)
-            && self.ledger().unsealed().iter().any(|kind| !BEGINNING.contains(kind));
-        let mut seal = || {
-            self.home.file_unsealed()?;
-            let key = self.key(KeyRole::Journal)?;
-            self.seal_noted(&key, None)
-        };
-        wanted.then(&mut seal)
+        let told = self.home.journal.head().count <= self.told;
+        let able = self.home.journal.check_written().is_ok() && !GONE.contains(&error.id);
+        (self.whole && able && !told).then(|| self.seal_rest())
+    }
+
+    fn seal_rest(&mut self) -> Result<Head> {
+        self.home.file_unsealed()?;
+        if self.ledger().unsealed().is_empty() {
+            return self.note_head();
+        }
+        let key = self.key(KeyRole::Journal)?;
+        self.seal_noted(&key, None)
     }
 
     fn seal_lines(&mut self, key: &Key, index: Option<Digest>) -> Result<()> {
@@ -241,8 +250,13 @@ impl<'a> Session<'a> {
     /// ends the session.
     fn sign(&mut self, key: &Key, permit: Permit) -> Result<Event> {
         let place = typed::place(self.home.journal.ledger(), &permit);
+        // Of a root that is being made there is nothing yet that could be forgotten.
+        let noted = match self.whole && permit.role() == KeyRole::Root {
+            true => note(self.home, self.token),
+            false => Ok(()),
+        };
         let mut signer = typed::signer(self.home, self.token, &self.world, place);
-        if let Err(error) = signer.ready(key, &permit) {
+        if let Err(error) = noted.and_then(|()| signer.ready(key, &permit)) {
             drop(signer);
             self.home.journal.withdraw(self.now(), vec![permit])?;
             return Err(error);
@@ -260,6 +274,13 @@ impl<'a> Session<'a> {
             }
         }
     }
+}
+
+/// The token keeps the head, where it can: before the root's key signs, so that what it was
+/// asked for cannot be forgotten, and with each seal.
+fn note(home: &Home, token: &mut dyn Token) -> Result<()> {
+    home.journal.check_written()?;
+    token.store_data(&head_label(home), &home.journal.head().to_json()).map(drop)
 }
 
 fn not_before_last(home: &Home, now: Time) -> Time {

@@ -106,8 +106,11 @@ fn a_yubikey_that_is_pulled_in_the_middle_of_a_batch_is_put_back() {
 
 #[test]
 fn one_that_is_pulled_when_all_is_done_but_its_head_to_be_kept_goes_on_the_next_time() {
-    // It is kept before anything leaves, and again at the end. Each takes two of the one.
-    for (command, nth, released) in [("MANAGE", 1, 0), ("PUT", 1, 0), ("MANAGE", 3, 1), ("PUT", 2, 1)] {
+    // It is kept before each of four signatures, before anything leaves, and at the end. Each
+    // takes two of the one.
+    for (command, nth, released) in
+        [("MANAGE", 1, 0), ("PUT", 3, 0), ("MANAGE", 9, 0), ("PUT", 5, 0), ("MANAGE", 11, 1), ("PUT", 6, 1)]
+    {
         let mut desk = ready();
         again(&mut desk);
         desk.card.order(&format!("{command} {nth} gone\n"));

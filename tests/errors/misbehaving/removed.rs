@@ -70,10 +70,10 @@ fn a_token_that_is_gone_when_the_journal_is_sealed_or_the_release_is_signed() {
         "C_Sign 3 gone",
         "C_Sign 3 lose-gone",
         // The head, which the token keeps before anything leaves: the new one is made, the old one goes.
-        "C_CreateObject 1 gone",
-        "C_CreateObject 1 lose-gone",
-        "C_DestroyObject 1 gone",
-        "C_DestroyObject 1 lose-gone",
+        "C_CreateObject 2 gone",
+        "C_CreateObject 2 lose-gone",
+        "C_DestroyObject 2 gone",
+        "C_DestroyObject 2 lose-gone",
         "C_Sign 4 gone",
         "C_Sign 4 lose-gone",
     ] {
@@ -86,15 +86,28 @@ fn a_token_that_is_gone_when_the_journal_is_sealed_or_the_release_is_signed() {
 }
 
 #[test]
+fn a_token_that_is_gone_before_it_signs_has_signed_nothing() {
+    let of = with_requests(2);
+    for how in ["C_CreateObject 1 gone", "C_DestroyObject 1 lose-gone"] {
+        let a = copy(&of);
+        let before = a.made("C_Sign");
+        refused(a.sign_while(how), (3, "token.removed", &["nothing of it was signed", "anchorite perform"]));
+        assert_eq!((a.made("C_Sign"), record(&a).withdrawn), (before, 2), "{how}");
+        assert_eq!(nothing_released(&a), "open", "{how}");
+        taken_up(&a, 2, 0);
+    }
+}
+
+#[test]
 fn a_token_that_is_gone_after_the_release_leaves_it_good() {
     let of = with_requests(2);
     for orders in [
         "C_Sign 5 gone",
         "C_Sign 5 lose-gone",
-        "C_CreateObject 2 gone",
-        "C_CreateObject 2 lose-gone",
-        "C_DestroyObject 2 gone",
-        "C_DestroyObject 2 lose-gone",
+        "C_CreateObject 3 gone",
+        "C_CreateObject 3 lose-gone",
+        "C_DestroyObject 3 gone",
+        "C_DestroyObject 3 lose-gone",
     ] {
         let a = copy(&of);
         let words = ["the token is gone", "the release is written and on record"];
