@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use rustix::fs::{self, FlockOperation, Mode, OFlags};
+use rustix::fs::{self, FileType, FlockOperation, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::{unwritable, write_protected};
@@ -34,6 +34,12 @@ impl Drop for Lock {
 pub fn lock_exclusive(path: &Path) -> Result<Lock> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let open = |how: OFlags| retry_on_intr(|| fs::open(path, how | flags, Mode::from_raw_mode(0o600)));
+    let there = retry_on_intr(|| fs::lstat(path)).map(|it| FileType::from_raw_mode(it.st_mode));
+    if there.is_ok_and(|there| there != FileType::RegularFile) {
+        let message = format!("{}: is no file that could be locked", file::shown(path));
+        return Err(Error::usage("file.not-regular", message)
+            .next("find out who put it there, then remove it: it is made anew"));
+    }
     let protected = path.parent().and_then(write_protected);
     let fd = match open(OFlags::RDWR | OFlags::CREATE) {
         Err(Errno::ROFS) if protected == Some(Errno::ROFS) => return Ok(Lock { file: None }),
@@ -101,7 +107,8 @@ mod tests {
         let _lock = lock_exclusive(&path).unwrap();
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         std::os::unix::fs::symlink(home.path().join("elsewhere"), &link).unwrap();
-        assert_eq!(lock_exclusive(&link).unwrap_err().id, "file.unwritable");
+        assert_eq!(lock_exclusive(&link).unwrap_err().id, "file.not-regular");
+        assert_eq!(lock_exclusive(home.path()).unwrap_err().id, "file.not-regular");
         assert_eq!(lock_exclusive(&home.path().join("no/lock")).unwrap_err().id, "file.unwritable");
     }
 }
