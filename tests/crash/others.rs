@@ -193,7 +193,7 @@ fn a_companion_is_trusted_or_put_on_record_again() {
     let of = watched_with_requests();
     of.tool("openssl", &["genpkey", "-algorithm", "ED25519", "-out", "old.key"]);
     of.old_root("old", "CN = Second Root", crate::adopt::COMMON, &[]);
-    kill_everywhere(&of, companion, |context, a| {
+    tried(&of, companion, |a, context| {
         sound(a, context);
         // What a crash kept from its seal is not trusted by the next session.
         let again = run(a, &companion(a));
@@ -206,6 +206,79 @@ fn a_companion_is_trusted_or_put_on_record_again() {
         assert_eq!(report["companions"].as_array().unwrap().len(), 1, "{context}: {report}");
         let lines = a.journal().matches("\"event\":\"companions\"").count();
         assert!(lines == 1 || lines == 3, "{context}: once; or once, taken back, and again");
+    });
+}
+
+fn renew(a: &Appliance) -> Vec<String> {
+    words(a, "root renew --ttl 30y --yes", &["--pin-file", "pin"])
+}
+
+#[test]
+fn a_renewal_is_finished_or_made_again() {
+    let of = watched_with_requests();
+    tried(&of, renew, |a, context| {
+        sound(a, context);
+        let longer = words(a, "root renew --ttl 31y --yes", &["--pin-file", "pin"]);
+        run(a, &longer).code(0);
+        settled(a, context);
+        accounted_for(a, context);
+        run(a, &sign(a)).code(0);
+        settled(a, context);
+    });
+}
+
+/// A home whose root is to follow another one.
+fn successor() -> Appliance {
+    let of = watched_with_requests();
+    of.tool("openssl", &["genpkey", "-algorithm", "ED25519", "-out", "old.key"]);
+    of.old_root("old", "CN = Old Root", crate::adopt::COMMON, &[]);
+    of
+}
+
+fn begin(a: &Appliance) -> Vec<String> {
+    words(a, "root rollover begin --overlap 90d --yes", &["--old", "old.pem", "--pin-file", "pin"])
+}
+
+fn stage(a: &Appliance) -> Vec<String> {
+    words(a, "root rollover stage both --yes", &["--to", "out", "--pin-file", "pin"])
+}
+
+#[test]
+fn a_step_of_a_rollover_is_on_record_or_taken_again() {
+    tried(&successor(), begin, |a, context| {
+        sound(a, context);
+        let again = run(a, &begin(a));
+        if again.code != 0 {
+            again.fails(1, "rollover.step");
+            run(a, &pin(a)).code(0);
+        }
+        settled(a, context);
+        run(a, &stage(a)).code(0);
+        settled(a, context);
+    });
+}
+
+#[test]
+fn a_stage_of_a_rollover_is_released_once_taken_up() {
+    let of = successor();
+    run(&of, &begin(&of)).code(0);
+    tried(&of, stage, |a, context| {
+        let plan = plan_to_take_up(&sound(a, context));
+        a.empty_out();
+        match plan {
+            Some(plan) => assert_eq!(super::take_up(a, &plan), 0, "{context}"),
+            None => {
+                let again = run(a, &stage(a));
+                if again.code != 0 {
+                    again.fails(1, "rollover.step");
+                    run(a, &pin(a)).code(0);
+                }
+            }
+        }
+        settled(a, context);
+        accounted_for(a, context);
+        run(a, &words(a, "root rollover reached --yes", &["--pin-file", "pin"])).code(0);
+        settled(a, context);
     });
 }
 
