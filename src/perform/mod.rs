@@ -27,7 +27,7 @@ pub use typed::{Retype, Upcoming};
 
 use crate::error::{Error, Result};
 use crate::home::Home;
-use crate::journal::{Consent, Event, Head, KeyAttested, KeyRole, Ledger, Permit};
+use crate::journal::{Consent, Event, Head, KeyAttested, KeyRole, Ledger, Permit, Purpose};
 use crate::lint::Linted;
 use crate::plan::{self, Plan, Prepared};
 use crate::policy::Context;
@@ -250,8 +250,10 @@ impl<'a> Session<'a> {
     /// ends the session.
     fn sign(&mut self, key: &Key, permit: Permit) -> Result<Event> {
         let place = typed::place(self.home.journal.ledger(), &permit);
-        // Of a root that is being made there is nothing yet that could be forgotten.
-        let noted = match self.whole && permit.role() == KeyRole::Root {
+        // A seal is noted once it is there. Of a root that is being made there is nothing yet
+        // that could be forgotten.
+        let purpose = self.home.journal.ledger().intent_at(permit.intent()).map(|intent| intent.purpose);
+        let noted = match self.whole && purpose != Some(Purpose::Seal) {
             true => note(self.home, self.token),
             false => Ok(()),
         };
@@ -276,8 +278,8 @@ impl<'a> Session<'a> {
     }
 }
 
-/// The token keeps the head, where it can: before the root's key signs, so that what it was
-/// asked for cannot be forgotten, and with each seal.
+/// The token keeps the head, where it can: before the root's key signs, and before a release
+/// is signed and leaves, so that neither can be forgotten; and with the last seal.
 fn note(home: &Home, token: &mut dyn Token) -> Result<()> {
     home.journal.check_written()?;
     token.store_data(&head_label(home), &home.journal.head().to_json()).map(drop)

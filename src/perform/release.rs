@@ -209,7 +209,8 @@ impl Session<'_> {
         journal_key: &Key,
         output: Output,
     ) -> Result<(PathBuf, Crls)> {
-        self.seal_noted(journal_key, None)?;
+        self.seal_lines(journal_key, None)?;
+        self.home.keep_head()?;
         let now = self.now();
         let journal_certificate = self.home.journal_certificate()?;
         finisher.check_trusted(self.home)?;
