@@ -207,6 +207,11 @@ impl Home {
         self.standing == Standing::Ahead && !ledger.issued_any() && !renewed
     }
 
+    /// Whether a renewal is on record that no seal has put in force yet.
+    pub fn half_renewed(&self) -> bool {
+        OWN.iter().any(|(_, purpose)| unsealed(self.journal.ledger(), *purpose))
+    }
+
     /// The journal key's certificate (DER), as recorded.
     pub fn journal_certificate(&self) -> Result<Vec<u8>> {
         own_certificate(self.journal.ledger(), Purpose::JournalCertificate)

@@ -193,11 +193,12 @@ impl<'a> Session<'a> {
     /// Seals what a session put on record before an error ended it, and notes the head: what
     /// was signed cannot be hidden. `None` where that is nothing, where the journal cannot be
     /// written or the token is gone, and where a run of the same command takes up a root that
-    /// is half made.
+    /// is half made or half renewed.
     pub fn seal_after(&mut self, error: &Error) -> Option<Result<Head>> {
         let told = self.home.journal.head().count <= self.told;
         let able = self.home.journal.check_written().is_ok() && !GONE.contains(&error.id);
-        (self.whole && able && !told).then(|| self.seal_rest())
+        let halfway = !self.whole || self.home.half_renewed();
+        (!halfway && able && !told).then(|| self.seal_rest())
     }
 
     fn seal_rest(&mut self) -> Result<Head> {
