@@ -184,16 +184,21 @@ fn a_plan_that_is_taken_up_is_taken_up_again() {
     });
 }
 
+/// A home, and the certificate of a root made elsewhere.
+fn beside_another_root() -> Appliance {
+    let of = watched_with_requests();
+    of.tool("openssl", &["genpkey", "-algorithm", "ED25519", "-out", "old.key"]);
+    of.old_root("old", "CN = Other Root", crate::adopt::COMMON, &[]);
+    of
+}
+
 fn companion(a: &Appliance) -> Vec<String> {
     words(a, "root companion --yes", &["--certificate", "old.pem", "--pin-file", "pin"])
 }
 
 #[test]
 fn a_companion_is_trusted_or_put_on_record_again() {
-    let of = watched_with_requests();
-    of.tool("openssl", &["genpkey", "-algorithm", "ED25519", "-out", "old.key"]);
-    of.old_root("old", "CN = Second Root", crate::adopt::COMMON, &[]);
-    tried(&of, companion, |a, context| {
+    tried(&beside_another_root(), companion, |a, context| {
         sound(a, context);
         // What a crash kept from its seal is not trusted by the next session.
         let again = run(a, &companion(a));
@@ -231,14 +236,6 @@ fn a_renewal_is_finished_or_made_again() {
     });
 }
 
-/// A home whose root is to follow another one.
-fn successor() -> Appliance {
-    let of = watched_with_requests();
-    of.tool("openssl", &["genpkey", "-algorithm", "ED25519", "-out", "old.key"]);
-    of.old_root("old", "CN = Old Root", crate::adopt::COMMON, &[]);
-    of
-}
-
 fn begin(a: &Appliance) -> Vec<String> {
     words(a, "root rollover begin --overlap 90d --yes", &["--old", "old.pem", "--pin-file", "pin"])
 }
@@ -249,7 +246,7 @@ fn stage(a: &Appliance) -> Vec<String> {
 
 #[test]
 fn a_step_of_a_rollover_is_on_record_or_taken_again() {
-    tried(&successor(), begin, |a, context| {
+    tried(&beside_another_root(), begin, |a, context| {
         sound(a, context);
         let again = run(a, &begin(a));
         if again.code != 0 {
@@ -264,7 +261,7 @@ fn a_step_of_a_rollover_is_on_record_or_taken_again() {
 
 #[test]
 fn a_stage_of_a_rollover_is_released_once_taken_up() {
-    let of = successor();
+    let of = beside_another_root();
     run(&of, &begin(&of)).code(0);
     tried(&of, stage, |a, context| {
         let plan = plan_to_take_up(&sound(a, context));

@@ -359,3 +359,17 @@ fn a_cluster_needs_a_policy_that_exists() {
     assert!(ran.stderr.contains("[register.policy]"), "{}", ran.stderr);
     a.sign(&[]).code(0);
 }
+
+/// The kernel ends whoever does not say otherwise (SIGXFSZ), in the middle of anything.
+#[test]
+fn a_limit_on_the_size_of_files_is_told_like_a_full_disk() {
+    let a = Appliance::with_root("p256");
+    a.request("east");
+    let limited = ["-c", "ulimit -f 1; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_anchorite")];
+    let sign = crate::faults::sign(&a);
+    let ran = crate::appliance::ran(a.command("sh").args(limited).args(&sign).output().unwrap());
+    refused(ran, (4, "journal.write", &["/journal.jsonl", "File too large"]));
+    assert_eq!(std::fs::read_dir(a.path("out")).unwrap().count(), 0);
+    a.sign(&["--policy", "istio"]).code(0);
+    assert_eq!(a.audit(&[]).code(0).json()["state"], "ok");
+}

@@ -36,6 +36,10 @@ fn a_revocation_that_nobody_sealed_counts_for_nothing() {
     add_line(&a, revoked(&a.serial("east")));
     let open = a.audit(&[]).code(1).json();
     assert!(open["open"].to_string().contains("revoked"), "{open}");
+    let calendar = a.run(&["status", "--json"]).json();
+    assert!(calendar["unlisted"].as_array().unwrap().is_empty(), "{calendar}");
+    let alive = calendar["intermediates"].as_array().unwrap();
+    assert!(alive.len() == 2 && alive.iter().all(|it| it["revoked"].is_null()), "{calendar}");
     let told = a.crl().code(0);
     assert!(told.stderr.contains("not sealed"), "{}", told.stderr);
     assert_eq!(a.listed_serials(), [""; 0]);
