@@ -6,6 +6,7 @@
 mod attested;
 mod listed;
 mod open;
+mod recovered;
 mod signed;
 mod waiting;
 
@@ -17,6 +18,7 @@ use serde::Serialize;
 
 pub use listed::cluster_crl;
 pub use open::{open_matters, unreleased_plans};
+pub use recovered::recovered_certificate;
 use signed::{another_release, certificate, companions, rejected, verifies, wrong_signature};
 pub use waiting::Look;
 use waiting::{Judged, Waiting};
@@ -258,6 +260,9 @@ impl<T: Send> Auditor<'_, '_, '_, T> {
                     (self.found)(Found::ClusterCrl(&issuer.serial, &crl.der.0));
                     Ok(())
                 })
+            }
+            Event::Recovered { certificates, cluster_crls, crls } => {
+                self.recovered(certificates, cluster_crls, crls, ledger)
             }
             Event::Companions { roots } => companions(roots, entry.time, ledger),
             Event::KeyAttested(it) => attested::check(it, entry.time, self.expect.vouchers, ledger)

@@ -53,7 +53,7 @@ fn works(a: &Appliance, cluster: &str) {
 }
 
 /// Another home beside the old one, fresh from `init`, in its place.
-fn fresh_home(a: &Appliance) {
+pub fn fresh_home(a: &Appliance) {
     std::fs::rename(a.path("home"), a.path("lost")).unwrap();
     let (home, token, module) = (a.path("home"), "pkcs11:token=ceremony", crate::appliance::module());
     let home = home.to_str().unwrap();

@@ -3,6 +3,7 @@
 mod clock;
 mod entries;
 mod fleet;
+mod lost;
 mod plans;
 mod touched;
 

@@ -32,6 +32,14 @@ impl Listed {
         }
     }
 
+    /// The next CRL goes on from one that was recovered; `ledger` is as it was before.
+    pub(super) fn recovered(&mut self, entries: &[Revocation], ledger: &Ledger) {
+        if let Some(listed) = &mut self.0 {
+            let all = ledger.unlisted().iter().chain(entries);
+            *listed = all.map(|entry| (entry.serial.clone(), entry.clone())).collect();
+        }
+    }
+
     /// Checks a CRL that was signed; `ledger` is as it was before.
     pub(super) fn signed(&mut self, message: &[u8], root: Option<&Issuer>, ledger: &Ledger) -> Result<u64> {
         let spec = CrlSpec::from_tbs(message)?;

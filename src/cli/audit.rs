@@ -4,7 +4,7 @@ use std::io::BufReader;
 use std::path::Path;
 
 use anchorite::audit::{Expectation, Fault, Report, State, audit, audit_lines};
-use anchorite::home::{self, Home, Told};
+use anchorite::home::{self, Home, Recovered, Told};
 use anchorite::journal::{INDEX_FILE, Index, JOURNAL_FILE};
 use anchorite::media::durable::{self, NewFile, write_folder};
 use anchorite::x509::Digest;
@@ -203,18 +203,41 @@ fn restore(globals: &Globals, args: &AuditRestore) -> Result<u8> {
         output::note(&render(&report, Some(args.root_sha256)));
     }
     let told = Told { head_known: args.expect_head.is_some(), accept_loss: args.accept_loss };
-    Home::restore(&globals.home, &copy, &replayed, &kept, told, process::now())?;
+    let recovered = Home::restore(&globals.home, &copy, &replayed, &kept, told, process::now())?;
     if globals.json {
-        output::json(
-            &serde_json::json!({"restored": report.entries, "certificates": kept.certificates.len()}),
-        )?;
+        output::json(&serde_json::json!({
+            "restored": report.entries,
+            "certificates": kept.certificates.len(),
+            "recovered": {
+                "certificates": recovered.certificates.keys().collect::<Vec<_>>(),
+                "cluster_crls": recovered.cluster_crls.keys().collect::<Vec<_>>(),
+                "crls": recovered.crls.keys().collect::<Vec<_>>(),
+            },
+        }))?;
         return Ok(0);
     }
     output::text(&format!(
-        "{} {} entries and {} certificates\nnext: `anchorite policy check` compares the documents with those in force; the next session seals the journal\n",
+        "{} {} entries and {} certificates\n{}next: `anchorite policy check` compares the documents with those in force; the next session seals the journal\n",
         styled(GOOD, "restored"),
         report.entries,
-        kept.certificates.len()
+        kept.certificates.len(),
+        found_again(&recovered)
     ))?;
     Ok(0)
+}
+
+/// What lay in the home and was signed on lines that are lost.
+fn found_again(recovered: &Recovered) -> String {
+    let certificates = recovered.certificates.keys().map(|serial| format!("certificate {serial}"));
+    let crls = recovered.crls.keys().map(|number| format!("the root's CRL {number}"));
+    let cluster_crls = recovered.cluster_crls.keys().map(|serial| format!("its cluster's CRL for {serial}"));
+    let all: Vec<String> = certificates.chain(crls).chain(cluster_crls).collect();
+    if all.is_empty() {
+        return String::new();
+    }
+    let lines: String = all.iter().map(|one| format!("  {one}\n")).collect();
+    format!(
+        "{}, signed on lines that are lost and on record again:\n{lines}what those lines decided besides has to be decided again: pins, companions, steps of a rollover, revocations that none of these CRLs lists\n",
+        styled(WARN, "recovered")
+    )
 }

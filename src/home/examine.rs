@@ -192,7 +192,7 @@ fn check_crls(dir: &Path, crls: &Crls, ledger: &Ledger) -> Result<Vec<Fault>> {
 }
 
 /// What lies in a folder: each name fit for a terminal, and the path.
-fn list(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
+pub(super) fn list(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     list_but(folder, |_| false)
 }
 

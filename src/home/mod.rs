@@ -11,6 +11,7 @@ mod crls;
 mod documents;
 mod examine;
 mod history;
+mod recover;
 mod restore;
 mod store;
 mod tail;
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 pub use documents::Documents;
 pub use examine::examine;
+pub use recover::Recovered;
 pub use restore::Told;
 
 use crate::cores;
@@ -31,7 +33,7 @@ use crate::media::durable::{self, Lock};
 use crate::policy::{Config, PolicySet};
 use crate::text::{self, shown_path};
 use crate::verify;
-use crate::x509::{Digest, Issuer, Status, Tbs, Time, pem};
+use crate::x509::{Digest, Issuer, Serial, Status, Tbs, Time, pem};
 
 /// Folders of a home.
 const FOLDERS: [&str; 7] = ["policies", "journal", "state", "issued", "quarantine", "plans", crls::FOLDER];
@@ -324,6 +326,10 @@ fn check_places(dir: &Path) -> Result<()> {
         Some(other) => Err(Error::integrity("home.folder", format!("{}: is no folder", shown_path(&other)))
             .next("stop; find out who put it there, and where the folder is; then put that back")),
     }
+}
+
+fn file_name(serial: &Serial) -> String {
+    format!("{serial}.pem")
 }
 
 /// Whether a plan that was performed is still there, whatever is in it.

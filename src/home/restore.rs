@@ -3,7 +3,10 @@
 use std::io::BufReader;
 use std::path::Path;
 
-use super::{HEAD, Home, OWN, check_places, crls, documents, is_kept, make_folders, own_certificate};
+use super::{
+    HEAD, Home, OWN, Recovered, check_places, crls, documents, file_name, is_kept, make_folders,
+    own_certificate,
+};
 use crate::audit::Kept;
 use crate::error::{Error, Result};
 use crate::journal::{Event, Head, JOURNAL_FILE, Journal, KeyRole, Replay, replay, replay_lines};
@@ -30,7 +33,7 @@ impl Home {
         kept: &Kept,
         told: Told,
         now: Time,
-    ) -> Result<()> {
+    ) -> Result<Recovered> {
         let _lock = documents::lock(dir)?;
         let folder = dir.join("journal");
         if !told.accept_loss && !is_fresh(&folder) {
@@ -38,21 +41,12 @@ impl Home {
             nothing_asked_since(&folder, replayed.ledger.count())?;
         }
         check_places(dir)?;
+        let recovered = Recovered::find(dir, &replayed.ledger, kept)?;
+        if !told.accept_loss {
+            recovered.refuse()?;
+        }
         make_folders(dir)?;
-        let root_crls = kept.root_crls.iter().map(|(number, der)| (crls::root_file(*number), der));
-        let cluster_crls = kept.cluster_crls.iter().map(|(serial, der)| (crls::cluster_file(serial), der));
-        for (name, der) in root_crls.chain(cluster_crls) {
-            crls::file(dir, &name, der)?;
-        }
-        for (serial, der) in &kept.certificates {
-            let certificate = pem::certificate(der);
-            durable::write_atomic(
-                &dir.join("issued"),
-                &format!("{serial}.pem"),
-                certificate.as_bytes(),
-                0o600,
-            )?;
-        }
+        file_all(dir, kept, &recovered)?;
         let copied = Head { count: replayed.ledger.count(), hash: replayed.ledger.head() };
         durable::write_atomic(&dir.join("state"), "head", &copied.to_json(), 0o600)?;
         let whole = usize::try_from(replayed.ledger.bytes()).unwrap_or(copy.len());
@@ -67,9 +61,31 @@ impl Home {
         let now = journal.ledger().last_time().map_or(now, |last| last.max(now));
         let unfinished = journal.ledger().unfinished_plans().into_iter();
         let given_up = unfinished.filter(|plan| !is_kept(dir, plan)).collect();
-        journal.append(now, vec![Event::Restored { count: copied.count, head: copied.hash, given_up }])?;
-        durable::write_atomic(&dir.join("state"), "head", &journal.head().to_json(), 0o600)
+        let restored = Event::Restored { count: copied.count, head: copied.hash, given_up };
+        journal.append(now, std::iter::once(restored).chain(recovered.event()).collect())?;
+        recovered.tidy()?;
+        durable::write_atomic(&dir.join("state"), "head", &journal.head().to_json(), 0o600)?;
+        Ok(recovered)
     }
+}
+
+/// Files what the copy proves, and what proves itself and is newer.
+fn file_all(dir: &Path, kept: &Kept, recovered: &Recovered) -> Result<()> {
+    let root_crls = kept.root_crls.iter().chain(&recovered.crls);
+    for (number, der) in root_crls {
+        crls::file(dir, &crls::root_file(*number), der)?;
+    }
+    let older = kept.cluster_crls.iter().filter(|(serial, _)| !recovered.cluster_crls.contains_key(serial));
+    let newer = recovered.cluster_crls.iter().map(|(serial, it)| (serial, &it.crl.der.0));
+    for (serial, der) in older.chain(newer) {
+        crls::file(dir, &crls::cluster_file(serial), der)?;
+    }
+    let certificates = kept.certificates.iter().map(|(serial, der)| (serial, der));
+    for (serial, der) in certificates.chain(&recovered.certificates) {
+        let certificate = pem::certificate(der);
+        durable::write_atomic(&dir.join("issued"), &file_name(serial), certificate.as_bytes(), 0o600)?;
+    }
+    Ok(())
 }
 
 /// A home on whose record nothing happened yet but `init` and pins.

@@ -1,6 +1,8 @@
 //! What a home keeps: certificates, plans, the head.
 
-use super::{FOLDERS, Home, INDEX_FOLDER, OWN, PLAN_MAXIMUM, make_folders, own_certificate, unsealed};
+use super::{
+    FOLDERS, Home, INDEX_FOLDER, OWN, PLAN_MAXIMUM, file_name, make_folders, own_certificate, unsealed,
+};
 use crate::audit::cluster_crl;
 use crate::error::{Error, Result};
 use crate::journal::{Consent, Event, Standing, replay};
@@ -179,8 +181,4 @@ impl Home {
         self.standing = Standing::Same;
         Ok(())
     }
-}
-
-fn file_name(serial: &Serial) -> String {
-    format!("{serial}.pem")
 }

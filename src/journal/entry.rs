@@ -153,6 +153,16 @@ pub struct ClusterCrl {
     pub next_update: Time,
 }
 
+/// A cluster's CRL with the certificate of the key that signed it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertifiedCrl {
+    /// The certificate's DER.
+    pub certificate: Bytes,
+    /// The CRL.
+    pub crl: ClusterCrl,
+}
+
 /// Everything that can stand on record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case", deny_unknown_fields)]
@@ -345,6 +355,18 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         given_up: Vec<Digest>,
     },
+    /// What stood on lines that are lost, where the files of that time prove it.
+    Recovered {
+        /// Certificates (DER) that the root's key signed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        certificates: Vec<Bytes>,
+        /// CRLs that clusters signed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        cluster_crls: Vec<CertifiedCrl>,
+        /// The root's CRLs (DER) in the order of their numbers.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        crls: Vec<Bytes>,
+    },
     /// The token keeps this journal's head from now on; that it has none will be noticed.
     HeadKept {},
     /// The operator accepted that lines known of elsewhere are lost for good.
@@ -392,6 +414,7 @@ impl Event {
             Event::Torn { .. } => "torn",
             Event::Released { .. } => "released",
             Event::Restored { .. } => "restored",
+            Event::Recovered { .. } => "recovered",
             Event::HeadKept {} => "head-kept",
             Event::LossAccepted { .. } => "loss-accepted",
         }

@@ -25,11 +25,13 @@ mod ended;
 mod history;
 mod questions;
 mod records;
+mod recovered;
 mod revocation;
 mod roots;
 
 pub(in crate::journal) use history::Recent;
 pub use records::{CrlRecord, IntentRecord, KeyRecord, PlanState, Seal};
+pub use recovered::RECOVERED;
 
 /// Everything the journal says, replayed. What is serialised is what an index
 /// begins with; the certificates themselves are in its buckets.
@@ -232,6 +234,9 @@ impl Ledger {
                 return Err("says it was restored from another copy".into());
             }
             Event::Restored { given_up, .. } => given_up.iter().try_for_each(|plan| self.give_up(plan))?,
+            Event::Recovered { certificates, cluster_crls, crls } => {
+                self.recovered(certificates, cluster_crls, crls)?;
+            }
         }
         Ok(())
     }
@@ -370,14 +375,7 @@ impl Ledger {
         if self.known(&facts.serial).map_err(|e| e.message)?.is_some() {
             return Err(format!("uses serial {} a second time", facts.serial));
         }
-        self.issued_any |= cluster.is_some();
-        let list = cluster.is_some().then(|| {
-            let week = revocation::week(facts.not_after);
-            let listed = self.weeks.entry(week).or_default();
-            *listed += 1;
-            revocation::list(week, *listed - 1)
-        });
-        let issued = Issued {
+        self.issue(Issued {
             serial: facts.serial.clone(),
             subject: facts.subject,
             key: facts.key,
@@ -387,9 +385,19 @@ impl Ledger {
             status: Status::Open,
             crl: crl.map(revocation::own_crl),
             revoked: None,
-        };
-        self.recent.add(issued, list);
+        });
         Ok(facts.serial)
+    }
+
+    fn issue(&mut self, issued: Issued) {
+        self.issued_any |= issued.cluster.is_some();
+        let list = issued.cluster.is_some().then(|| {
+            let week = revocation::week(issued.not_after);
+            let listed = self.weeks.entry(week).or_default();
+            *listed += 1;
+            revocation::list(week, *listed - 1)
+        });
+        self.recent.add(issued, list);
     }
 
     fn signed(&mut self, entry: &Entry, intent: u64, signature: &Bytes) -> std::result::Result<(), String> {

@@ -31,13 +31,13 @@ pub use attested::{AttestedFacts, KeyAttested};
 pub use consent::Consent;
 pub use course::{Emitted, Rollover, RootCourse, Side, Stage};
 pub use entry::{
-    Bytes, ClusterCrl, Companion, Entry, Event, GENESIS, Purpose, RefusedRequest, RevokedCertificate,
-    RootAdoption, RootDecision,
+    Bytes, CertifiedCrl, ClusterCrl, Companion, Entry, Event, GENESIS, Purpose, RefusedRequest,
+    RevokedCertificate, RootAdoption, RootDecision,
 };
 pub use file::{CertificateIntent, FILE as JOURNAL_FILE, Journal, READ_WHOLE};
 pub use head::{Head, Standing};
 pub use index::{Index, Update, find, update};
-pub use ledger::{CrlRecord, IntentRecord, KeyRecord, Ledger, PlanState, Seal};
+pub use ledger::{CrlRecord, IntentRecord, KeyRecord, Ledger, PlanState, RECOVERED, Seal};
 pub use past::Past;
 #[cfg(test)]
 pub(crate) use permit::testing;

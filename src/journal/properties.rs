@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::sample::{NUMBER, Script, files, revocation, revoked, session};
+use super::sample::{NUMBER, Script, files, recovered, revocation, revoked, session};
 use super::{Bytes, Entry, Event, Journal, Ledger, PlanState, replay};
 use crate::x509::{Digest, Issued, Seconds, Serial, Status, Time};
 
@@ -27,6 +27,7 @@ enum Step {
     Crl,
     Seal,
     Lose,
+    Recover(u64),
     Wait(u64),
     SetClockBack,
 }
@@ -47,6 +48,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => Just(Step::Crl),
         3 => Just(Step::Seal),
         1 => Just(Step::Lose),
+        2 => (0..3_u64).prop_map(Step::Recover),
         2 => (0..9999_u64).prop_map(Step::Wait),
         1 => Just(Step::SetClockBack),
     ];
@@ -149,7 +151,7 @@ fn take(step: Step, name: &str, script: &mut Script, expected: &mut Expected) {
             let crl = script.crl(&spec);
             expected.crls.push(script.sign(crl));
             (expected.waiting, expected.unsealed) = (Vec::new(), 0);
-            expected.numbers += 1;
+            expected.numbers = spec.number;
             expected.signatures += 1;
         }
         Step::Seal => {
@@ -160,6 +162,14 @@ fn take(step: Step, name: &str, script: &mut Script, expected: &mut Expected) {
         Step::Lose => {
             let (count, head) = (script.ledger.count(), script.ledger.head());
             script.add(Event::LossAccepted { place: "the token".into(), count, head });
+        }
+        Step::Recover(beyond) => {
+            let number = script.ledger.next_crl_number() + beyond;
+            let crl = script.unrecorded_crl(number, script.ledger.unlisted());
+            script.add(recovered(&[script.unrecorded("east")], &[crl]));
+            (expected.waiting, expected.unsealed) = (Vec::new(), 0);
+            expected.numbers = number;
+            expected.certificates += 1;
         }
         Step::Wait(seconds) => script.now = script.now + Seconds(seconds),
         Step::SetClockBack => {

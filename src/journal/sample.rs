@@ -222,6 +222,20 @@ impl Script {
         of_plan(intent(Purpose::Crl, KeyRole::Root, spec.to_tbs().unwrap().as_der()), plan)
     }
 
+    /// An intermediate (DER) of which no line tells.
+    pub fn unrecorded(&self, cluster: &str) -> Vec<u8> {
+        let event = self.intermediate(Digest::of(b"lost"), cluster);
+        let Event::Intent { message, algorithm, .. } = event else { panic!("no intent") };
+        let signature = self.signature(KeyRole::Root, &message.0);
+        Tbs::recorded(message.0, algorithm).assemble(&signature.0).unwrap()
+    }
+
+    /// A CRL of the root's (DER) of which no line tells.
+    pub fn unrecorded_crl(&self, number: u64, entries: &[Revocation]) -> Vec<u8> {
+        let tbs = self.crl_spec(number, entries).to_tbs().unwrap();
+        tbs.assemble(&self.signature(KeyRole::Root, tbs.as_der()).0).unwrap()
+    }
+
     /// Puts a revocation on record and seals it.
     pub fn revoke(&mut self, serial: &Serial) -> Revocation {
         let entry = revocation(serial, self.now);
@@ -327,6 +341,12 @@ pub(crate) fn key_intent(role: KeyRole) -> Event {
 
 /// What only the session knows, in all of them.
 pub(crate) const NUMBER: Digest = Digest([7; 32]);
+
+/// What was signed on lines that are lost.
+pub(crate) fn recovered(certificates: &[Vec<u8>], crls: &[Vec<u8>]) -> Event {
+    let bytes = |all: &[Vec<u8>]| all.iter().map(|der| Bytes(der.clone())).collect();
+    Event::Recovered { certificates: bytes(certificates), cluster_crls: vec![], crls: bytes(crls) }
+}
 
 /// An intent that answers nothing.
 pub(crate) fn intent(purpose: Purpose, role: KeyRole, message: &[u8]) -> Event {

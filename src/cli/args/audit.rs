@@ -76,7 +76,8 @@ pub struct AuditRestore {
     /// The newest head known, from the printed sheet (needed where state/head is gone)
     #[arg(long, value_name = "HEX", value_parser = parse_digest)]
     pub expect_head: Option<Digest>,
-    /// Take a copy that lies behind state/head: the lines after it are lost for good
+    /// Take a copy although lines after it are lost for good: behind state/head, or behind what
+    /// lies in the home, signed; that goes on record again
     #[arg(long)]
     pub accept_loss: bool,
 }

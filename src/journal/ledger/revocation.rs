@@ -229,13 +229,7 @@ impl Ledger {
         self.unlisted.clear();
         self.revoked_unsealed.clear();
         self.crl_before = self.crl.as_ref().map(|last| last.this_update);
-        self.crl = Some(CrlRecord {
-            number: spec.number,
-            digest: Digest::of(&der),
-            this_update: spec.this_update,
-            next_update: spec.next_update,
-            entries: spec.entries.len() as u64,
-        });
+        self.crl = Some(CrlRecord::of(&spec, &der));
         Ok(())
     }
 
@@ -249,6 +243,15 @@ impl Ledger {
         if !self.plans.contains_key(plan) {
             return Err(format!("has a cluster's CRL of plan {plan}, which is not being performed"));
         }
+        self.follows(certificate, crl)
+    }
+
+    /// A cluster's CRL is of an intermediate's key and follows the one before.
+    pub(super) fn follows(
+        &mut self,
+        certificate: &[u8],
+        crl: &ClusterCrl,
+    ) -> std::result::Result<(), String> {
         let Issuer { serial, public_key, .. } = Issuer::from_der(certificate).map_err(|e| e.message)?;
         let issued = self.by_serial(&serial).map_err(|e| e.message)?;
         let issued = issued

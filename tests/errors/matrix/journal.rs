@@ -52,6 +52,7 @@ pub fn rows() -> Vec<Row> {
                 "this journal, home or copy is older than what `state/head`, the token, a plan or the sheet knows",
                 "find the newer one; where none exists, `--accept-loss` on `audit restore` and on the next session goes on from this one, on record",
             ),
+        by("revocation/lost.rs::what_was_signed_on_lines_that_are_lost_is_on_record_again", "a copy that knows nothing of what lies in the home, signed", 4, Id("journal.behind")),
         here("a journal cut short, signed on", Released, |a| {
             lines(a, |l| l.truncate(l.len() - 1));
             sign(a)

@@ -1,0 +1,55 @@
+//! What lost lines said is on record once more only where it proves itself.
+
+use super::{Auditor, Found, certificate, listed};
+use crate::error::{Error, Result};
+use crate::journal::{Bytes, CertifiedCrl, KeyRole, Ledger};
+use crate::lint::CertificateKind;
+use crate::verify;
+use crate::x509::certificate::Facts;
+use crate::x509::{Issuer, Serial, Tbs};
+
+/// The serial number of a certificate (DER), where this root's key signed it.
+pub fn recovered_certificate(der: &[u8], root: &Issuer, ledger: &Ledger) -> Result<Serial> {
+    let (tbs, signature) = Tbs::split(der)?;
+    let facts = Facts::from_tbs(tbs.as_der())?;
+    let is =
+        |role| ledger.key(role).and_then(|k| k.public_key.as_ref()).map(|k| k.digest()) == Some(facts.key);
+    let kind = match () {
+        () if is(KeyRole::Root) => CertificateKind::Root,
+        () if is(KeyRole::Journal) => CertificateKind::Journal,
+        () => CertificateKind::Intermediate,
+    };
+    certificate(kind, &tbs, &signature, Some(root)).map(|(serial, _)| serial)
+}
+
+impl<T: Send> Auditor<'_, '_, '_, T> {
+    pub(super) fn recovered(
+        &mut self,
+        certificates: &[Bytes],
+        cluster_crls: &[CertifiedCrl],
+        crls: &[Bytes],
+        ledger: &Ledger,
+    ) -> Result<()> {
+        let root = self.root.clone().ok_or_else(|| {
+            Error::integrity("audit.no-root", "something was recovered before there was a root")
+        })?;
+        for Bytes(der) in certificates {
+            let serial = recovered_certificate(der, &root, ledger)?;
+            self.show(serial, der);
+        }
+        for CertifiedCrl { certificate, crl } in cluster_crls {
+            listed::cluster_crl(&certificate.0, crl)?;
+            let issuer = Issuer::from_der(&certificate.0)?;
+            (self.found)(Found::ClusterCrl(&issuer.serial, &crl.der.0));
+        }
+        for Bytes(der) in crls {
+            let crl = verify::read_crl(der, &root)?;
+            self.listed.recovered(&crl.entries, ledger);
+            (self.found)(Found::RootCrl(crl.number, der));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
