@@ -96,7 +96,7 @@ fn written(result: std::io::Result<()>) -> Result<()> {
     match result {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::usage("output.stdout", format!("the result cannot be written to stdout ({e})"))
-                .next("what was asked for is done; only its report is lost"))
+                .next("what was asked for is done; only its report is lost: `anchorite audit verify` prints the journal's head for the sheet"))
         }
         _ => Ok(()),
     }

@@ -19,7 +19,7 @@ pub fn run(globals: &Globals, args: &Perform) -> Result<u8> {
     // The home's own are named as in its journal, wherever it is run.
     let path = home.dir().join(&args.plan);
     let path = if args.plan.exists() || !path.exists() { &args.plan } else { &path };
-    let bytes = durable::read_bounded(path, PLAN_MAXIMUM)?;
+    let bytes = durable::read_bounded(path, PLAN_MAXIMUM).map_err(missing)?;
     check_name(&home, path)?;
     let plan = Plan::from_bytes(&shown_path(path), &bytes)?;
     same_plan(args, &plan)?;
@@ -125,6 +125,12 @@ fn check_name(home: &Home, plan: &Path) -> Result<()> {
     let own = folder(plan.parent()).is_some_and(|it| Some(it) == folder(Some(&home.dir().join("plans"))));
     let name = plan.file_stem().and_then(OsStr::to_str).and_then(Digest::parse);
     name.filter(|_| own).map_or(Ok(()), |digest| home.check_kept(&digest))
+}
+
+fn missing(error: Error) -> Error {
+    let next = "check the path; any copy of the plan will do, its SHA-256 is its name; of one that is lost and \
+                was signed `anchorite audit verify` says what can be done";
+    if error.id == "file.missing" { error.next(next) } else { error }
 }
 
 /// A plan is its bytes: another one is refused, however alike it reads.

@@ -16,7 +16,8 @@ pub fn run(globals: &Globals, args: &RootRenew) -> Result<u8> {
     let mut out = String::new();
     let renewal = if journal_lags(home.journal.ledger())? {
         out.push_str(
-            "ROOT renewed before an interruption; the certificate of the journal's key is still to follow\n",
+            "ROOT renewed before an interruption, to the end that was decided then, whatever --ttl says now;\n\
+             the certificate of the journal's key is still to follow\n",
         );
         review::certificate(&mut out, &describe_certificate(&before.der)?);
         None

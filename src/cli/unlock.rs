@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use anchorite::home::Home;
-use anchorite::journal::{Consent, Head};
-use anchorite::perform::{Progress, Session, Upcoming, World, check_token_head};
+use anchorite::journal::Consent;
+use anchorite::perform::{Ended, Progress, Session, Upcoming, World, check_token_head};
 use anchorite::policy::{Config, TokenConfig};
 use anchorite::token::piv::policy::{PinPolicy, TouchPolicy};
 use anchorite::token::pkcs11::{ModuleUse, Pkcs11, Ready};
@@ -278,8 +278,8 @@ pub fn session<T>(
     let result = Session::begin(home, token, world, consent).and_then(|mut session| {
         let result = work(&mut session);
         if let Err(error) = &result {
-            let sealed = session.seal_after(error);
-            bar.suspend(|| tell_end(sealed));
+            let ended = session.seal_after(error);
+            bar.suspend(|| tell_end(ended));
         }
         result
     });
@@ -288,15 +288,16 @@ pub fn session<T>(
 }
 
 /// How far the journal came in a session that ended with an error.
-fn tell_end(sealed: Option<Result<Head>>) {
-    match sealed {
-        Some(Ok(head)) => {
-            output::note(&format!("journal head, for the sheet: {} lines, {}", head.count, head.hash))
-        }
-        Some(Err(error)) => output::note(&format!(
+fn tell_end(ended: Option<Ended>) {
+    let Some(Ended { head, decided }) = ended else { return };
+    for decided in decided {
+        output::note(&format!("in force, whatever the error: {decided}"));
+    }
+    output::note(&match head {
+        Ok(head) => format!("journal head, for the sheet: {} lines, {}", head.count, head.hash),
+        Err(error) => format!(
             "{} the journal is not sealed, or its head not noted: {error}",
             output::styled(output::WARN, "note:")
-        )),
-        None => {}
-    }
+        ),
+    });
 }

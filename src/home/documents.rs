@@ -88,7 +88,7 @@ pub(super) fn compare(here: &BTreeMap<String, Digest>, pinned: &BTreeMap<String,
 /// A document without which nothing can be decided; the journal knows that it was there.
 fn gone(error: Error) -> Error {
     match error.id {
-        "file.missing" => Error::integrity("home.edited", error.message)
+        "file.missing" | "file.not-regular" => Error::integrity("home.edited", error.message)
             .next("put it back from a backup or an export; its SHA-256 is on record"),
         _ => error,
     }

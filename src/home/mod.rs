@@ -342,11 +342,11 @@ fn make_folders(dir: &Path) -> Result<()> {
     missing.into_iter().try_for_each(|folder| durable::ensure_dir(&folder, 0o700))
 }
 
-/// A file that should be there: its absence is a matter of integrity, all else
-/// (permissions, a bad disk) is what it is.
+/// A file that should be there: that it is not, or that something else stands in its place,
+/// is a matter of integrity, all else (permissions, a bad disk) is what it is.
 fn gone(error: Error, id: &'static str, next: &str) -> Error {
     match error.id {
-        "file.missing" => Error::integrity(id, error.message).next(next),
+        "file.missing" | "file.not-regular" => Error::integrity(id, error.message).next(next),
         _ => error,
     }
 }

@@ -104,7 +104,7 @@ fn documents_pinned_by_a_line_without_a_seal_are_not_in_force() {
 }
 
 #[test]
-fn what_is_gone_differs_from_what_cannot_be_read() {
+fn what_is_gone_and_what_stands_in_its_place() {
     let script = Script::with_root();
     let dir = home(&script);
     let at = |name: &str| dir.path().join(name);
@@ -117,7 +117,7 @@ fn what_is_gone_differs_from_what_cannot_be_read() {
         std::fs::remove_file(at(name)).unwrap();
         refused(dir.path(), id, 4);
         std::fs::create_dir(at(name)).unwrap();
-        refused(dir.path(), "file.not-regular", 2);
+        refused(dir.path(), id, 4);
         std::fs::remove_dir(at(name)).unwrap();
         std::fs::write(at(name), kept).unwrap();
     }

@@ -77,7 +77,7 @@ impl Journal {
     pub(super) fn open_beyond(read_whole: u64, folder: &Path, state: &Path) -> Result<Self> {
         let path = folder.join(FILE);
         let file = AppendFile::open(&path).map_err(|e| match e.id {
-            "file.missing" => {
+            "file.missing" | "file.not-regular" => {
                 Error::integrity("journal.missing", e.message).next("restore it: `anchorite audit restore`")
             }
             _ => e,

@@ -72,8 +72,19 @@ pub struct Session<'a> {
     keys: Vec<Key>,
     /// Whether the root was made, and that run came to its end.
     whole: bool,
-    /// How many lines there were as it began, or as the head was noted last.
+    /// How many lines there were as it began,
+    began: u64,
+    /// and as the head was noted last.
     told: u64,
+}
+
+/// What became of a session that an error ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The journal's head, sealed and noted.
+    pub head: Result<Head>,
+    /// What it put in force besides signatures, a sentence each.
+    pub decided: Vec<String>,
 }
 
 /// Errors after which the token is not asked for a seal.
@@ -97,7 +108,7 @@ impl<'a> Session<'a> {
         let whole = home.root().is_ok() && !home.root_unfinished();
         let (attested, keys) = (Vec::new(), Vec::new());
         let mut session =
-            Self { home, token, world, confirmed: consent.plan, attested, keys, whole, told: 0 };
+            Self { home, token, world, confirmed: consent.plan, attested, keys, whole, began: 0, told: 0 };
         session.check_keys()?;
         session.check_attested()?;
         let secret = (session.world.entropy)()?;
@@ -111,7 +122,8 @@ impl<'a> Session<'a> {
         if known.is_some() && !home.journal.ledger().head_kept() {
             home.journal.append(now, vec![Event::HeadKept {}])?;
         }
-        session.told = session.home.journal.head().count;
+        session.began = session.home.journal.head().count;
+        session.told = session.began;
         Ok(session)
     }
 
@@ -194,11 +206,37 @@ impl<'a> Session<'a> {
     /// was signed cannot be hidden. `None` where that is nothing, where the journal cannot be
     /// written or the token is gone, and where a run of the same command takes up a root that
     /// is half made or half renewed.
-    pub fn seal_after(&mut self, error: &Error) -> Option<Result<Head>> {
+    pub fn seal_after(&mut self, error: &Error) -> Option<Ended> {
         let told = self.home.journal.head().count <= self.told;
         let able = self.home.journal.check_written().is_ok() && !GONE.contains(&error.id);
         let halfway = !self.whole || self.home.half_renewed();
-        (!halfway && able && !told).then(|| self.seal_rest())
+        (!halfway && able && !told).then(|| {
+            let head = self.seal_rest();
+            let sealed = self.ledger().unsealed().is_empty();
+            let decided = if sealed { self.decided().unwrap_or_default() } else { Vec::new() };
+            Ended { head, decided }
+        })
+    }
+
+    fn decided(&self) -> Result<Vec<String>> {
+        let mut decided = Vec::new();
+        self.home.journal.each(|entry, _| {
+            match &entry.event {
+                _ if entry.seq < self.began => {}
+                Event::Revoked { certificates, .. } => {
+                    decided.extend(certificates.iter().map(|it| format!("{} is revoked", it.entry.serial)));
+                }
+                Event::Companions { .. } => decided.push("the other roots are trusted as was decided".into()),
+                Event::RootCourse { .. } => decided.push("the root's course is changed".into()),
+                Event::Pinned { .. } => decided.push("the edited documents are pinned".into()),
+                Event::Intent { purpose: Purpose::RootCertificate, .. } => {
+                    decided.push("the root's certificate is renewed".into());
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(decided)
     }
 
     fn seal_rest(&mut self) -> Result<Head> {

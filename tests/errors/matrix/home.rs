@@ -122,7 +122,13 @@ pub fn rows() -> Vec<Row> {
         here("an option that is none", Root, |a| sign(a).and(&["--nonsense"]), 2, "command-line.usage", "--nonsense"),
         here("an escape sequence for an option", Root, |a| sign(a).and(&["--a\u{1b}[2J"]), 2, "command-line.usage", "--a"),
         by("errors/root.rs::what_cannot_be_a_root_is_refused_before_its_key_is_made", "a root that could sign no intermediate", 2, Id("root.path-len")),
-        by("errors/output.rs::a_reader_that_goes_away_is_no_error", "nowhere to print to", 2, Id("output.stdout")),
+        by("errors/output.rs::a_reader_that_goes_away_is_no_error", "nowhere to print to", 2, Id("output.stdout"))
+            .told(
+                "the result could not be printed; what was asked for is done all the same",
+                "not again: look at what went out; `anchorite audit verify` prints the head for the sheet",
+            ),
+        by("adopt.rs::a_renewed_root_carries_everything_on", "a renewal that ends no later than the root", 2, Id("renew.ttl"))
+            .told("a renewed root has to end later than the one it renews", "a longer `--ttl`"),
         by("crash/failing.rs::sign_tells_of_every_call_that_fails", "a home's disk that is full, fails, or is read-only", 4, Id("journal.write"))
             .told(
                 "the journal could not be written; nothing was signed that is not on record",

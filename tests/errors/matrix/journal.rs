@@ -35,8 +35,8 @@ pub fn rows() -> Vec<Row> {
         by(UNSEALED, "a journal that goes on after its seal", 1, Words("journal `open`"))
             .told("unfinished, not broken", "the next session settles and seals it"),
         here("a byte changed", Released, |a| lines(a, |l| l[3] = l[3].replacen("20", "21", 1)), 4, "journal.chain", "BROKEN")
-            .also(&["journal.sequence", "journal.line", "journal.empty", "journal.missing"])
-            .told("the journal was edited: a line is changed, gone, doubled, moved, or all of it is gone", STOP),
+            .also(&["journal.sequence", "journal.line", "journal.empty", "journal.missing", "journal.changed"])
+            .told("the journal was edited, perhaps while a command ran: a line is changed, gone, doubled, moved, or all of it is gone, or it is no file", STOP),
         here("a line dropped", Released, |a| lines(a, |l| drop(l.remove(5))), 4, "journal.sequence", "BROKEN"),
         here("a line doubled", Released, |a| lines(a, |l| l.insert(5, l[5].clone())), 4, "journal.sequence", "BROKEN"),
         here("two lines swapped", Released, |a| lines(a, |l| l.swap(5, 6)), 4, "journal.sequence", "BROKEN"),

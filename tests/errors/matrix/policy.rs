@@ -112,6 +112,10 @@ pub fn rows() -> Vec<Row> {
             2,
             "home.policies",
             "policies: cannot be read",
+        )
+        .told(
+            "`policies/` is gone or cannot be read, or a file in it has an odd name",
+            "put it back from a backup or an export; letters, digits and hyphens, `.toml` at the end",
         ),
         here(
             "a policy's name that steers",
@@ -132,9 +136,9 @@ pub fn rows() -> Vec<Row> {
             "policy.parse",
             "istio.toml:18:",
         )
-        .also(&["policy.unknown-key", "policy.value", "register.unknown-policy", "config.unknown-key"])
+        .also(&["policy.unknown-key", "policy.missing-key", "policy.value", "register.unknown-policy", "config.unknown-key", "config.missing-key"])
         .told(
-            "a document cannot be read: no TOML, an unknown key, a value out of bounds; at that line and column",
+            "a document cannot be read: no TOML, a key unknown or missing, a value out of bounds; at that line and column",
             "correct it; `anchorite policy check` after each edit",
         ),
         here(
