@@ -85,14 +85,16 @@ fn journal_bytes(folder: &Path) -> Result<Vec<u8>> {
 }
 
 fn render(report: &Report, noted: Option<Digest>) -> String {
-    let (style, word) = match report.state {
-        State::Ok => (GOOD, "ok"),
-        State::Open => (WARN, "open"),
-        State::Broken => (BAD, "BROKEN"),
+    let all = |like: &str| report.errors.iter().all(|fault| fault.id.starts_with(like));
+    let (what, style, word) = match report.state {
+        State::Ok => ("journal", GOOD, "ok"),
+        State::Open => ("journal", WARN, "open"),
+        State::Broken if all("home.") => ("journal whole, the home's files", BAD, "BROKEN"),
+        State::Broken => ("journal", BAD, "BROKEN"),
     };
     let head = report.head.map_or_else(|| "unknown".into(), |h| h.to_string());
     let mut out = format!(
-        "journal {}: {} entries, {} signatures\nhead {head}\n",
+        "{what} {}: {} entries, {} signatures\nhead {head}\n",
         styled(style, word),
         report.entries,
         report.signatures
@@ -117,7 +119,10 @@ fn render(report: &Report, noted: Option<Digest>) -> String {
         out.push_str(&format!("  {} {message} [{id}]\n", styled(BAD, "FAIL")));
     }
     if report.state == State::Broken {
-        out.push_str("stop the ceremony: nothing may be signed on this record\n");
+        out.push_str(match all("home.edited") {
+            true => "nothing may be signed until this is undone or, where it is wanted, pinned\n",
+            false => "stop the ceremony: nothing may be signed on this record\n",
+        });
     }
     out
 }

@@ -67,7 +67,7 @@ pub fn rows() -> Vec<Row> {
             },
             4,
             "home.edited",
-            "BROKEN",
+            "journal whole, the home's files BROKEN",
         ),
         here(
             "a policy added",
