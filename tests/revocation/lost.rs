@@ -99,6 +99,16 @@ fn what_was_signed_on_lines_that_are_lost_is_on_record_again() {
         status["intermediates"].as_array().unwrap().iter().find(|it| it["serial"] == north).cloned();
     assert_eq!(of_north.unwrap()["cluster"], "(recovered)");
 
+    // Its key is known wherever requests are judged.
+    let export = a.run(&["policy", "export", "--to", &a.place(""), "--json"]).code(0).json();
+    let (policies, stick) = (export["export"].as_str().unwrap(), a.place("in"));
+    let of = [&stick, "--policy", "istio", "--json"];
+    let checked = a.run(&[&["precheck", "--policies", policies], &of[..]].concat());
+    let inspected = a.run(&[&["inspect"], &of[..]].concat()).code(1);
+    for told in [checked.code(1), inspected] {
+        assert!(told.stdout.contains("renewal.same-key"), "{}", told.stdout);
+    }
+
     // It is revoked like any other, and what is revoked stays so.
     let again = a.verb(&[&["revoke", &east], &REASON[..]].concat());
     again.fails(1, "revoke.twice");
