@@ -1,25 +1,19 @@
 //! What lost lines said is on record once more only where it proves itself.
 
-use super::{Auditor, Found, certificate, listed};
+use super::{Auditor, Found, listed, wrong_signature};
 use crate::error::{Error, Result};
 use crate::journal::{Bytes, CertifiedCrl, KeyRole, Ledger};
-use crate::lint::CertificateKind;
-use crate::verify;
+use crate::verify::{self, verify_signature};
 use crate::x509::certificate::Facts;
 use crate::x509::{Issuer, Serial, Tbs};
 
-/// The serial number of a certificate (DER), where this root's key signed it.
-pub fn recovered_certificate(der: &[u8], root: &Issuer, ledger: &Ledger) -> Result<Serial> {
+/// The serial number of a certificate (DER), where this root's key signed it: whatever it
+/// says, nobody can take it back, and so it belongs on record.
+pub fn recovered_certificate(der: &[u8], root: &Issuer) -> Result<Serial> {
     let (tbs, signature) = Tbs::split(der)?;
-    let facts = Facts::from_tbs(tbs.as_der())?;
-    let is =
-        |role| ledger.key(role).and_then(|k| k.public_key.as_ref()).map(|k| k.digest()) == Some(facts.key);
-    let kind = match () {
-        () if is(KeyRole::Root) => CertificateKind::Root,
-        () if is(KeyRole::Journal) => CertificateKind::Journal,
-        () => CertificateKind::Intermediate,
-    };
-    certificate(kind, &tbs, &signature, Some(root)).map(|(serial, _)| serial)
+    verify_signature(&root.public_key, tbs.signature(), tbs.as_der(), &signature)
+        .map_err(|_| wrong_signature(KeyRole::Root))?;
+    Ok(Facts::from_tbs(tbs.as_der())?.serial)
 }
 
 impl<T: Send> Auditor<'_, '_, '_, T> {
@@ -34,7 +28,7 @@ impl<T: Send> Auditor<'_, '_, '_, T> {
             Error::integrity("audit.no-root", "something was recovered before there was a root")
         })?;
         for Bytes(der) in certificates {
-            let serial = recovered_certificate(der, &root, ledger)?;
+            let serial = recovered_certificate(der, &root)?;
             self.show(serial, der);
         }
         for CertifiedCrl { certificate, crl } in cluster_crls {

@@ -201,7 +201,7 @@ pub fn login(home: &Home, token: &mut dyn Token, args: &Pin) -> Result<()> {
     match check_token_head(home, token) {
         Err(lost) if args.accept_loss => {
             output::note(&format!(
-                "{} {lost}\n  --accept-loss: certificates signed in the lost lines are unknown to this home from now on",
+                "{} {lost}\n  --accept-loss: what was signed in the lost lines, and no restore found again, is unknown to this home from now on",
                 output::styled(output::BAD, "accepted:")
             ));
             Ok(())

@@ -64,7 +64,7 @@ impl Recovered {
         if !facts.is_ok_and(|facts| ledger.may_recover(&facts).is_ok()) {
             return;
         }
-        let Ok(serial) = recovered_certificate(&der, root, ledger) else { return };
+        let Ok(serial) = recovered_certificate(&der, root) else { return };
         self.places.push((path, dir.join("issued").join(file_name(&serial))));
         self.certificates.insert(serial, der);
     }

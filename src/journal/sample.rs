@@ -13,7 +13,7 @@ use crate::lint::CertificateKind;
 use crate::lint::fixtures::{NOW, Raw, key, public, tbs, time};
 use crate::release::cms;
 use crate::x509::{
-    CrlSpec, Digest, Name, Reason, Revocation, Seconds, Serial, SignatureAlgorithm, Tbs, Time,
+    CrlSpec, Digest, Name, PublicKey, Reason, Revocation, Seconds, Serial, SignatureAlgorithm, Tbs, Time,
 };
 
 /// A journal as it grows.
@@ -224,10 +224,14 @@ impl Script {
 
     /// An intermediate (DER) of which no line tells.
     pub fn unrecorded(&self, cluster: &str) -> Vec<u8> {
-        let event = self.intermediate(Digest::of(b"lost"), cluster);
-        let Event::Intent { message, algorithm, .. } = event else { panic!("no intent") };
-        let signature = self.signature(KeyRole::Root, &message.0);
-        Tbs::recorded(message.0, algorithm).assemble(&signature.0).unwrap()
+        self.unrecorded_for(&format!("L={cluster},CN=ca"), &public(&key()))
+    }
+
+    /// The same for this key.
+    pub fn unrecorded_for(&self, subject: &str, key: &PublicKey) -> Vec<u8> {
+        let above = Some((Name::parse("CN=Root").unwrap(), &public(&self.root_key)));
+        let tbs = tbs(CertificateKind::Intermediate, subject, key, above);
+        tbs.assemble(&self.signature(KeyRole::Root, tbs.as_der()).0).unwrap()
     }
 
     /// A CRL of the root's (DER) of which no line tells.

@@ -3,6 +3,7 @@
 
 use std::sync::LazyLock;
 
+use super::plans::only;
 use super::{REASON, scene};
 use crate::appliance::{Appliance, Ran};
 use crate::faults::{Failure, copy, fail_everywhere, kill_everywhere, run};
@@ -18,11 +19,8 @@ fn gone_on() -> Appliance {
 fn go_on() -> Appliance {
     let a = scene();
     a.run(&["audit", "export", "--to", &a.place("")]).code(0);
-    for cluster in ["east", "west"] {
-        std::fs::rename(a.path(&format!("in/{cluster}.csr")), a.path(&format!("{cluster}.csr"))).unwrap();
-        std::fs::remove_file(a.path(&format!("in/{cluster}.crl"))).unwrap();
-    }
-    a.request("north");
+    std::fs::copy(a.path("in/west.csr"), a.path("west.csr")).unwrap();
+    only(&a, "north");
     a.sign(&["--policy", "istio"]).code(0);
     a.revoke(&a.serial("east"));
     std::fs::create_dir(a.path("stick")).unwrap();
@@ -152,6 +150,29 @@ fn what_went_out_proves_it_as_well_in_a_fresh_home() {
     let told = a.verb(&["crl", "--from", &a.place("in"), "--to", &a.place("out")]).code(0).stdout;
     assert!(told.contains("the fleet's set, of the root and"), "{told}");
     a.all_is_well();
+}
+
+/// A renewal is decided anew; what stands beneath the lost one is on record all the same.
+#[test]
+fn what_the_lost_lines_decided_is_decided_again() {
+    let a = scene();
+    a.run(&["audit", "export", "--to", &a.place("")]).code(0);
+    let renew = |ttl: &str| a.verb(&["root", "renew", "--ttl", ttl]).code(0);
+    renew("30y");
+    only(&a, "north");
+    a.sign(&["--policy", "istio"]).code(0);
+    let told = restore(&a, &["--accept-loss", "--json"]).code(0).json();
+    assert_eq!(told["recovered"]["certificates"].as_array().unwrap().len(), 3, "{told}");
+    assert_eq!(a.audit(&[]).code(1).json()["errors"].to_string(), "[]");
+    a.verb(&["root", "renew", "--ttl", "31y", "--accept-loss"]).code(0);
+    only(&a, "south");
+    a.empty_out();
+    a.sign(&["--policy", "istio"]).code(0);
+    assert_eq!(a.audit(&[]).code(0).json()["state"], "ok");
+    let status = a.run(&["status", "--json"]).json();
+    let clusters: Vec<_> =
+        status["intermediates"].as_array().unwrap().iter().map(|it| &it["cluster"]).collect();
+    assert!(clusters.len() == 4 && clusters.contains(&&"(recovered)".into()), "{status}");
 }
 
 /// What the root did not sign is nobody's loss: it stays where it is and the audit names it.

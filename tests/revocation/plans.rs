@@ -13,7 +13,7 @@ fn perform(a: &Appliance, name: &str) -> Ran {
 }
 
 /// A stick with this cluster's request alone.
-fn only(a: &Appliance, cluster: &str) {
+pub fn only(a: &Appliance, cluster: &str) {
     std::fs::remove_dir_all(a.path("in")).unwrap();
     std::fs::create_dir(a.path("in")).unwrap();
     a.request(cluster);

@@ -131,6 +131,24 @@ fn nothing_is_recovered_that_is_on_record_or_comes_too_early() {
     refused(&script, recovered(&[vec![0x30, 0]], &[]), "certificate");
 }
 
+/// It needs no CRL of its own among the fleet's.
+#[test]
+fn a_cross_certificate_is_no_clusters() {
+    let mut script = used();
+    let other = Script::other_root("CN=Other");
+    let key = Issuer::from_der(&other.certificate.0).unwrap().public_key;
+    script.add(Event::Companions { roots: vec![other] });
+    script.seal();
+    let alive = script.ledger.alive_count(script.now);
+    let cross = script.unrecorded_for("CN=Other", &key);
+    script.add(recovered(std::slice::from_ref(&cross), &[]));
+    script.seal();
+    let issued = script.ledger.by_serial(&serial(&cross)).unwrap().unwrap();
+    assert_eq!((issued.cluster, issued.status), (None, Status::Released));
+    assert_eq!(script.ledger.alive_count(script.now), alive);
+    assert_eq!(judge(&script).errors, []);
+}
+
 /// The copy ends where it was asked for: it is the file's word that it was signed.
 #[test]
 fn what_was_asked_for_on_record_stays_as_it_is() {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::{CrlRecord, Ledger, revocation};
 use crate::journal::{Bytes, CertifiedCrl};
 use crate::x509::certificate::Facts;
-use crate::x509::{CrlSpec, Digest, Issued, Revocation, Serial, Status, Tbs};
+use crate::x509::{CrlSpec, Digest, Issued, Issuer, Revocation, Serial, Status, Tbs};
 
 /// Which cluster it was for stood on the lost lines alone. No cluster can be called so.
 pub const RECOVERED: &str = "(recovered)";
@@ -53,11 +53,18 @@ impl Ledger {
         let (status, cluster) = (Status::Released, Some(RECOVERED.to_string()));
         let mut issued =
             Issued { serial, subject, key, cluster, not_before, not_after, status, crl: None, revoked: None };
-        if self.is_own(&issued) {
+        if self.is_own(&issued) || self.is_another_root(&issued) {
             issued.cluster = None;
         }
         self.issue(issued.clone());
         self.is_out(Some(&issued.serial)).map_err(|e| e.message)
+    }
+
+    /// Whether it is a cross-certificate, as far as the other root is known.
+    fn is_another_root(&self, issued: &Issued) -> bool {
+        let others = self.course.rollover.iter().flat_map(|rollover| &rollover.others);
+        let mut others = others.chain(&self.companions).map(|root| Issuer::from_der(&root.certificate.0));
+        others.any(|root| root.is_ok_and(|root| root.public_key.digest() == issued.key))
     }
 
     /// The next CRL goes on from this one, with its number and what it lists.
