@@ -1,7 +1,7 @@
 //! What lies in a home and stands on no line of the journal that it is to go on from:
 //! where the root's key signed it, or a cluster's, it proves itself and goes on record again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::examine::list;
@@ -16,6 +16,9 @@ use crate::x509::{Digest, Issuer, Serial, Tbs, pem};
 
 /// Where certificates lie: filed, or not released yet.
 const CERTIFICATES: [&str; 2] = ["issued", "quarantine"];
+
+/// What the copy knows, and the certificates (DER) that it proves.
+type Known<'a> = (&'a Ledger, &'a HashMap<&'a Serial, &'a Vec<u8>>);
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -40,43 +43,52 @@ impl Recovered {
             return Ok(found);
         }
         let root = Issuer::from_der(&own_certificate(ledger, Purpose::RootCertificate)?)?;
+        let certificates: HashMap<&Serial, &Vec<u8>> =
+            kept.certificates.iter().map(|(serial, der)| (serial, der)).collect();
         for folder in CERTIFICATES {
             for (_, path) in list(&dir.join(folder))? {
-                found.certificate(dir, path, &root, ledger);
+                found.certificate(dir, path, &root, (ledger, &certificates));
             }
         }
         for (name, path) in list(&dir.join(crls::FOLDER))? {
             let read = durable::read_bounded(&path, crls::MAXIMUM).ok().and_then(|pem| crls::read_pem(&pem));
             let Some(der) = read else { continue };
             match name.strip_suffix(".pem").and_then(Serial::parse) {
-                Some(serial) => found.cluster_crl(serial, der, kept, ledger),
-                None if kept.root_crls.values().any(|known| *known == der) => {}
-                None => found.root_crl(dir, path, der, &root, ledger),
+                Some(serial) => found.cluster_crl(serial, der, (ledger, &certificates)),
+                None => found.root_crl(dir, path, der, &root, (ledger, kept)),
             }
         }
         Ok(found)
     }
 
-    fn certificate(&mut self, dir: &Path, path: PathBuf, root: &Issuer, ledger: &Ledger) {
+    fn certificate(&mut self, dir: &Path, path: PathBuf, root: &Issuer, (ledger, known): Known<'_>) {
         let pem = durable::read_bounded(&path, 1 << 20).ok();
         let Some(der) = pem.and_then(|pem| pem::decode_certificate(&pem)) else { return };
-        let facts = Tbs::split(&der).and_then(|(tbs, _)| Facts::from_tbs(tbs.as_der()));
-        if !facts.is_ok_and(|facts| ledger.may_recover(&facts).is_ok()) {
+        let Ok(facts) = Tbs::split(&der).and_then(|(tbs, _)| Facts::from_tbs(tbs.as_der())) else { return };
+        let folder = dir.join("issued");
+        let filed = folder.join(file_name(&facts.serial));
+        if known.get(&facts.serial) == Some(&&der) {
+            // A copy by another name, of one that is on record.
+            if path.parent() == Some(&folder) {
+                self.places.push((path, filed));
+            }
             return;
         }
-        let Ok(serial) = recovered_certificate(&der, root) else { return };
-        self.places.push((path, dir.join("issued").join(file_name(&serial))));
-        self.certificates.insert(serial, der);
+        if ledger.may_recover(&facts).is_err() || recovered_certificate(&der, root).is_err() {
+            return;
+        }
+        self.places.push((path, filed));
+        self.certificates.insert(facts.serial, der);
     }
 
     /// Those that come with another name can come in with the next requests.
-    fn cluster_crl(&mut self, serial: Serial, der: Vec<u8>, kept: &Kept, ledger: &Ledger) {
+    fn cluster_crl(&mut self, serial: Serial, der: Vec<u8>, (ledger, certificates): Known<'_>) {
         let known = ledger.by_serial(&serial).ok().flatten().and_then(|issued| issued.crl);
         if known.as_ref().is_some_and(|known| known.digest == Digest::of(&der)) {
             return;
         }
-        let recorded = || kept.certificates.iter().find(|(of, _)| *of == serial).map(|(_, der)| der);
-        let Some(certificate) = self.certificates.get(&serial).or_else(recorded) else { return };
+        let certificate = self.certificates.get(&serial).or_else(|| certificates.get(&serial).copied());
+        let Some(certificate) = certificate else { return };
         let Ok(crl) = Issuer::from_der(certificate).and_then(|issuer| verify::read_crl(&der, &issuer)) else {
             return;
         };
@@ -88,10 +100,22 @@ impl Recovered {
         self.cluster_crls.insert(serial, CertifiedCrl { certificate, crl });
     }
 
-    fn root_crl(&mut self, dir: &Path, path: PathBuf, der: Vec<u8>, root: &Issuer, ledger: &Ledger) {
+    fn root_crl(
+        &mut self,
+        dir: &Path,
+        path: PathBuf,
+        der: Vec<u8>,
+        root: &Issuer,
+        (ledger, kept): (&Ledger, &Kept),
+    ) {
+        let filed = |number| dir.join(crls::FOLDER).join(crls::root_file(number));
+        if let Some((number, _)) = kept.root_crls.iter().find(|(_, known)| **known == der) {
+            self.places.push((path, filed(*number)));
+            return;
+        }
         let Ok(crl) = verify::read_crl(&der, root) else { return };
         if ledger.crl().is_none_or(|last| last.number < crl.number) {
-            self.places.push((path, dir.join(crls::FOLDER).join(crls::root_file(crl.number))));
+            self.places.push((path, filed(crl.number)));
             self.crls.insert(crl.number, der);
         }
     }
@@ -122,7 +146,7 @@ impl Recovered {
         .next("find a newer copy, such as an export made after the last session; where none exists any more, --accept-loss takes this one and puts them on record again"))
     }
 
-    /// Takes away what was filed again by another name.
+    /// Takes away what is filed by its own name.
     pub(super) fn tidy(&self) -> Result<()> {
         let others = self.places.iter().filter(|(read, filed)| read != filed);
         others.map(|(read, _)| read).try_for_each(|read| durable::remove(read))

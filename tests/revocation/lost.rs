@@ -128,7 +128,10 @@ fn what_went_out_proves_it_as_well_in_a_fresh_home() {
     let number = a.listed_number();
     let released = |name: &str| std::fs::read(a.released(name)).unwrap();
     let of_north = a.releases().into_iter().find(|release| release.join("north").exists()).unwrap();
+    let of_west = std::fs::read(a.path(&format!("home/issued/{}.pem", a.serial("west")))).unwrap();
     let files = [
+        // The copy knows this one.
+        ("home/issued/what-west-has.pem", of_west),
         ("home/issued/what-north-has.pem", std::fs::read(of_north.join("north/ca-cert.pem")).unwrap()),
         ("home/crl/what-everybody-has.pem", released("root-crl.pem")),
     ];
