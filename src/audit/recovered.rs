@@ -27,6 +27,8 @@ impl<T: Send> Auditor<'_, '_, '_, T> {
         let root = self.root.clone().ok_or_else(|| {
             Error::integrity("audit.no-root", "something was recovered before there was a root")
         })?;
+        // The CRL that came with a request is shown before the one that follows it.
+        self.tell_waiting();
         for Bytes(der) in certificates {
             let serial = recovered_certificate(der, &root)?;
             self.show(serial, der);

@@ -155,6 +155,25 @@ fn what_went_out_proves_it_as_well_in_a_fresh_home() {
     a.all_is_well();
 }
 
+/// As a restore left it that looked for nothing, or before the file was found.
+#[test]
+fn what_turns_up_later_goes_on_record_by_a_restore_of_the_homes_own_export() {
+    let a = gone_on();
+    let [north, crl] = ["issued", "crl"].map(|it| a.place(&format!("home/{it}/{}.pem", a.serial("north"))));
+    std::fs::rename(&north, a.path("found.pem")).unwrap();
+    std::fs::remove_file(crl).unwrap();
+    restore(&a, &["--accept-loss"]).code(0);
+    a.empty_out();
+    a.verb(&["crl", "--to", &a.place("out"), "--accept-loss"]).code(0);
+    a.all_is_well();
+    std::fs::rename(a.path("found.pem"), &north).unwrap();
+    assert!(fails_with(&a).contains("is not on record"));
+    a.run(&["audit", "export", "--to", &a.place("")]).code(0);
+    restore(&a, &["--accept-loss"]).code(0);
+    a.verb(&["crl", "--to", &a.place("out")]).code(0);
+    assert_eq!(a.audit(&[]).code(0).json()["state"], "ok");
+}
+
 /// A renewal is decided anew; what stands beneath the lost one is on record all the same.
 #[test]
 fn what_the_lost_lines_decided_is_decided_again() {

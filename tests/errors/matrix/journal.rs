@@ -124,7 +124,7 @@ pub fn rows() -> Vec<Row> {
         .also(&["home.plan", "home.certificate"])
         .told(
             "a file in `issued/` or `plans/`, or a certificate of the home's own, is not what is on record",
-            "stop; find out who edited it; `audit restore` writes certificates again",
+            "stop; find out who edited it; `audit restore` writes certificates again, and with `--accept-loss` puts on record what the root signed on lines that are lost",
         ),
         here("an issued certificate removed", Released, |a| {
             std::fs::remove_file(issued(a)).unwrap();
